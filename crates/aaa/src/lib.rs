@@ -1,0 +1,1 @@
+//! The decisions of Portreeve: subscribers, policy, grants, dialects, sessions; no I/O.

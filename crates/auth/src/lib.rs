@@ -1,0 +1,1 @@
+//! RADIUS authentication methods: PAP, CHAP, MS-CHAP and their keys; no I/O.

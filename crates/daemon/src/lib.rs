@@ -1,0 +1,1 @@
+//! The portreeve server and its command line.

@@ -1,0 +1,1 @@
+//! The RADIUS wire: packets, attributes, dictionary, authenticators, duplicates; no I/O.

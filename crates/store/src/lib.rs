@@ -1,0 +1,1 @@
+//! The durable side of Portreeve: the accounting journal and the database.

@@ -1,0 +1,1 @@
+//! Batched datagram I/O: recvmmsg, sendmmsg, SO_REUSEPORT, PKTINFO.

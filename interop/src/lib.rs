@@ -1,0 +1,1 @@
+//! Portreeve against programs it did not write.

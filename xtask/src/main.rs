@@ -1,0 +1,3 @@
+//! The chores of Portreeve: `cargo xtask tidy`, `cargo xtask test`.
+
+fn main() {}
