@@ -1,1 +1,13 @@
 //! The RADIUS wire: packets, attributes, dictionary, authenticators, duplicates; no I/O.
+
+pub mod attr;
+mod code;
+mod oid;
+mod packet;
+mod spec;
+
+pub use attr::Attr;
+pub use code::Code;
+pub use oid::{NotAnOid, Oid, VENDOR_SPECIFIC};
+pub use packet::{Attributes, Malformed, Packet, RawAttribute};
+pub use spec::{DataType, Hiding, Spec, VendorFormat};
