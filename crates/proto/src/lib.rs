@@ -1,13 +1,48 @@
 //! The RADIUS wire: packets, attributes, dictionary, authenticators, duplicates; no I/O.
+//!
+//! Everything here takes octets, addresses, the time and randomness as arguments. A server hands datagrams to
+//! [`Endpoint::receive`] and answers to [`Endpoint::answer`]; a client encodes with [`Query::encode`] and
+//! verifies with [`Query::accept`].
 
 pub mod attr;
+mod authenticator;
 mod code;
+mod discard;
+mod duplicates;
+mod encode;
+mod endpoint;
+mod hide;
+mod list;
 mod oid;
 mod packet;
+mod peer;
+mod query;
+mod random;
+mod read;
+mod reply;
+mod request;
+mod secret;
 mod spec;
 
 pub use attr::Attr;
 pub use code::Code;
+pub use discard::Discard;
+pub use duplicates::DuplicateLimits;
+pub use encode::{EncodeError, MAX_VALUE};
+pub use endpoint::{AnswerError, Answered, Arrival, Endpoint, Received, Role, Ticket};
+pub use hide::MAX_USER_PASSWORD;
+pub use list::{AttributeList, Entry};
 pub use oid::{NotAnOid, Oid, VENDOR_SPECIFIC};
 pub use packet::{Attributes, Malformed, Packet, RawAttribute};
+pub use peer::{Peer, PeerTable, RequireMessageAuthenticator};
+pub use query::{Ask, BadReply, Query};
+pub use random::Random;
+pub use read::{VendorAttribute, VendorAttributes};
+pub use reply::{
+    AccessReply, AccountingReply, CoaReply, DisconnectReply, ErrorCause, Reply, Verdict,
+};
+pub use request::{
+    AccessRequest, AccountingRequest, CoaRequest, DisconnectRequest, Incoming, Request,
+};
+pub use secret::{EmptySecret, Secret};
 pub use spec::{DataType, Hiding, Spec, VendorFormat};

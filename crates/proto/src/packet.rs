@@ -69,6 +69,12 @@ impl<'a> Packet<'a> {
         Ok(Self { octets })
     }
 
+    /// Octets that [`Self::parse`] has accepted before, and that carry no padding.
+    pub(crate) fn checked(octets: &'a [u8]) -> Self {
+        debug_assert!(Self::parse(octets).is_ok_and(|packet| packet.octets.len() == octets.len()));
+        Self { octets }
+    }
+
     /// What the packet asks or answers.
     pub fn code(&self) -> Code {
         Code(self.octets[0])

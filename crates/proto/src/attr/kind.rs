@@ -12,9 +12,9 @@ pub trait Reads: Kind {
     /// What reading gives.
     type Value<'a>;
 
-    /// Reads a value; `tag` is the attribute's, 0 where it has none. `None` where the octets do not
-    /// fit the kind: an "invalid attribute" of RFC 8044 section 1.2, to be treated as absent.
-    fn read(tag: u8, octets: &[u8]) -> Option<Self::Value<'_>>;
+    /// Reads the octets of a value. `None` where they do not fit the kind: an "invalid attribute" of
+    /// RFC 8044 section 1.2, to be treated as absent.
+    fn read(octets: &[u8]) -> Option<Self::Value<'_>>;
 }
 
 /// A Rust value that fits an attribute of kind `K`.
@@ -91,7 +91,7 @@ macro_rules! numbers {
     ($($kind:ident $rust:ty)*) => {$(
         impl Reads for $kind {
             type Value<'a> = $rust;
-            fn read(_: u8, octets: &[u8]) -> Option<$rust> {
+            fn read(octets: &[u8]) -> Option<$rust> {
                 octets.try_into().ok().map(<$rust>::from_be_bytes)
             }
         }
@@ -108,7 +108,7 @@ macro_rules! octet_arrays {
     ($($kind:ident $len:literal)*) => {$(
         impl Reads for $kind {
             type Value<'a> = [u8; $len];
-            fn read(_: u8, octets: &[u8]) -> Option<[u8; $len]> {
+            fn read(octets: &[u8]) -> Option<[u8; $len]> {
                 octets.try_into().ok()
             }
         }
@@ -123,38 +123,38 @@ octet_arrays! { Ether 6 InterfaceId 8 }
 
 impl Reads for Text {
     type Value<'a> = &'a str;
-    fn read(_: u8, octets: &[u8]) -> Option<&str> {
+    fn read(octets: &[u8]) -> Option<&str> {
         std::str::from_utf8(octets).ok()
     }
 }
 
 impl Reads for Octets {
     type Value<'a> = &'a [u8];
-    fn read(_: u8, octets: &[u8]) -> Option<&[u8]> {
+    fn read(octets: &[u8]) -> Option<&[u8]> {
         Some(octets)
     }
 }
 
 impl Reads for Ipv4 {
     type Value<'a> = Ipv4Addr;
-    fn read(_: u8, octets: &[u8]) -> Option<Ipv4Addr> {
+    fn read(octets: &[u8]) -> Option<Ipv4Addr> {
         <[u8; 4]>::try_from(octets).ok().map(Ipv4Addr::from)
     }
 }
 
 impl Reads for Ipv6 {
     type Value<'a> = Ipv6Addr;
-    fn read(_: u8, octets: &[u8]) -> Option<Ipv6Addr> {
+    fn read(octets: &[u8]) -> Option<Ipv6Addr> {
         <[u8; 16]>::try_from(octets).ok().map(Ipv6Addr::from)
     }
 }
 
 impl Reads for ComboIp {
     type Value<'a> = IpAddr;
-    fn read(tag: u8, octets: &[u8]) -> Option<IpAddr> {
+    fn read(octets: &[u8]) -> Option<IpAddr> {
         match octets.len() {
-            4 => Ipv4::read(tag, octets).map(IpAddr::V4),
-            _ => Ipv6::read(tag, octets).map(IpAddr::V6),
+            4 => Ipv4::read(octets).map(IpAddr::V4),
+            _ => Ipv6::read(octets).map(IpAddr::V6),
         }
     }
 }
@@ -162,7 +162,7 @@ impl Reads for ComboIp {
 impl Reads for Ipv4Prefix {
     type Value<'a> = Ipv4Net;
     /// RFC 8044 section 3.11: two bits reserved, 6 of length, always 4 octets of address.
-    fn read(_: u8, octets: &[u8]) -> Option<Ipv4Net> {
+    fn read(octets: &[u8]) -> Option<Ipv4Net> {
         let [_, len, address @ ..] = octets else {
             return None;
         };
@@ -176,7 +176,7 @@ impl Reads for Ipv6Prefix {
     type Value<'a> = Ipv6Net;
     /// RFC 3162 section 2.3 and RFC 8044 section 3.10: the address may be shorter than 16 octets, and
     /// bits beyond the length are zero.
-    fn read(_: u8, octets: &[u8]) -> Option<Ipv6Net> {
+    fn read(octets: &[u8]) -> Option<Ipv6Net> {
         let [_, len, short @ ..] = octets else {
             return None;
         };
@@ -187,12 +187,35 @@ impl Reads for Ipv6Prefix {
     }
 }
 
-impl<K: Reads> Reads for Tagged<K> {
-    type Value<'a> = (u8, K::Value<'a>);
-    fn read(tag: u8, octets: &[u8]) -> Option<Self::Value<'_>> {
-        Some((tag, K::read(tag, octets)?))
+/// The greatest RFC 2868 tag.
+pub(crate) const MAX_TAG: u8 = 0x1f;
+
+impl Reads for Tagged<Integer> {
+    type Value<'a> = (u8, u32);
+    /// RFC 2868 section 3.1: the tag octet is always there and the value has three octets.
+    fn read(octets: &[u8]) -> Option<(u8, u32)> {
+        let [tag, high, middle, low] = octets else {
+            return None;
+        };
+        Some((*tag, u32::from_be_bytes([0, *high, *middle, *low])))
     }
 }
+
+macro_rules! tagged_strings {
+    ($($kind:ident $rust:ty)*) => {$(
+        impl Reads for Tagged<$kind> {
+            type Value<'a> = (u8, &'a $rust);
+            /// RFC 2868 section 3.3: the first octet is a tag only from 0x01 to 0x1F.
+            fn read(octets: &[u8]) -> Option<(u8, &$rust)> {
+                match octets {
+                    [tag @ 1..=MAX_TAG, value @ ..] => Some((*tag, $kind::read(value)?)),
+                    value => Some((0, $kind::read(value)?)),
+                }
+            }
+        }
+    )*};
+}
+tagged_strings! { Text str Octets [u8] }
 
 macro_rules! octet_strings {
     ($($kind:ident: $($rust:ty)*;)*) => {$($(

@@ -1,0 +1,291 @@
+//! Telling a retransmission from a new request (RFC 5080 section 2.2.2).
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use crate::Code;
+
+/// How many requests to remember, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DuplicateLimits {
+    /// How long an answer is repeated after it was first sent. RFC 5080 asks for 5 to 30 s.
+    pub answered: Duration,
+    /// How long a request may be worked on before it is given up.
+    pub in_progress: Duration,
+    /// The most requests remembered at a time.
+    pub entries: usize,
+    /// The most requests remembered that no secret vouches for; they are kept apart so that a forger can
+    /// crowd out only others like himself.
+    pub unprotected_entries: usize,
+}
+
+impl Default for DuplicateLimits {
+    fn default() -> Self {
+        Self {
+            answered: Duration::from_secs(10),
+            in_progress: Duration::from_secs(30),
+            entries: 65_536,
+            unprotected_entries: 4_096,
+        }
+    }
+}
+
+/// What makes two packets the same request, but for the authenticator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) listener: u16,
+    pub(crate) from: SocketAddr,
+    pub(crate) code: Code,
+    pub(crate) identifier: u8,
+    /// Set for a request that no secret vouches for: it then never meets the entry of another.
+    pub(crate) unprotected: Option<[u8; 16]>,
+}
+
+/// What is known of a request that has just come.
+pub(crate) enum Seen<'a> {
+    /// It was answered: this is the answer.
+    Answered(&'a [u8]),
+    Full,
+    InProgress,
+    /// It is new; the serial number stands for it.
+    New(u64),
+}
+
+/// The requests of one listener group: bounded, every operation in constant time.
+pub(crate) struct Duplicates {
+    entries: HashMap<Key, Entry>,
+    running: VecDeque<Due>,
+    answered: VecDeque<Due>,
+    answered_for: Duration,
+    in_progress_for: Duration,
+    bound: usize,
+    next_serial: u64,
+}
+
+struct Entry {
+    authenticator: [u8; 16],
+    serial: u64,
+    answer: Option<Box<[u8]>>,
+}
+
+struct Due {
+    at: Instant,
+    key: Key,
+    serial: u64,
+}
+
+impl Duplicates {
+    pub(crate) fn new(limits: &DuplicateLimits, bound: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            running: VecDeque::new(),
+            answered: VecDeque::new(),
+            answered_for: limits.answered,
+            in_progress_for: limits.in_progress,
+            bound,
+            next_serial: 0,
+        }
+    }
+
+    /// Looks up an *authentic* request and remembers it where it is new. A different authenticator under the
+    /// same key is a new request that takes the old one's place.
+    pub(crate) fn see(&mut self, now: Instant, key: Key, authenticator: [u8; 16]) -> Seen<'_> {
+        self.expire(now);
+        let known = self
+            .entries
+            .get(&key)
+            .map(|e| (e.authenticator == authenticator, e.answer.is_some()));
+        match known {
+            Some((true, true)) => {
+                let answer = self
+                    .entries
+                    .get(&key)
+                    .and_then(|entry| entry.answer.as_deref());
+                return answer.map_or(Seen::InProgress, Seen::Answered);
+            }
+            Some((true, false)) => return Seen::InProgress,
+            Some((false, _)) => {}
+            None if self.make_room() => {}
+            None => return Seen::Full,
+        }
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        self.entries.insert(
+            key,
+            Entry {
+                authenticator,
+                serial,
+                answer: None,
+            },
+        );
+        self.running.push_back(Due {
+            at: now + self.in_progress_for,
+            key,
+            serial,
+        });
+        Seen::New(serial)
+    }
+
+    /// Remembers the answer. False where another request has taken this one's place, or it was given up: the
+    /// answer must then not be sent.
+    pub(crate) fn answer(&mut self, now: Instant, key: Key, serial: u64, answer: &[u8]) -> bool {
+        let Some(entry) = self
+            .entries
+            .get_mut(&key)
+            .filter(|entry| entry.serial == serial)
+        else {
+            return false;
+        };
+        entry.answer = Some(answer.into());
+        self.answered.push_back(Due {
+            at: now + self.answered_for,
+            key,
+            serial,
+        });
+        true
+    }
+
+    /// Forgets a request that will not be answered, so that a retransmission is worked on again.
+    pub(crate) fn forget(&mut self, key: &Key, serial: u64) {
+        if self
+            .entries
+            .get(key)
+            .is_some_and(|entry| entry.serial == serial)
+        {
+            self.entries.remove(key);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while self.running.front().is_some_and(|due| due.at <= now) {
+            let Some(due) = self.running.pop_front() else {
+                break;
+            };
+            if self
+                .entries
+                .get(&due.key)
+                .is_some_and(|e| e.serial == due.serial && e.answer.is_none())
+            {
+                self.entries.remove(&due.key);
+            }
+        }
+        while self.answered.front().is_some_and(|due| due.at <= now) {
+            self.drop_oldest_answer();
+        }
+    }
+
+    /// Room for one more, at the cost of the oldest answer where need be.
+    fn make_room(&mut self) -> bool {
+        while self.entries.len() >= self.bound && !self.answered.is_empty() {
+            self.drop_oldest_answer();
+        }
+        self.entries.len() < self.bound
+    }
+
+    fn drop_oldest_answer(&mut self) {
+        if let Some(due) = self.answered.pop_front() {
+            self.forget(&due.key, due.serial);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> DuplicateLimits {
+        DuplicateLimits::default()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some starting point"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn key(identifier: u8) -> Key {
+        let from = "192.0.2.1:1024".parse().unwrap();
+        Key {
+            listener: 0,
+            from,
+            code: Code::ACCESS_REQUEST,
+            identifier,
+            unprotected: None,
+        }
+    }
+
+    fn new(seen: &Seen<'_>) -> u64 {
+        match seen {
+            Seen::New(serial) => *serial,
+            Seen::Answered(_) => panic!("answered"),
+            Seen::Full => panic!("full"),
+            Seen::InProgress => panic!("in progress"),
+        }
+    }
+
+    #[test]
+    fn a_retransmission_gets_the_same_answer_for_ten_seconds() {
+        let (now, mut table) = (start(), Duplicates::new(&limits(), 8));
+        let serial = new(&table.see(now, key(1), [1; 16]));
+        assert!(matches!(table.see(now, key(1), [1; 16]), Seen::InProgress));
+        let later = now + Duration::from_secs(3);
+        assert!(table.answer(later, key(1), serial, b"answer"));
+        let at = later + Duration::from_millis(9_999);
+        assert!(matches!(
+            table.see(at, key(1), [1; 16]),
+            Seen::Answered(b"answer")
+        ));
+        assert!(matches!(
+            table.see(later + Duration::from_secs(10), key(1), [1; 16]),
+            Seen::New(_)
+        ));
+    }
+
+    #[test]
+    fn a_new_authenticator_takes_the_place_of_the_old_request() {
+        let (now, mut table) = (start(), Duplicates::new(&limits(), 8));
+        let old = new(&table.see(now, key(1), [1; 16]));
+        let young = new(&table.see(now, key(1), [2; 16]));
+        assert!(!table.answer(now, key(1), old, b"too late"));
+        assert!(table.answer(now, key(1), young, b"answer"));
+        assert!(matches!(
+            table.see(now, key(1), [2; 16]),
+            Seen::Answered(b"answer")
+        ));
+    }
+
+    #[test]
+    fn a_full_table_gives_up_answers_but_never_requests_in_progress() {
+        let (now, mut table) = (start(), Duplicates::new(&limits(), 2));
+        let first = new(&table.see(now, key(1), [1; 16]));
+        new(&table.see(now, key(2), [1; 16]));
+        assert!(matches!(table.see(now, key(3), [1; 16]), Seen::Full));
+        assert!(table.answer(now, key(1), first, b"answer"));
+        new(&table.see(now, key(3), [1; 16]));
+        assert!(matches!(table.see(now, key(2), [1; 16]), Seen::InProgress));
+        assert!(matches!(table.see(now, key(1), [1; 16]), Seen::Full));
+        assert_eq!(table.len(), 2);
+    }
+
+    #[test]
+    fn a_request_that_is_never_answered_is_given_up_and_worked_on_again() {
+        let (now, mut table) = (start(), Duplicates::new(&limits(), 1));
+        let old = new(&table.see(now, key(1), [1; 16]));
+        let later = now + limits().in_progress;
+        new(&table.see(later, key(1), [1; 16]));
+        assert!(!table.answer(later, key(1), old, b"too late"));
+        let (now, mut table) = (start(), Duplicates::new(&limits(), 1));
+        let old = new(&table.see(now, key(1), [1; 16]));
+        table.forget(&key(1), old);
+        new(&table.see(now, key(1), [1; 16]));
+    }
+}

@@ -1,0 +1,260 @@
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ipnet::IpNet;
+
+use crate::Secret;
+
+/// Whether an Access-Request must carry Message-Authenticator (the BlastRADIUS defence, CVE-2024-3596).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RequireMessageAuthenticator {
+    /// Not until the peer has shown that it always sends one: after [`Peer::LATCH_REQUESTS`] good requests
+    /// over at least [`Peer::LATCH_AFTER`] it is required for good. It never goes back.
+    Auto,
+    /// No: for equipment that cannot. Its users' log-ins can then be forged by whoever can alter packets.
+    No,
+    /// Yes: a request without one is discarded before anything is computed.
+    #[default]
+    Yes,
+}
+
+/// The device at the other end: who it is, what it shares with us, what is demanded of it.
+#[derive(Debug)]
+pub struct Peer {
+    name: Arc<str>,
+    secret: Secret,
+    require: RequireMessageAuthenticator,
+    limit_proxy_state: bool,
+    latched: AtomicBool,
+    good_requests: AtomicU32,
+    first_good: OnceLock<Instant>,
+}
+
+impl Peer {
+    /// Good requests before `auto` latches.
+    pub const LATCH_REQUESTS: u32 = 20;
+    /// The least time between the first good request and latching.
+    pub const LATCH_AFTER: Duration = Duration::from_hours(1);
+
+    /// A peer of which everything safe is demanded.
+    pub fn new(name: impl Into<Arc<str>>, secret: Secret) -> Self {
+        Self {
+            name: name.into(),
+            secret,
+            require: RequireMessageAuthenticator::Yes,
+            limit_proxy_state: true,
+            latched: AtomicBool::new(false),
+            good_requests: AtomicU32::new(0),
+            first_good: OnceLock::new(),
+        }
+    }
+
+    /// Sets what is demanded of Access-Requests; `latched` is what an earlier run learnt under `auto`.
+    #[must_use]
+    pub fn require_message_authenticator(
+        mut self,
+        require: RequireMessageAuthenticator,
+        latched: bool,
+    ) -> Self {
+        self.require = require;
+        self.latched = AtomicBool::new(latched);
+        self
+    }
+
+    /// Sets whether an Access-Request with Proxy-State but without Message-Authenticator is discarded.
+    /// Only a proxy sends Proxy-State, so this is on unless the peer is one.
+    #[must_use]
+    pub fn limit_proxy_state(mut self, limit: bool) -> Self {
+        self.limit_proxy_state = limit;
+        self
+    }
+
+    /// What the administrator calls it.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether an Access-Request without Message-Authenticator is discarded now.
+    pub fn requires_message_authenticator(&self) -> bool {
+        match self.require {
+            RequireMessageAuthenticator::Auto => self.latched(),
+            RequireMessageAuthenticator::No => false,
+            RequireMessageAuthenticator::Yes => true,
+        }
+    }
+
+    /// Whether `auto` has learnt that this peer always sends Message-Authenticator. Keep it across runs.
+    pub fn latched(&self) -> bool {
+        self.latched.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn limits_proxy_state(&self) -> bool {
+        self.limit_proxy_state
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Counts an Access-Request without EAP that carried a valid Message-Authenticator.
+    pub(crate) fn saw_message_authenticator(&self, now: Instant) {
+        if self.require != RequireMessageAuthenticator::Auto || self.latched() {
+            return;
+        }
+        let first = *self.first_good.get_or_init(|| now);
+        let good = self
+            .good_requests
+            .fetch_add(1, Ordering::Relaxed)
+            .saturating_add(1);
+        if good >= Self::LATCH_REQUESTS && now.saturating_duration_since(first) >= Self::LATCH_AFTER
+        {
+            self.latched.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The peers by address: the longest prefix that holds the source address wins. Nothing in a packet, such as
+/// NAS-IP-Address, has a say (RFC 2865 section 3).
+#[derive(Debug, Clone, Default)]
+pub struct PeerTable {
+    peers: HashMap<(u8, u128), Arc<Peer>>,
+    /// Prefix lengths in use, longest first, on the 128-bit scale.
+    lengths: Vec<u8>,
+}
+
+impl PeerTable {
+    /// A table of `(prefix, peer)`; of two with the same prefix the later one stays.
+    pub fn new(peers: impl IntoIterator<Item = (IpNet, Arc<Peer>)>) -> Self {
+        let mut table = Self::default();
+        for (prefix, peer) in peers {
+            let (address, length) = on_one_scale(prefix.network(), prefix.prefix_len());
+            table.peers.insert((length, address & mask(length)), peer);
+            table.lengths.push(length);
+        }
+        table.lengths.sort_unstable_by(|a, b| b.cmp(a));
+        table.lengths.dedup();
+        table
+    }
+
+    /// The peer that an address belongs to. `::ffff:192.0.2.1` is 192.0.2.1. Allocates nothing.
+    pub fn find(&self, address: IpAddr) -> Option<&Arc<Peer>> {
+        let (address, most) = match address.to_canonical() {
+            IpAddr::V4(v4) => on_one_scale(IpAddr::V4(v4), 32),
+            IpAddr::V6(v6) => on_one_scale(IpAddr::V6(v6), 128),
+        };
+        debug_assert_eq!(most, 128);
+        // An IPv6 prefix shorter than ::ffff:0:0/96 must not catch IPv4 sources.
+        let is_v4 = address >> 32 == MAPPED >> 32;
+        self.lengths
+            .iter()
+            .take_while(|length| !is_v4 || **length >= 96)
+            .find_map(|length| self.peers.get(&(*length, address & mask(*length))))
+    }
+
+    /// Every peer, in no order; one with several prefixes comes several times.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Peer>> {
+        self.peers.values()
+    }
+}
+
+/// `::ffff:0:0`
+const MAPPED: u128 = 0xffff << 32;
+
+/// IPv4 as the IPv6 range `::ffff:0:0/96`.
+fn on_one_scale(address: IpAddr, length: u8) -> (u128, u8) {
+    match address {
+        IpAddr::V4(v4) => (MAPPED | u128::from(u32::from(v4)), 96 + length),
+        IpAddr::V6(v6) => (u128::from(v6), length),
+    }
+}
+
+fn mask(length: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(name: &str) -> Arc<Peer> {
+        Arc::new(Peer::new(name, Secret::new("s").unwrap()))
+    }
+
+    fn table(prefixes: &[&str]) -> PeerTable {
+        PeerTable::new(
+            prefixes
+                .iter()
+                .map(|prefix| (prefix.parse().unwrap(), peer(prefix))),
+        )
+    }
+
+    fn found(table: &PeerTable, address: &str) -> Option<String> {
+        table
+            .find(address.parse().unwrap())
+            .map(|peer| peer.name().to_string())
+    }
+
+    #[test]
+    fn the_longest_prefix_wins() {
+        let table = table(&[
+            "0.0.0.0/0",
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "10.1.1.1/32",
+            "2001:db8::/32",
+        ]);
+        for (address, prefix) in [
+            ("10.1.1.1", "10.1.1.1/32"),
+            ("10.1.2.3", "10.1.0.0/16"),
+            ("10.2.2.3", "10.0.0.0/8"),
+            ("192.0.2.1", "0.0.0.0/0"),
+            ("::ffff:10.1.1.1", "10.1.1.1/32"),
+            ("2001:db8::7", "2001:db8::/32"),
+        ] {
+            assert_eq!(found(&table, address).as_deref(), Some(prefix), "{address}");
+        }
+        assert_eq!(found(&table, "2001:db9::7"), None);
+    }
+
+    #[test]
+    fn an_ipv6_wildcard_does_not_catch_ipv4() {
+        let table = table(&["::/0"]);
+        assert_eq!(found(&table, "192.0.2.1"), None);
+        assert_eq!(found(&table, "2001:db8::1").as_deref(), Some("::/0"));
+    }
+
+    #[test]
+    fn auto_latches_after_enough_good_requests_over_enough_time() {
+        let start = Instant::now_for_tests();
+        let secret = Secret::new("s").unwrap();
+        let peer = Peer::new("nas", secret)
+            .require_message_authenticator(RequireMessageAuthenticator::Auto, false);
+        for _ in 0..100 {
+            peer.saw_message_authenticator(start);
+        }
+        assert!(!peer.requires_message_authenticator());
+        peer.saw_message_authenticator(start + Peer::LATCH_AFTER);
+        assert!(peer.requires_message_authenticator());
+    }
+
+    trait NowForTests {
+        fn now_for_tests() -> Instant;
+    }
+
+    impl NowForTests for Instant {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test needs some starting point"
+        )]
+        fn now_for_tests() -> Instant {
+            Instant::now()
+        }
+    }
+}

@@ -1,0 +1,274 @@
+use crate::{
+    Attr, AttributeList, Code, Spec,
+    attr::{self, Encodes, Kind},
+};
+
+/// The answer to an Access-Request. There is no default: say which.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct AccessReply {
+    verdict: Verdict,
+    attributes: AttributeList,
+}
+
+/// What an [`AccessReply`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Access-Accept.
+    Accept,
+    /// Access-Challenge.
+    Challenge,
+    /// Access-Reject.
+    Reject,
+}
+
+impl AccessReply {
+    /// Let them in.
+    pub fn accept() -> Self {
+        Self {
+            verdict: Verdict::Accept,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// Ask for more.
+    pub fn challenge() -> Self {
+        Self {
+            verdict: Verdict::Challenge,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// Refuse. Of the attributes only those reach the wire that RFC 2865 section 5.44 lets a reject carry.
+    pub fn reject() -> Self {
+        Self {
+            verdict: Verdict::Reject,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// Appends an attribute; the value's type must fit the attribute's kind.
+    pub fn with<K: Kind>(mut self, attr: Attr<K>, value: impl Encodes<K>) -> Self {
+        self.attributes.add(attr, value);
+        self
+    }
+
+    /// Appends attributes known only at run time.
+    pub fn with_all(mut self, attributes: &AttributeList) -> Self {
+        self.attributes.extend(attributes);
+        self
+    }
+
+    /// What it says.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// What it carries.
+    pub fn attributes(&self) -> &AttributeList {
+        &self.attributes
+    }
+}
+
+/// The answer to an Accounting-Request.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct AccountingReply {
+    recorded: bool,
+    attributes: AttributeList,
+}
+
+impl AccountingReply {
+    /// It is recorded, durably (RFC 2866 section 4.2): the peer may forget it.
+    pub fn recorded() -> Self {
+        Self {
+            recorded: true,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// It is not recorded: say nothing, so that the peer sends it again.
+    pub fn silent() -> Self {
+        Self {
+            recorded: false,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// Appends an attribute, which RFC 2866 section 5.13 limits to vendor-specific ones.
+    pub fn with<K: Kind>(mut self, attr: Attr<K>, value: impl Encodes<K>) -> Self {
+        self.attributes.add(attr, value);
+        self
+    }
+}
+
+/// Why a CoA or Disconnect was not carried out (RFC 5176 section 3.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCause {
+    /// 402
+    MissingAttribute,
+    /// 403
+    NasIdentificationMismatch,
+    /// 404
+    InvalidRequest,
+    /// 407
+    InvalidAttributeValue,
+    /// 501
+    AdministrativelyProhibited,
+    /// 508
+    MultipleSessionSelectionUnsupported,
+    /// 507
+    RequestInitiated,
+    /// 506
+    ResourcesUnavailable,
+    /// 503
+    SessionContextNotFound,
+    /// 504
+    SessionContextNotRemovable,
+    /// 401
+    UnsupportedAttribute,
+    /// 406
+    UnsupportedExtension,
+    /// 405
+    UnsupportedService,
+}
+
+impl ErrorCause {
+    /// Its number on the wire.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::UnsupportedAttribute => 401,
+            Self::MissingAttribute => 402,
+            Self::NasIdentificationMismatch => 403,
+            Self::InvalidRequest => 404,
+            Self::UnsupportedService => 405,
+            Self::UnsupportedExtension => 406,
+            Self::InvalidAttributeValue => 407,
+            Self::AdministrativelyProhibited => 501,
+            Self::SessionContextNotFound => 503,
+            Self::SessionContextNotRemovable => 504,
+            Self::ResourcesUnavailable => 506,
+            Self::RequestInitiated => 507,
+            Self::MultipleSessionSelectionUnsupported => 508,
+        }
+    }
+}
+
+macro_rules! dynamic_replies {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        #[must_use]
+        pub struct $name {
+            refused: Option<ErrorCause>,
+            attributes: AttributeList,
+        }
+
+        impl $name {
+            /// It is done.
+            pub fn ack() -> Self {
+                Self { refused: None, attributes: AttributeList::new() }
+            }
+
+            /// It is not done, and why.
+            pub fn nak(cause: ErrorCause) -> Self {
+                Self {
+                    refused: Some(cause),
+                    attributes: AttributeList::new().with(attr::ERROR_CAUSE, cause.number()),
+                }
+            }
+
+            /// Appends an attribute; the value's type must fit the attribute's kind.
+            pub fn with<K: Kind>(mut self, attr: Attr<K>, value: impl Encodes<K>) -> Self {
+                self.attributes.add(attr, value);
+                self
+            }
+
+            /// Why it is not done; `None` where it is.
+            pub fn refused(&self) -> Option<ErrorCause> {
+                self.refused
+            }
+        }
+    )*};
+}
+
+dynamic_replies! {
+    /// The answer to a CoA-Request.
+    CoaReply
+    /// The answer to a Disconnect-Request.
+    DisconnectReply
+}
+
+/// Any answer.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// To an Access-Request.
+    Access(AccessReply),
+    /// To an Accounting-Request.
+    Accounting(AccountingReply),
+    /// To a CoA-Request.
+    Coa(CoaReply),
+    /// To a Disconnect-Request.
+    Disconnect(DisconnectReply),
+}
+
+impl Reply {
+    /// The code that goes on the wire; `None` for silence.
+    pub(crate) fn code(&self) -> Option<Code> {
+        Some(match self {
+            Self::Access(reply) => match reply.verdict {
+                Verdict::Accept => Code::ACCESS_ACCEPT,
+                Verdict::Challenge => Code::ACCESS_CHALLENGE,
+                Verdict::Reject => Code::ACCESS_REJECT,
+            },
+            Self::Accounting(reply) if reply.recorded => Code::ACCOUNTING_RESPONSE,
+            Self::Accounting(_) => return None,
+            Self::Coa(reply) if reply.refused.is_none() => Code::COA_ACK,
+            Self::Coa(_) => Code::COA_NAK,
+            Self::Disconnect(reply) if reply.refused.is_none() => Code::DISCONNECT_ACK,
+            Self::Disconnect(_) => Code::DISCONNECT_NAK,
+        })
+    }
+
+    /// What goes on the wire: for a reject, only what a reject may carry.
+    pub(crate) fn attributes(&self) -> std::borrow::Cow<'_, AttributeList> {
+        use std::borrow::Cow;
+        match self {
+            Self::Access(reply) if reply.verdict == Verdict::Reject => {
+                let mut allowed = AttributeList::new();
+                for entry in reply
+                    .attributes
+                    .iter()
+                    .filter(|entry| reject_may_carry(&entry.spec))
+                {
+                    allowed.push(&entry.spec, entry.tag, entry.value);
+                }
+                Cow::Owned(allowed)
+            }
+            Self::Access(reply) => Cow::Borrowed(&reply.attributes),
+            Self::Accounting(reply) => Cow::Borrowed(&reply.attributes),
+            Self::Coa(reply) => Cow::Borrowed(&reply.attributes),
+            Self::Disconnect(reply) => Cow::Borrowed(&reply.attributes),
+        }
+    }
+}
+
+/// RFC 2865 section 5.44, with the additions of RFC 3579 and RFC 2548 (MS-CHAP-Error is vendor-specific).
+fn reject_may_carry(spec: &Spec) -> bool {
+    let oid = spec.oid;
+    oid.vendor().is_some()
+        || [attr::REPLY_MESSAGE.spec().oid, attr::EAP_MESSAGE.spec().oid].contains(&oid)
+        || oid == attr::ERROR_CAUSE.spec().oid
+}
+
+macro_rules! into_reply {
+    ($($variant:ident $reply:ident)*) => {$(
+        impl From<$reply> for Reply {
+            fn from(reply: $reply) -> Self {
+                Self::$variant(reply)
+            }
+        }
+    )*};
+}
+into_reply! { Access AccessReply Accounting AccountingReply Coa CoaReply Disconnect DisconnectReply }
