@@ -23,6 +23,8 @@ mod reply;
 mod request;
 mod secret;
 mod spec;
+#[cfg(test)]
+mod vectors;
 
 pub use attr::Attr;
 pub use code::Code;

@@ -27,6 +27,8 @@ pub const TUNNEL_PASSWORD: Attr<Tagged<Hidden<Octets>>> = Attr::new(
         .tagged()
         .hidden(Hiding::Salted),
 );
+pub const TUNNEL_PRIVATE_GROUP_ID: Attr<Tagged<Text>> =
+    Attr::new(Spec::new(&[81], DataType::Text).tagged());
 pub const SESSION_TIMEOUT: Attr<Integer> = Attr::new(Spec::new(&[27], DataType::Integer));
 
 /// An attribute whose number and kind of value are known at compile time.
