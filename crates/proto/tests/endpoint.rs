@@ -4,6 +4,10 @@
     clippy::disallowed_methods,
     reason = "a test needs some starting point in time"
 )]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as expected"
+)]
 
 use std::{
     net::SocketAddr,
