@@ -9,12 +9,13 @@ mod yescrypt_hash;
 
 use std::fmt;
 
+use portreeve_proto::Random;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::{
-    Cost, Explanation, Random, Scheme,
+    Cost, Explanation, Scheme,
     mschap::{MAX_PASSWORD_UNITS, NtHash},
 };
 
@@ -204,7 +205,7 @@ impl Credential {
     pub fn make(
         scheme: Scheme,
         password: &[u8],
-        random: Random<'_>,
+        random: &mut dyn Random,
     ) -> Result<Self, CredentialError> {
         check_octets(password)?;
         Ok(Self(match scheme {
@@ -311,15 +312,15 @@ impl Decoy {
     /// # Errors
     ///
     /// [`CredentialError::NotMade`] for any other scheme.
-    pub fn of(scheme: Scheme, random: Random<'_>) -> Result<Self, CredentialError> {
+    pub fn of(scheme: Scheme, random: &mut dyn Random) -> Result<Self, CredentialError> {
         let mut octets = Zeroizing::new([0; 16]);
         Ok(Self(Credential(match scheme {
             Scheme::Clear => {
-                random(&mut *octets);
+                random.fill(&mut *octets);
                 Kind::Clear(Zeroizing::new(crypt64::encode(&*octets)))
             }
             Scheme::Nt => {
-                random(&mut *octets);
+                random.fill(&mut *octets);
                 Kind::Nt(NtHash::from_octets(*octets))
             }
             Scheme::Argon2id => Kind::Argon(ArgonHash::decoy(random)?),

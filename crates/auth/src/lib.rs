@@ -7,14 +7,16 @@
 
 pub mod chap;
 mod credential;
+mod login;
 pub mod mppe;
 pub mod mschap;
+mod prove;
 mod scheme;
+mod wire;
 
 pub use credential::{
     Credential, CredentialError, Decoy, Defect, MAX_PASSWORD_OCTETS, PasswordError, Verdict,
 };
-pub use scheme::{Cost, Explanation, Method, Scheme};
-
-/// A source of random octets: fills the whole slice with unpredictable values.
-pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]);
+pub use login::{Expectation, Login, ServerUnproven};
+pub use prove::{Challenge, Keys, NoMethod, Proof, Proves, Refutation, prove};
+pub use scheme::{Cost, Explanation, Method, Scheme, UnknownScheme};

@@ -7,11 +7,12 @@ use des::{
     cipher::{BlockCipherEncrypt as _, KeyInit as _},
 };
 use md4::Md4;
+use portreeve_proto::Random;
 use sha1::{Digest as _, Sha1};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{PasswordError, Random, Verdict};
+use crate::{PasswordError, Verdict};
 
 pub use error_text::{ErrorText, code};
 
@@ -237,10 +238,10 @@ impl V2Response {
         challenge: &[u8; V2_CHALLENGE_OCTETS],
         user: &[u8],
         hash: &NtHash,
-        random: Random<'_>,
+        random: &mut dyn Random,
     ) -> Self {
         let mut peer_challenge = [0; V2_CHALLENGE_OCTETS];
-        random(&mut peer_challenge);
+        random.fill(&mut peer_challenge);
         let short = challenge_hash(&peer_challenge, challenge, user);
         Self {
             ident,

@@ -231,6 +231,14 @@ impl Scheme {
         self.row().cost
     }
 
+    /// How long proving `method` takes with a credential stored this way.
+    pub fn cost_of(self, method: Method) -> Cost {
+        match method {
+            Method::Pap => self.cost(),
+            Method::Chap | Method::MsChapV1 | Method::MsChapV2 => Cost::Instant,
+        }
+    }
+
     /// The methods that a credential stored this way can prove.
     pub const fn methods(self) -> &'static [Method] {
         self.row().serves

@@ -2,11 +2,12 @@
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use portreeve_proto::Random;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{CredentialError, Defect};
-use crate::{Random, Scheme};
+use crate::Scheme;
 
 /// At most one gibibyte, in the KiB that argon2 counts in.
 const MAX_MEMORY_KIB: u32 = 1 << 20;
@@ -59,9 +60,9 @@ impl ArgonHash {
         })
     }
 
-    pub(super) fn make(password: &[u8], random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn make(password: &[u8], random: &mut dyn Random) -> Result<Self, CredentialError> {
         let mut salt = [0; SALT_OCTETS];
-        random(&mut salt);
+        random.fill(&mut salt);
         let mut output = Zeroizing::new([0; OUTPUT_OCTETS]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
             .hash_password_into(password, &salt, &mut *output)
@@ -69,10 +70,10 @@ impl ArgonHash {
         Self::spell(&salt, &*output)
     }
 
-    pub(super) fn decoy(random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn decoy(random: &mut dyn Random) -> Result<Self, CredentialError> {
         let (mut salt, mut output) = ([0; SALT_OCTETS], [0; OUTPUT_OCTETS]);
-        random(&mut salt);
-        random(&mut output);
+        random.fill(&mut salt);
+        random.fill(&mut output);
         Self::spell(&salt, &output)
     }
 

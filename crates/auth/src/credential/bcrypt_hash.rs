@@ -4,11 +4,12 @@ use base64::{
     Engine as _, alphabet,
     engine::{GeneralPurpose, GeneralPurposeConfig},
 };
+use portreeve_proto::Random;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{CredentialError, Defect, PasswordError};
-use crate::{Random, Scheme};
+use crate::Scheme;
 
 const COST: u32 = 12;
 const MIN_COST: u32 = 4;
@@ -71,7 +72,7 @@ impl BcryptHash {
     }
 
     /// A password that bcrypt would cut short is refused rather than kept in part.
-    pub(super) fn make(password: &[u8], random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn make(password: &[u8], random: &mut dyn Random) -> Result<Self, CredentialError> {
         if password.contains(&0) {
             return Err(PasswordError::ContainsNul.into());
         }
@@ -79,14 +80,14 @@ impl BcryptHash {
             return Err(PasswordError::TooLong.into());
         }
         let mut salt = [0; SALT_OCTETS];
-        random(&mut salt);
+        random.fill(&mut salt);
         Self::spell(&salt, &*digest(COST, salt, password))
     }
 
-    pub(super) fn decoy(random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn decoy(random: &mut dyn Random) -> Result<Self, CredentialError> {
         let (mut salt, mut output) = ([0; SALT_OCTETS], [0; OUTPUT_OCTETS]);
-        random(&mut salt);
-        random(&mut output);
+        random.fill(&mut salt);
+        random.fill(&mut output);
         Self::spell(&salt, &output)
     }
 

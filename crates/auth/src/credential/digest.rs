@@ -5,13 +5,14 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use md5::Md5;
+use portreeve_proto::Random;
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{CredentialError, Defect};
-use crate::{Random, Scheme};
+use crate::Scheme;
 
 const SALT_OCTETS: usize = 16;
 const MAX_SALT: usize = 64;
@@ -71,17 +72,17 @@ impl SaltedDigest {
         })
     }
 
-    pub(super) fn make(password: &[u8], random: Random<'_>) -> Self {
+    pub(super) fn make(password: &[u8], random: &mut dyn Random) -> Self {
         let mut made = Self::decoy(random);
         made.digest = made.digest_of(password);
         made
     }
 
-    pub(super) fn decoy(random: Random<'_>) -> Self {
+    pub(super) fn decoy(random: &mut dyn Random) -> Self {
         let form = FORMS.len() - 1;
         let (mut digest, mut salt) = (Zeroizing::new(vec![0; FORMS[form].2]), [0; SALT_OCTETS]);
-        random(&mut salt);
-        random(&mut digest);
+        random.fill(&mut salt);
+        random.fill(&mut digest);
         Self {
             form,
             digest,

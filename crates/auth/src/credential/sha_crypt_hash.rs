@@ -1,11 +1,12 @@
 //! SHA-crypt: `$5$` or `$6$`, perhaps `rounds=N$`, salt, `$`, hash.
 
+use portreeve_proto::Random;
 use sha_crypt::{BLOCK_SIZE_SHA256, BLOCK_SIZE_SHA512, Params, sha256_crypt, sha512_crypt};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{CredentialError, Defect, PasswordError, crypt64};
-use crate::{Random, Scheme};
+use crate::Scheme;
 
 const ROUNDS: u32 = 100_000;
 /// A few seconds.
@@ -65,7 +66,7 @@ impl ShaCryptHash {
         })
     }
 
-    pub(super) fn make(password: &[u8], random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn make(password: &[u8], random: &mut dyn Random) -> Result<Self, CredentialError> {
         if password.contains(&0) {
             return Err(PasswordError::ContainsNul.into());
         }
@@ -76,16 +77,16 @@ impl ShaCryptHash {
         let malformed = |_| CredentialError::Malformed(scheme, Defect::Parameters);
         let params = Params::new(ROUNDS).map_err(malformed)?;
         let mut salt = [0; SALT_OCTETS];
-        random(&mut salt);
+        random.fill(&mut salt);
         let salt = crypt64::encode(&salt);
         let output = digest(scheme, password, &salt, params);
         Self::spell(&salt, &output)
     }
 
-    pub(super) fn decoy(random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn decoy(random: &mut dyn Random) -> Result<Self, CredentialError> {
         let (mut salt, mut output) = ([0; SALT_OCTETS], [0; BLOCK_SIZE_SHA512]);
-        random(&mut salt);
-        random(&mut output);
+        random.fill(&mut salt);
+        random.fill(&mut output);
         Self::spell(&crypt64::encode(&salt), &crypt64::encode(&output))
     }
 

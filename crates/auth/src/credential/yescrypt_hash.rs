@@ -1,11 +1,12 @@
 //! yescrypt: `$y$`, parameters, `$`, salt, `$`, hash.
 
+use portreeve_proto::Random;
 use subtle::ConstantTimeEq as _;
 use yescrypt::{Mode, Params, yescrypt};
 use zeroize::Zeroizing;
 
 use super::{CredentialError, Defect, PasswordError, crypt64};
-use crate::{Random, Scheme};
+use crate::Scheme;
 
 /// Four thousand blocks of four kibibytes, one lane: Debian's own.
 const PARAMETERS: &str = "j9T";
@@ -51,22 +52,22 @@ impl YescryptHash {
         })
     }
 
-    pub(super) fn make(password: &[u8], random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn make(password: &[u8], random: &mut dyn Random) -> Result<Self, CredentialError> {
         if password.contains(&0) {
             return Err(PasswordError::ContainsNul.into());
         }
         let mut salt = [0; SALT_OCTETS];
-        random(&mut salt);
+        random.fill(&mut salt);
         let mut output = Zeroizing::new([0; OUTPUT_OCTETS]);
         yescrypt(password, &salt, &parameters(PARAMETERS)?, &mut *output)
             .map_err(|_| CredentialError::TooCostly(Scheme::Yescrypt))?;
         Self::spell(&salt, &*output)
     }
 
-    pub(super) fn decoy(random: Random<'_>) -> Result<Self, CredentialError> {
+    pub(super) fn decoy(random: &mut dyn Random) -> Result<Self, CredentialError> {
         let (mut salt, mut output) = ([0; SALT_OCTETS], [0; OUTPUT_OCTETS]);
-        random(&mut salt);
-        random(&mut output);
+        random.fill(&mut salt);
+        random.fill(&mut output);
         Self::spell(&salt, &output)
     }
 
