@@ -1,6 +1,65 @@
 //! Attributes as typed constants: `attr::SESSION_TIMEOUT`, `attr::mikrotik::RATE_LIMIT`.
 
+/// Declares attribute constants.
+macro_rules! attributes {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty = $spec:expr;)*) => {$(
+        $(#[$doc])*
+        pub const $name: $crate::Attr<$kind> = $crate::Attr::new($spec);
+    )*};
+}
+
+/// Declares constants for the values of an attribute.
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {$(
+        $(#[$doc])*
+        pub const $name: u32 = $number;
+    )*};
+}
+
+pub mod acct_authentic;
+pub mod acct_status_type;
+pub mod acct_terminate_cause;
+pub mod adsl_forum;
+pub mod airespace;
+pub mod alcatel;
+pub mod aruba;
+pub mod ascend;
+pub mod chillispot;
+pub mod cisco;
+pub mod error_cause;
+pub mod erx;
+pub mod extreme;
+pub mod fortinet;
+pub mod framed_compression;
+pub mod framed_protocol;
+pub mod framed_routing;
+pub mod h3c;
+pub mod hp;
+pub mod huawei;
+pub mod juniper;
 mod kind;
+pub mod login_service;
+pub mod meraki;
+pub mod microsoft;
+pub mod mikrotik;
+pub mod nas_port_type;
+pub mod paloalto;
+pub mod pfsense;
+pub mod prompt;
+pub mod redback;
+mod rfc;
+pub mod roaringpenguin;
+pub mod ruckus;
+pub mod service_type;
+pub mod starent;
+pub mod termination_action;
+pub mod threegpp;
+pub mod tunnel_medium_type;
+pub mod tunnel_type;
+pub mod wba;
+pub mod wifi_alliance;
+pub mod wispr;
+pub mod zte;
 
 use std::marker::PhantomData;
 
@@ -8,6 +67,7 @@ pub use kind::{
     Byte, ComboIp, Encodes, Ether, Hidden, Integer, Integer64, InterfaceId, Ipv4, Ipv4Prefix, Ipv6,
     Ipv6Prefix, Kind, Octets, Reads, Short, Signed, Tagged, Text, Time,
 };
+pub use rfc::*;
 
 use crate::Spec;
 
