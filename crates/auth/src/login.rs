@@ -1,6 +1,9 @@
 //! The client's side: what to send to be let in, and what to expect back.
 
-use portreeve_proto::{AttributeList, MAX_USER_PASSWORD, Packet, Random, attr};
+use portreeve_proto::{
+    AttributeList, MAX_USER_PASSWORD, Packet, Random,
+    attr::{self, microsoft},
+};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
@@ -49,7 +52,7 @@ impl Login {
             Method::Chap => {
                 let challenge = fresh::<CHAP_CHALLENGE_OCTETS>(random);
                 login.chap(password, &challenge, random);
-                login.attributes.add(wire::CHAP_CHALLENGE, challenge);
+                login.attributes.add(attr::CHAP_CHALLENGE, challenge);
             }
             Method::MsChapV1 => login.v1(password, random)?,
             Method::MsChapV2 => login.v2(user, password, random)?,
@@ -101,7 +104,7 @@ impl Login {
     fn chap(&mut self, password: &str, challenge: &[u8], random: &mut dyn Random) {
         let [ident] = fresh(random);
         let response = chap::response(ident, password.as_bytes(), challenge);
-        wire::push_with_ident(&mut self.attributes, wire::CHAP_PASSWORD, ident, &response);
+        wire::push_with_ident(&mut self.attributes, attr::CHAP_PASSWORD, ident, &response);
     }
 
     fn v1(&mut self, password: &str, random: &mut dyn Random) -> Result<(), PasswordError> {
@@ -109,9 +112,9 @@ impl Login {
         let challenge = fresh::<CHALLENGE_OCTETS>(random);
         let [ident] = fresh(random);
         let response = V1Response::answer(ident, &challenge, &hash);
-        self.attributes.add(wire::MS_CHAP_CHALLENGE, challenge);
+        self.attributes.add(microsoft::CHAP_CHALLENGE, challenge);
         self.attributes
-            .add(wire::MS_CHAP_RESPONSE, response.to_octets());
+            .add(microsoft::CHAP_RESPONSE, response.to_octets());
         self.expectation.ident = Some(ident);
         Ok(())
     }
@@ -126,9 +129,9 @@ impl Login {
         let challenge = fresh::<V2_CHALLENGE_OCTETS>(random);
         let [ident] = fresh(random);
         let response = V2Response::answer(ident, &challenge, user.as_bytes(), &hash, random);
-        self.attributes.add(wire::MS_CHAP_CHALLENGE, challenge);
+        self.attributes.add(microsoft::CHAP_CHALLENGE, challenge);
         self.attributes
-            .add(wire::MS_CHAP2_RESPONSE, response.to_octets());
+            .add(microsoft::CHAP2_RESPONSE, response.to_octets());
         let success = response.success(&challenge, user.as_bytes(), &hash);
         let keys = StartKeys::of(&hash, &response.nt_response);
         self.expectation = Expectation {
@@ -166,7 +169,7 @@ impl Expectation {
             return Ok(());
         };
         let value = accept
-            .get(wire::MS_CHAP2_SUCCESS)
+            .get(microsoft::CHAP2_SUCCESS)
             .ok_or(ServerUnproven::Missing)?;
         let (ident, text) = value.split_first().ok_or(ServerUnproven::Wrong)?;
         let text = text.get(..SUCCESS_OCTETS).unwrap_or_default();

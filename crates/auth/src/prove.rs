@@ -1,6 +1,9 @@
 //! From an Access-Request and a [`Credential`] to a [`Proof`].
 
-use portreeve_proto::{AccessRequest, AttributeList, attr};
+use portreeve_proto::{
+    AccessRequest, AttributeList,
+    attr::{self, microsoft},
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -267,9 +270,9 @@ impl Attempt {
             return Err(NoMethod::Eap);
         }
         let pap = request.has(attr::USER_PASSWORD);
-        let chap = request.get(wire::CHAP_PASSWORD);
-        let v1 = request.get(wire::MS_CHAP_RESPONSE);
-        let v2 = request.get(wire::MS_CHAP2_RESPONSE);
+        let chap = request.get(attr::CHAP_PASSWORD);
+        let v1 = request.get(microsoft::CHAP_RESPONSE);
+        let v2 = request.get(microsoft::CHAP2_RESPONSE);
         match (pap, chap, v1, v2) {
             (true, None, None, None) => Self::pap(request),
             (false, Some(value), None, None) => Self::chap(request, value),
@@ -294,7 +297,7 @@ impl Attempt {
             .map_err(|_| NoMethod::Malformed(Method::Chap))?;
         // Without a challenge the response would be the same each time.
         if request
-            .get(wire::CHAP_CHALLENGE)
+            .get(attr::CHAP_CHALLENGE)
             .is_some_and(<[u8]>::is_empty)
         {
             return Err(NoMethod::Challenge(Method::Chap));
@@ -339,7 +342,7 @@ impl Attempt {
             Self::Chap { ident, response } => {
                 if let Some(stored) = credential.clear_text() {
                     let authenticator = request.packet().authenticator();
-                    let challenge = request.get(wire::CHAP_CHALLENGE).unwrap_or(&authenticator);
+                    let challenge = request.get(attr::CHAP_CHALLENGE).unwrap_or(&authenticator);
                     let verdict = chap::verify(*ident, stored.as_bytes(), challenge, response);
                     return if verdict.is_match() {
                         Keys::none()
@@ -445,7 +448,7 @@ fn ms_chap_challenge<const N: usize>(
     request: &AccessRequest,
     method: Method,
 ) -> Result<[u8; N], NoMethod> {
-    let challenge = request.get(wire::MS_CHAP_CHALLENGE);
+    let challenge = request.get(microsoft::CHAP_CHALLENGE);
     challenge
         .and_then(|octets| octets.try_into().ok())
         .ok_or(NoMethod::Challenge(method))
@@ -467,9 +470,12 @@ fn v1_keys(lm: Option<&[u8; 16]>, hash: &NtHash) -> Proof {
         RC4_128
     };
     let attributes = AttributeList::new()
-        .with(wire::MS_CHAP_MPPE_KEYS, mppe::v1_keys(lm, hash).as_slice())
-        .with(wire::MS_MPPE_ENCRYPTION_POLICY, ENCRYPTION_ALLOWED)
-        .with(wire::MS_MPPE_ENCRYPTION_TYPES, types);
+        .with(
+            microsoft::CHAP_MPPE_KEYS,
+            mppe::v1_keys(lm, hash).as_slice(),
+        )
+        .with(microsoft::MPPE_ENCRYPTION_POLICY, ENCRYPTION_ALLOWED)
+        .with(microsoft::MPPE_ENCRYPTION_TYPES, types);
     Proof::Proven(Keys { attributes })
 }
 
@@ -483,15 +489,15 @@ fn v2_keys(
     let success = response.success(challenge, user, hash);
     wire::push_with_ident(
         &mut attributes,
-        wire::MS_CHAP2_SUCCESS,
+        microsoft::CHAP2_SUCCESS,
         response.ident,
         &success,
     );
     let keys = StartKeys::of(hash, &response.nt_response);
     let attributes = attributes
-        .with(wire::MS_MPPE_SEND_KEY, keys.send.as_slice())
-        .with(wire::MS_MPPE_RECV_KEY, keys.recv.as_slice())
-        .with(wire::MS_MPPE_ENCRYPTION_POLICY, ENCRYPTION_ALLOWED)
-        .with(wire::MS_MPPE_ENCRYPTION_TYPES, RC4_40 | RC4_128);
+        .with(microsoft::MPPE_SEND_KEY, keys.send.as_slice())
+        .with(microsoft::MPPE_RECV_KEY, keys.recv.as_slice())
+        .with(microsoft::MPPE_ENCRYPTION_POLICY, ENCRYPTION_ALLOWED)
+        .with(microsoft::MPPE_ENCRYPTION_TYPES, RC4_40 | RC4_128);
     Proof::Proven(Keys { attributes })
 }
