@@ -90,7 +90,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> ExitCode {
 
 fn print_plan(chosen: &[&Step], wanted: &BTreeSet<Tool>, root: &Path, options: &Options) {
     println!("The plan");
-    println!("  tools:");
+    println!("  tools:{}", if wanted.is_empty() { " none" } else { "" });
     for tool in wanted {
         let state = match (tool.is_present(root), options.no_install) {
             (true, _) => "present",

@@ -199,6 +199,7 @@ fn interop(root: &Path, subject: &str, files: &str, closing: &mut Vec<String>) -
         "--package",
         SUITE,
         "--no-fail-fast",
+        "--lib",
         "--test",
         files,
     ];

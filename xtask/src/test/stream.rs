@@ -1,6 +1,7 @@
 //! Running a command so that its output is seen at once and its closing lines are kept.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,21 +10,30 @@ use std::time::{Duration, Instant};
 /// runners close to `closing`.
 pub(super) fn run(command: &mut Command, closing: &mut Vec<String>) -> io::Result<ExitStatus> {
     println!("$ {}", describe(command));
-    let mut child = command
+    run_into(command, closing, io::stdout(), io::stderr())
+}
+
+fn run_into(
+    command: &mut Command,
+    closing: &mut Vec<String>,
+    output: impl Write,
+    errors: impl Write + Send,
+) -> io::Result<ExitStatus> {
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let errors = child
-        .stderr
-        .take()
-        .map(|pipe| thread::spawn(|| pass_on(pipe, io::stderr())));
-    if let Some(pipe) = child.stdout.take() {
-        closing.extend(pass_on(pipe, io::stdout()));
-    }
-    if let Some(Ok(lines)) = errors.map(thread::JoinHandle::join) {
-        closing.extend(lines);
-    }
+        .stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        let errors = stderr.map(|pipe| scope.spawn(|| pass_on(pipe, errors)));
+        if let Some(pipe) = stdout {
+            closing.extend(pass_on(pipe, output));
+        }
+        if let Some(Ok(lines)) = errors.map(thread::ScopedJoinHandle::join) {
+            closing.extend(lines);
+        }
+    });
     child.wait()
 }
 
@@ -45,7 +55,14 @@ pub(super) fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<E
 
 /// The command as one would type it.
 pub(super) fn describe(command: &Command) -> String {
-    let mut words = vec![command.get_program().to_string_lossy().into_owned()];
+    // cargo tells its subcommands where it lives; nobody types that.
+    let program = Path::new(command.get_program());
+    let program = if program.ends_with("cargo") {
+        Path::new("cargo")
+    } else {
+        program
+    };
+    let mut words = vec![program.display().to_string()];
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
             words.insert(
@@ -128,7 +145,12 @@ mod tests {
     fn both_outputs_of_a_command_are_read() {
         let mut closing = Vec::new();
         let script = "echo 'test result: out'; echo 'test result: err' >&2; exit 3";
-        let status = run(Command::new("sh").args(["-c", script]), &mut closing).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let status = run_into(&mut command, &mut closing, &mut output, &mut errors).unwrap();
+        assert_eq!(output, b"test result: out\n");
+        assert_eq!(errors, b"test result: err\n");
         assert_eq!(status.code(), Some(3));
         closing.sort();
         assert_eq!(closing, ["test result: err", "test result: out"]);

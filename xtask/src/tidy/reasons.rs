@@ -216,8 +216,8 @@ fn is_tested(tree: &Tree, name: &str, variant: &str, label: &str) -> bool {
                 let before =
                     |back: usize| index.checked_sub(back).map_or("", |at| &tokens[at].text);
                 match token.kind {
-                    // `Refusal::Unknown`, or `Unknown` alone after `use Refusal::*`, but not another
-                    // list's `Discard::Unknown`.
+                    // `Refusal::Unknown`, or `Unknown` alone after `use Refusal::*`,
+                    // but not another list's `Discard::Unknown`.
                     Kind::Ident => {
                         token.text == variant
                             && (before(1) != ":" || ["Self", name].contains(&before(3)))
