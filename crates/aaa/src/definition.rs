@@ -1,7 +1,8 @@
 //! What an administrator keeps: users, groups and NASes, as plain data.
 //!
-//! Nothing here is resolved: attributes are still text, to be read with a dictionary when a snapshot
-//! is built. Serialising gives what may be shown; credentials and secrets are left out, always.
+//! Nothing here is resolved: attributes are still text, to be read with a dictionary when a
+//! snapshot is built. Serialising gives what may be shown; credentials and secrets are left out,
+//! always.
 
 use std::fmt;
 
@@ -205,8 +206,8 @@ impl User {
 pub struct Membership {
     /// The group's name; a group that does not exist gives nothing and is reported.
     pub group: String,
-    /// Among the user's groups, the lower number comes first; then the group's own priority decides,
-    /// then its name.
+    /// Among the user's groups, the lower number comes first; then the group's own priority
+    /// decides, then its name.
     pub priority: i32,
 }
 

@@ -5,5 +5,6 @@
 
 pub mod accounting;
 pub mod definition;
+pub mod grant;
 pub mod port;
 pub mod session;

@@ -19,15 +19,16 @@ pub struct JournalPosition {
 
 /// The durable side. Calls block; each either happens as a whole or not at all.
 ///
-/// Several processes may have the same store open (the server, and the command line beside it): each sees
-/// what another has done as soon as that call has returned there. [`seq`](Definitions::seq) rises by at least one with every
-/// change of a definition, whoever makes it, and never goes back.
+/// Several processes may have the same store open (the server, and the command line beside it):
+/// each sees what another has done as soon as that call has returned there.
+/// [`seq`](Definitions::seq) rises by at least one with every change of a definition, whoever makes
+/// it, and never goes back.
 pub trait Store {
     /// Everything an administrator keeps, as of one moment.
     fn definitions(&mut self) -> Result<Definitions, StoreError>;
 
-    /// What has changed after `seq`, as of one moment: for each changed definition its present state,
-    /// once. [`Changes::Everything`] where the store no longer knows what was removed since.
+    /// What has changed after `seq`, as of one moment: for each changed definition its present
+    /// state, once. [`Changes::Everything`] where the store no longer knows what was removed since.
     fn changes_since(&mut self, seq: u64) -> Result<Changes, StoreError>;
 
     /// One user, or [`StoreError::NotFound`].
@@ -61,13 +62,15 @@ pub trait Store {
     /// NASes in the order of their names.
     fn nases(&mut self) -> Result<Vec<Nas>, StoreError>;
 
-    /// As [`put_user`](Self::put_user); also [`StoreError::Exists`] for a prefix that another NAS has.
+    /// As [`put_user`](Self::put_user); also [`StoreError::Exists`] for a prefix that another NAS
+    /// has.
     fn put_nas(&mut self, nas: &Nas, put: Put) -> Result<(), StoreError>;
 
     /// Removes a NAS, or [`StoreError::NotFound`]. Its sessions and accounting stay.
     fn remove_nas(&mut self, name: &str) -> Result<(), StoreError>;
 
-    /// Remembers that a NAS sends Message-Authenticators; doing it again changes nothing, not even `seq`.
+    /// Remembers that a NAS sends Message-Authenticators; doing it again changes nothing, not even
+    /// `seq`.
     fn latch_nas(&mut self, name: &str) -> Result<(), StoreError>;
 
     /// Up to where the journal has been applied; `None` before the first [`apply`](Self::apply).
@@ -75,8 +78,8 @@ pub trait Store {
 
     /// Writes accounting rows, sessions and the journal's position in one transaction.
     ///
-    /// A row whose digest is already there is left as it was. A batch whose position is not beyond the
-    /// one kept changes nothing: it has been applied.
+    /// A row whose digest is already there is left as it was. A batch whose position is not beyond
+    /// the one kept changes nothing: it has been applied.
     fn apply(&mut self, batch: &Batch) -> Result<Applied, StoreError>;
 
     /// Sessions, the newest start first.

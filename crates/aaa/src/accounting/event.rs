@@ -11,14 +11,14 @@ use super::Record;
 
 /// What an Accounting-Request says (RFC 2866, RFC 2869), with names as text for people.
 ///
-/// Text is what the NAS sent with invalid UTF-8 replaced; the octets themselves are in the [`Record`].
-/// An attribute whose value does not fit its type counts as absent.
+/// Text is what the NAS sent with invalid UTF-8 replaced; the octets themselves are in the
+/// [`Record`]. An attribute whose value does not fit its type counts as absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// Acct-Status-Type.
     pub status: Status,
-    /// When it happened, in milliseconds since 1970: Event-Timestamp where that is plausible, else the time of
-    /// arrival less Acct-Delay-Time; never both.
+    /// When it happened, in milliseconds since 1970: Event-Timestamp where that is plausible, else
+    /// the time of arrival less Acct-Delay-Time; never both.
     pub time_ms: u64,
     /// When it arrived, in milliseconds since 1970.
     pub received_ms: u64,
@@ -26,7 +26,8 @@ pub struct Event {
     pub nas: String,
     /// NAS-Identifier.
     pub nas_identifier: Option<String>,
-    /// NAS-IP-Address, else NAS-IPv6-Address; what the NAS says of itself, not where the packet came from.
+    /// NAS-IP-Address, else NAS-IPv6-Address; what the NAS says of itself, not where the packet
+    /// came from.
     pub nas_address: Option<IpAddr>,
     /// NAS-Port.
     pub nas_port: Option<u32>,
@@ -108,7 +109,8 @@ pub enum Status {
     InterimUpdate,
     /// 2: a session has ended.
     Stop,
-    /// Any other number (tunnels, vendors), or 0 where the attribute is absent: kept, without effect.
+    /// Any other number (tunnels, vendors), or 0 where the attribute is absent: kept, without
+    /// effect.
     Other(u32),
 }
 
@@ -156,6 +158,8 @@ impl fmt::Display for Status {
 pub struct TerminateCause(pub u32);
 
 impl TerminateCause {
+    /// Service was interrupted without a word from the NAS.
+    pub const LOST_CARRIER: Self = Self(2);
     /// The NAS ended service because it restarted.
     pub const NAS_REBOOT: Self = Self(11);
 
@@ -200,8 +204,8 @@ impl fmt::Display for TerminateCause {
 impl Event {
     /// How far an Event-Timestamp may lie after the arrival, in milliseconds: clocks differ.
     pub const AHEAD_MS: u64 = 10 * 60 * 1000;
-    /// How far an Event-Timestamp may lie before the arrival, in milliseconds: a NAS may keep what it
-    /// could not deliver, but a clock that starts in 1970 is not believed.
+    /// How far an Event-Timestamp may lie before the arrival, in milliseconds: a NAS may keep what
+    /// it could not deliver, but a clock that starts in 1970 is not believed.
     pub const BEHIND_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
     /// Reads what a record says.
@@ -211,11 +215,11 @@ impl Event {
     pub fn read(record: &Record) -> Result<Self, Malformed> {
         let packet = Packet::parse(&record.packet)?;
         let find = |number| packet.find(number).map(|attribute| attribute.value);
-        let text = |number| find(number).map(|value| String::from_utf8_lossy(value).into_owned());
-        let int = |number| find(number).and_then(|value| attr::Integer::read(0, value));
-        let prefix = |number| find(number).and_then(|value| attr::Ipv6Prefix::read(0, value));
-        let address = |number| find(number).and_then(|value| attr::Ipv4::read(0, value));
-        let address6 = |number| find(number).and_then(|value| attr::Ipv6::read(0, value));
+        let words = |number| find(number).map(|value| String::from_utf8_lossy(value).into_owned());
+        let int = |number| find(number).and_then(|value| attr::Integer::read(value));
+        let block = |number| find(number).and_then(|value| attr::Ipv6Prefix::read(value));
+        let v4 = |number| find(number).and_then(|value| attr::Ipv4::read(value));
+        let v6 = |number| find(number).and_then(|value| attr::Ipv6::read(value));
         Ok(Self {
             status: Status::from_number(int(number::ACCT_STATUS_TYPE).unwrap_or(0)),
             time_ms: time(
@@ -225,23 +229,23 @@ impl Event {
             ),
             received_ms: record.received_ms,
             nas: record.nas.clone(),
-            nas_identifier: text(number::NAS_IDENTIFIER),
-            nas_address: address(number::NAS_IP_ADDRESS)
+            nas_identifier: words(number::NAS_IDENTIFIER),
+            nas_address: v4(number::NAS_IP_ADDRESS)
                 .map(IpAddr::V4)
-                .or_else(|| address6(number::NAS_IPV6_ADDRESS).map(IpAddr::V6)),
+                .or_else(|| v6(number::NAS_IPV6_ADDRESS).map(IpAddr::V6)),
             nas_port: int(number::NAS_PORT),
-            nas_port_id: text(number::NAS_PORT_ID),
-            session_id: text(number::ACCT_SESSION_ID),
-            multi_session_id: text(number::ACCT_MULTI_SESSION_ID),
-            user: text(number::USER_NAME),
+            nas_port_id: words(number::NAS_PORT_ID),
+            session_id: words(number::ACCT_SESSION_ID),
+            multi_session_id: words(number::ACCT_MULTI_SESSION_ID),
+            user: words(number::USER_NAME),
             class: find(number::CLASS).map(<[u8]>::to_vec),
-            framed_ip: address(number::FRAMED_IP_ADDRESS),
-            framed_ipv6: address6(number::FRAMED_IPV6_ADDRESS)
+            framed_ip: v4(number::FRAMED_IP_ADDRESS),
+            framed_ipv6: v6(number::FRAMED_IPV6_ADDRESS)
                 .map(Ipv6Addr::into)
-                .or_else(|| prefix(number::FRAMED_IPV6_PREFIX)),
-            delegated_ipv6: prefix(number::DELEGATED_IPV6_PREFIX),
-            calling_station: text(number::CALLING_STATION_ID),
-            called_station: text(number::CALLED_STATION_ID),
+                .or_else(|| block(number::FRAMED_IPV6_PREFIX)),
+            delegated_ipv6: block(number::DELEGATED_IPV6_PREFIX),
+            calling_station: words(number::CALLING_STATION_ID),
+            called_station: words(number::CALLED_STATION_ID),
             counters: Counters {
                 session_time_s: int(number::ACCT_SESSION_TIME),
                 input_octets: int(number::ACCT_INPUT_OCTETS),
@@ -255,12 +259,13 @@ impl Event {
         })
     }
 
-    /// Hands `feed`, piece by piece, the octets that make this record the one it is; their digest is equal
-    /// for a retransmission and its original, even under a new Identifier.
+    /// Hands `feed`, piece by piece, the octets that make this record the one it is; their digest
+    /// is equal for a retransmission and its original, even under a new Identifier.
     ///
-    /// These are the NAS's configured name, then every attribute in order but those that change from one
-    /// transmission to the next: Acct-Delay-Time, Message-Authenticator, Proxy-State. An Accounting-On or -Off without
-    /// Event-Timestamp says the same each time a NAS restarts, so there the hour takes part too.
+    /// These are the NAS's configured name, then every attribute in order but those that change
+    /// from one transmission to the next: Acct-Delay-Time, Message-Authenticator, Proxy-State. An
+    /// Accounting-On or -Off without Event-Timestamp says the same each time a NAS restarts, so
+    /// there the hour takes part too.
     ///
     /// # Errors
     /// The record's packet is not one.
@@ -285,7 +290,7 @@ impl Event {
         }
         if boundary && packet.find(number::EVENT_TIMESTAMP).is_none() {
             let delay = packet.find(number::ACCT_DELAY_TIME);
-            let delay = delay.and_then(|delay| attr::Integer::read(0, delay.value));
+            let delay = delay.and_then(|delay| attr::Integer::read(delay.value));
             let hour = time(record.received_ms, None, delay) / (60 * 60 * 1000);
             feed(&[0]);
             feed(&hour.to_be_bytes());
@@ -294,20 +299,14 @@ impl Event {
     }
 }
 
-fn time(received_ms: u64, stamp_s: Option<u32>, delay_s: Option<u32>) -> u64 {
+fn time(received_ms: u64, stamp: Option<u32>, delay: Option<u32>) -> u64 {
     let earliest = received_ms.saturating_sub(Event::BEHIND_MS);
     let latest = received_ms.saturating_add(Event::AHEAD_MS);
-    match stamp_s.map(|seconds| u64::from(seconds) * 1000) {
-        Some(stamp_ms) if (earliest..=latest).contains(&stamp_ms) => stamp_ms,
-        _ => {
-            let delay_ms = u64::from(delay_s.unwrap_or(0)) * 1000;
-            let delay_ms = if delay_ms > Event::BEHIND_MS {
-                0
-            } else {
-                delay_ms
-            };
-            received_ms.saturating_sub(delay_ms)
-        }
+    let ms = |seconds| u64::from(seconds) * 1000;
+    match (stamp.map(ms), delay.map(ms)) {
+        (Some(told), _) if (earliest..=latest).contains(&told) => told,
+        (_, Some(delay)) if delay <= Event::BEHIND_MS => received_ms.saturating_sub(delay),
+        _ => received_ms,
     }
 }
 

@@ -31,8 +31,8 @@ const IPV6: u8 = 6;
 impl Record {
     /// Appends the record's octets: version 1, time, source, NAS name, packet; integers big-endian.
     ///
-    /// A name or packet beyond its bound is cut, so that what was written can always be read; neither
-    /// can come out of a definition or off the wire.
+    /// A name or packet beyond its bound is cut, so that what was written can always be read;
+    /// neither can come out of a definition or off the wire.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(VERSION);
         out.extend_from_slice(&self.received_ms.to_be_bytes());

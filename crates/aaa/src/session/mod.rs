@@ -1,11 +1,17 @@
 //! A subscriber's connection, from accept to stop, as its NAS's reports tell it.
 
+mod merge;
+mod table;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 
 use crate::accounting::TerminateCause;
+
+pub use merge::Merge;
+pub use table::{Change, Effects, Note, Sessions, Trimmed};
 
 /// Which session: the octets that every report of one session has in common, and which of the
 /// sessions that shared them, for a NAS that uses its session ids again.
@@ -46,7 +52,8 @@ pub struct Session {
     pub framed_ipv6: Option<Ipv6Net>,
     /// Delegated-IPv6-Prefix.
     pub delegated_ipv6: Option<Ipv6Net>,
-    /// When it began, in milliseconds since 1970; reckoned back from Acct-Session-Time until a Start tells.
+    /// When it began, in milliseconds since 1970; reckoned back from Acct-Session-Time until a
+    /// Start tells.
     pub started_ms: u64,
     /// The time of the newest report, in milliseconds since 1970.
     pub updated_ms: u64,
@@ -66,8 +73,8 @@ pub struct Session {
     pub merge: Merge,
 }
 
-/// How a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a session ended. Of two accounts of the end, the lesser one is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ended {
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
@@ -85,11 +92,6 @@ pub enum EndedBy {
     NasReboot,
     /// Its Stop; final.
     Stop,
-}
-
-/// What merging needs beyond the session itself, so that the order of reports does not matter.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Merge {
-    /// Whether a Start has told when the session began.
-    started: bool,
+    /// The NAS began another session under the same id and never said that this one had ended.
+    Superseded,
 }
