@@ -1,12 +1,13 @@
 //! The RADIUS wire: packets, attributes, dictionary, authenticators, duplicates; no I/O.
 //!
-//! Everything here takes octets, addresses, the time and randomness as arguments. A server hands datagrams to
-//! [`Endpoint::receive`] and answers to [`Endpoint::answer`]; a client encodes with [`Query::encode`] and
-//! verifies with [`Query::accept`].
+//! Everything here takes octets, addresses, the time and randomness as arguments. A server hands
+//! datagrams to [`Endpoint::receive`] and answers to [`Endpoint::answer`]; a client encodes with
+//! [`Query::encode`] and verifies with [`Query::accept`].
 
 pub mod attr;
 mod authenticator;
 mod code;
+pub mod dictionary;
 mod discard;
 mod duplicates;
 mod encode;
@@ -28,6 +29,7 @@ mod vectors;
 
 pub use attr::Attr;
 pub use code::Code;
+pub use dictionary::Dictionary;
 pub use discard::Discard;
 pub use duplicates::DuplicateLimits;
 pub use encode::{EncodeError, MAX_VALUE};
