@@ -36,8 +36,9 @@ fn event(status: Status, session_id: &str, time_ms: u64) -> Event {
 
 fn report(status: Status, session_id: &str, seconds: u32, octets: u64, wide: bool) -> Event {
     let mut event = event(status, session_id, T0 + u64::from(seconds) * 1000);
-    let low = u32::try_from(octets & 0xffff_ffff).unwrap();
-    let high = u32::try_from(octets >> 32).unwrap();
+    let bytes = octets.to_be_bytes();
+    let high = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let low = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
     event.counters = Counters {
         session_time_s: Some(seconds),
         input_octets: Some(low),
@@ -97,9 +98,9 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
             }
             if classed {
                 let class = ClassId::new([7; 16]).encode().to_vec();
-                events
-                    .iter_mut()
-                    .for_each(|event| event.class = Some(class.clone()));
+                for event in &mut events {
+                    event.class = Some(class.clone());
+                }
             }
             events
         })

@@ -1,13 +1,17 @@
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr},
 };
 
 use ipnet::Ipv6Net;
-use portreeve_proto::{Malformed, Packet, attr, attr::Reads};
+use portreeve_proto::{
+    Attr, Malformed, Packet,
+    attr::{self, Octets, Text},
+};
 use serde::{Deserialize, Serialize};
 
 use super::Record;
+use crate::grant::ClassId;
 
 /// What an Accounting-Request says (RFC 2866, RFC 2869), with names as text for people.
 ///
@@ -39,7 +43,7 @@ pub struct Event {
     pub multi_session_id: Option<String>,
     /// User-Name.
     pub user: Option<String>,
-    /// The first Class, as octets.
+    /// Our own Class, else the first one, as octets.
     pub class: Option<Vec<u8>>,
     /// Framed-IP-Address.
     pub framed_ip: Option<Ipv4Addr>,
@@ -214,48 +218,46 @@ impl Event {
     /// The record's packet is not one; it was one when it was received.
     pub fn read(record: &Record) -> Result<Self, Malformed> {
         let packet = Packet::parse(&record.packet)?;
-        let find = |number| packet.find(number).map(|attribute| attribute.value);
-        let words = |number| find(number).map(|value| String::from_utf8_lossy(value).into_owned());
-        let int = |number| find(number).and_then(|value| attr::Integer::read(value));
-        let block = |number| find(number).and_then(|value| attr::Ipv6Prefix::read(value));
-        let v4 = |number| find(number).and_then(|value| attr::Ipv4::read(value));
-        let v6 = |number| find(number).and_then(|value| attr::Ipv6::read(value));
+        let text = |attribute: Attr<Text>| {
+            let octets = packet.get(Attr::<Octets>::new(*attribute.spec()))?;
+            Some(String::from_utf8_lossy(octets).into_owned())
+        };
+        let class = packet.all(attr::CLASS);
+        let ours = class.iter().find(|class| ClassId::parse(class).is_some());
         Ok(Self {
-            status: Status::from_number(int(number::ACCT_STATUS_TYPE).unwrap_or(0)),
+            status: Status::from_number(packet.get(attr::ACCT_STATUS_TYPE).unwrap_or(0)),
             time_ms: time(
                 record.received_ms,
-                int(number::EVENT_TIMESTAMP),
-                int(number::ACCT_DELAY_TIME),
+                packet.get(attr::EVENT_TIMESTAMP),
+                packet.get(attr::ACCT_DELAY_TIME),
             ),
             received_ms: record.received_ms,
             nas: record.nas.clone(),
-            nas_identifier: words(number::NAS_IDENTIFIER),
-            nas_address: v4(number::NAS_IP_ADDRESS)
-                .map(IpAddr::V4)
-                .or_else(|| v6(number::NAS_IPV6_ADDRESS).map(IpAddr::V6)),
-            nas_port: int(number::NAS_PORT),
-            nas_port_id: words(number::NAS_PORT_ID),
-            session_id: words(number::ACCT_SESSION_ID),
-            multi_session_id: words(number::ACCT_MULTI_SESSION_ID),
-            user: words(number::USER_NAME),
-            class: find(number::CLASS).map(<[u8]>::to_vec),
-            framed_ip: v4(number::FRAMED_IP_ADDRESS),
-            framed_ipv6: v6(number::FRAMED_IPV6_ADDRESS)
-                .map(Ipv6Addr::into)
-                .or_else(|| block(number::FRAMED_IPV6_PREFIX)),
-            delegated_ipv6: block(number::DELEGATED_IPV6_PREFIX),
-            calling_station: words(number::CALLING_STATION_ID),
-            called_station: words(number::CALLED_STATION_ID),
+            nas_identifier: text(attr::NAS_IDENTIFIER),
+            nas_address: (packet.get(attr::NAS_IP_ADDRESS).map(IpAddr::V4))
+                .or_else(|| packet.get(attr::NAS_IPV6_ADDRESS).map(IpAddr::V6)),
+            nas_port: packet.get(attr::NAS_PORT),
+            nas_port_id: text(attr::NAS_PORT_ID),
+            session_id: text(attr::ACCT_SESSION_ID),
+            multi_session_id: text(attr::ACCT_MULTI_SESSION_ID),
+            user: text(attr::USER_NAME),
+            class: ours.or(class.first()).map(|class| class.to_vec()),
+            framed_ip: packet.get(attr::FRAMED_IP_ADDRESS),
+            framed_ipv6: (packet.get(attr::FRAMED_IPV6_ADDRESS).map(Ipv6Net::from))
+                .or_else(|| packet.get(attr::FRAMED_IPV6_PREFIX)),
+            delegated_ipv6: packet.get(attr::DELEGATED_IPV6_PREFIX),
+            calling_station: text(attr::CALLING_STATION_ID),
+            called_station: text(attr::CALLED_STATION_ID),
             counters: Counters {
-                session_time_s: int(number::ACCT_SESSION_TIME),
-                input_octets: int(number::ACCT_INPUT_OCTETS),
-                output_octets: int(number::ACCT_OUTPUT_OCTETS),
-                input_gigawords: int(number::ACCT_INPUT_GIGAWORDS),
-                output_gigawords: int(number::ACCT_OUTPUT_GIGAWORDS),
-                input_packets: int(number::ACCT_INPUT_PACKETS),
-                output_packets: int(number::ACCT_OUTPUT_PACKETS),
+                session_time_s: packet.get(attr::ACCT_SESSION_TIME),
+                input_octets: packet.get(attr::ACCT_INPUT_OCTETS),
+                output_octets: packet.get(attr::ACCT_OUTPUT_OCTETS),
+                input_gigawords: packet.get(attr::ACCT_INPUT_GIGAWORDS),
+                output_gigawords: packet.get(attr::ACCT_OUTPUT_GIGAWORDS),
+                input_packets: packet.get(attr::ACCT_INPUT_PACKETS),
+                output_packets: packet.get(attr::ACCT_OUTPUT_PACKETS),
             },
-            terminate_cause: int(number::ACCT_TERMINATE_CAUSE).map(TerminateCause),
+            terminate_cause: packet.get(attr::ACCT_TERMINATE_CAUSE).map(TerminateCause),
         })
     }
 
@@ -274,23 +276,16 @@ impl Event {
         feed(record.nas.as_bytes());
         // No attribute has type 0, so the name cannot run into what follows.
         feed(&[0]);
-        let mut boundary = false;
         for attribute in packet.attributes() {
-            match attribute.number {
-                number::ACCT_DELAY_TIME | number::MESSAGE_AUTHENTICATOR | number::PROXY_STATE => {
-                    continue;
-                }
-                number::ACCT_STATUS_TYPE => {
-                    boundary |= matches!(attribute.value, [0, 0, 0, 7 | 8]);
-                }
-                _ => {}
+            if !TRANSIENT.contains(&attribute.number) {
+                let end = attribute.offset + 2 + attribute.value.len();
+                feed(&packet.octets()[attribute.offset..end]);
             }
-            let end = attribute.offset + 2 + attribute.value.len();
-            feed(&packet.octets()[attribute.offset..end]);
         }
-        if boundary && packet.find(number::EVENT_TIMESTAMP).is_none() {
-            let delay = packet.find(number::ACCT_DELAY_TIME);
-            let delay = delay.and_then(|delay| attr::Integer::read(delay.value));
+        let status = packet.get(attr::ACCT_STATUS_TYPE).map(Status::from_number);
+        let boundary = matches!(status, Some(Status::AccountingOn | Status::AccountingOff));
+        if boundary && !packet.has(attr::EVENT_TIMESTAMP) {
+            let delay = packet.get(attr::ACCT_DELAY_TIME);
             let hour = time(record.received_ms, None, delay) / (60 * 60 * 1000);
             feed(&[0]);
             feed(&hour.to_be_bytes());
@@ -298,6 +293,13 @@ impl Event {
         Ok(())
     }
 }
+
+/// What changes from one transmission of a record to the next.
+const TRANSIENT: [u8; 3] = [
+    attr::ACCT_DELAY_TIME.spec().oid.top(),
+    attr::MESSAGE_AUTHENTICATOR.spec().oid.top(),
+    attr::PROXY_STATE.spec().oid.top(),
+];
 
 fn time(received_ms: u64, stamp: Option<u32>, delay: Option<u32>) -> u64 {
     let earliest = received_ms.saturating_sub(Event::BEHIND_MS);
@@ -308,38 +310,6 @@ fn time(received_ms: u64, stamp: Option<u32>, delay: Option<u32>) -> u64 {
         (_, Some(delay)) if delay <= Event::BEHIND_MS => received_ms.saturating_sub(delay),
         _ => received_ms,
     }
-}
-
-/// The types of the attributes read here.
-mod number {
-    pub(super) const USER_NAME: u8 = 1;
-    pub(super) const NAS_IP_ADDRESS: u8 = 4;
-    pub(super) const NAS_PORT: u8 = 5;
-    pub(super) const FRAMED_IP_ADDRESS: u8 = 8;
-    pub(super) const CLASS: u8 = 25;
-    pub(super) const CALLED_STATION_ID: u8 = 30;
-    pub(super) const CALLING_STATION_ID: u8 = 31;
-    pub(super) const NAS_IDENTIFIER: u8 = 32;
-    pub(super) const PROXY_STATE: u8 = 33;
-    pub(super) const ACCT_STATUS_TYPE: u8 = 40;
-    pub(super) const ACCT_DELAY_TIME: u8 = 41;
-    pub(super) const ACCT_INPUT_OCTETS: u8 = 42;
-    pub(super) const ACCT_OUTPUT_OCTETS: u8 = 43;
-    pub(super) const ACCT_SESSION_ID: u8 = 44;
-    pub(super) const ACCT_SESSION_TIME: u8 = 46;
-    pub(super) const ACCT_INPUT_PACKETS: u8 = 47;
-    pub(super) const ACCT_OUTPUT_PACKETS: u8 = 48;
-    pub(super) const ACCT_TERMINATE_CAUSE: u8 = 49;
-    pub(super) const ACCT_MULTI_SESSION_ID: u8 = 50;
-    pub(super) const ACCT_INPUT_GIGAWORDS: u8 = 52;
-    pub(super) const ACCT_OUTPUT_GIGAWORDS: u8 = 53;
-    pub(super) const EVENT_TIMESTAMP: u8 = 55;
-    pub(super) const MESSAGE_AUTHENTICATOR: u8 = 80;
-    pub(super) const NAS_PORT_ID: u8 = 87;
-    pub(super) const NAS_IPV6_ADDRESS: u8 = 95;
-    pub(super) const FRAMED_IPV6_PREFIX: u8 = 97;
-    pub(super) const DELEGATED_IPV6_PREFIX: u8 = 123;
-    pub(super) const FRAMED_IPV6_ADDRESS: u8 = 168;
 }
 
 #[cfg(test)]

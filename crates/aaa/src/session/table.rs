@@ -403,9 +403,7 @@ fn identify(event: &Event) -> Option<Vec<u8>> {
     let port = event.nas_port.map(|port| port.to_string());
     let port = event.nas_port_id.as_deref().or(port.as_deref());
     let station = event.calling_station.as_deref();
-    if user.or(port).or(station).is_none() {
-        return None;
-    }
+    user.or(port).or(station)?;
     octets.push(BY_STATION);
     put(&[Some(&event.nas), nas, user, port, station], &mut octets);
     Some(octets)
