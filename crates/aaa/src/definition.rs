@@ -10,6 +10,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use crate::dialect::DialectName;
+
 /// The most octets of a user's, group's or NAS's name: what fits one attribute.
 pub const NAME_MAX: usize = 253;
 
@@ -89,7 +91,7 @@ impl SharedSecret {
             b"secret",
             b"password",
             b"radius",
-            b"mikrotik",
+            b"sharedsecret",
             b"12345678",
             b"s3cret",
             b"changeme",
@@ -204,7 +206,8 @@ impl User {
 /// That a user is in a group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Membership {
-    /// The group's name; a group that does not exist gives nothing and is reported.
+    /// The group's name; without such a group its conditions cannot be checked, and the user
+    /// is refused.
     pub group: String,
     /// Among the user's groups, the lower number comes first; then the group's own priority
     /// decides, then its name.
@@ -314,37 +317,6 @@ impl Nas {
             return Err(Invalid::HostBits);
         }
         check_lines(&[], &[], &self.comment)
-    }
-}
-
-/// The vendors whose way of spelling a grant we know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DialectName {
-    /// The RFCs' own attributes.
-    #[default]
-    Generic,
-    /// RouterOS.
-    Mikrotik,
-}
-
-impl DialectName {
-    /// Every dialect, in the order to list them.
-    pub const ALL: [Self; 2] = [Self::Generic, Self::Mikrotik];
-
-    /// The word on the command line and in the store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Generic => "generic",
-            Self::Mikrotik => "mikrotik",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|dialect| dialect.as_str() == word)
     }
 }
 

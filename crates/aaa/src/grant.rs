@@ -2,6 +2,20 @@
 
 use std::fmt;
 
+use portreeve_proto::AttributeList;
+
+/// What a session may have. A [dialect](crate::definition::DialectName::speak) spells it for a NAS.
+#[derive(Debug, Clone, Default)]
+pub struct Grant {
+    /// What the administrator gave, in the order to be sent.
+    pub attributes: AttributeList,
+    /// How often the NAS shall report, in seconds, where the administrator gave no interval of
+    /// their own.
+    pub interim_interval_s: Option<u32>,
+    /// What the session is to be known by.
+    pub class: Option<ClassId>,
+}
+
 /// The Class we give a session in its Access-Accept: 128 unguessable bits that the NAS repeats in
 /// every report (RFC 2865 section 5.25), so that no report is taken for another session's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,18 @@
 //! [`accounting`] what a NAS reports and the journal holds, and [`session`] what follows from that.
 
 pub mod accounting;
+pub mod attribute;
+pub mod decision;
 pub mod definition;
+pub mod dialect;
 pub mod grant;
+pub mod policy;
 pub mod port;
+pub mod refusal;
 pub mod session;
+mod shown;
+pub mod snapshot;
+pub mod station;
+pub mod subscriber;
+
+pub use shown::Shown;
