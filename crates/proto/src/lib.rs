@@ -27,6 +27,7 @@ mod spec;
 pub mod value;
 #[cfg(test)]
 mod vectors;
+pub mod walk;
 
 pub use attr::Attr;
 pub use code::Code;
