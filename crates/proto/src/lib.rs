@@ -24,8 +24,10 @@ mod reply;
 mod request;
 mod secret;
 mod spec;
+pub mod value;
 #[cfg(test)]
 mod vectors;
+pub mod walk;
 
 pub use attr::Attr;
 pub use code::Code;
@@ -50,3 +52,4 @@ pub use request::{
 };
 pub use secret::{EmptySecret, Secret};
 pub use spec::{DataType, Hiding, Spec, VendorFormat};
+pub use value::Value;

@@ -126,13 +126,16 @@ impl Loader<'_> {
                 });
             }
         }
-        if oid.parts().len() > header
-            && let Some(parent) = oid.parent()
-            && self.dictionary.by_oid(&parent).is_none()
-        {
-            return Err(Fault::Parent {
-                parent: parent.to_string(),
-            });
+        let parent = oid.parent().filter(|_| oid.parts().len() > header);
+        if let Some(parent) = parent {
+            let name = parent.to_string();
+            match self.dictionary.by_oid(&parent) {
+                None => return Err(Fault::Parent { parent: name }),
+                Some(found) if found.spec.data_type != DataType::Tlv => {
+                    return Err(Fault::NoTlv { parent: name });
+                }
+                Some(_) => {}
+            }
         }
         Ok(oid)
     }
@@ -338,6 +341,7 @@ impl Loader<'_> {
     }
 
     fn open(&mut self, keyword: &'static str, words: &[&str], place: Place) {
+        self.last = None;
         self.blocks.begin(Block {
             keyword,
             name: words
@@ -350,6 +354,7 @@ impl Loader<'_> {
     }
 
     fn end(&mut self, keyword: &'static str, begin: &str, words: &[&str]) -> Result<(), Fault> {
+        self.last = None;
         let name = words.first().copied().unwrap_or_default();
         if self.blocks.end(begin, &name.to_ascii_lowercase()) {
             return Ok(());
