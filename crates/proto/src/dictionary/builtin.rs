@@ -83,10 +83,10 @@ pub(super) fn by_name(name: &str) -> Option<Record> {
     let (mut low, mut high) = (0, names.len() / NAMES_LINE);
     while low < high {
         let middle = usize::midpoint(low, high);
-        let record = record_of_entry(middle)?;
-        match compare_names(record.name, name) {
+        let line = line_of_entry(middle)?;
+        match compare_names(line_name(line)?, name) {
             Ordering::Less => low = middle + 1,
-            Ordering::Equal => return Some(record),
+            Ordering::Equal => return record(line),
             Ordering::Greater => high = middle,
         }
     }
@@ -153,11 +153,15 @@ fn first_not_less(
     table.get(low..)?.lines().next()
 }
 
-fn record_of_entry(index: usize) -> Option<Record> {
+fn line_of_entry(index: usize) -> Option<&'static str> {
     let at = index * NAMES_LINE;
     let offset = body(NAMES).get(at..at + NAMES_LINE - 1)?;
     let offset = usize::from_str_radix(offset, 16).ok()?;
-    record(body(ATTRIBUTES).get(offset..)?.lines().next()?)
+    body(ATTRIBUTES).get(offset..)?.lines().next()
+}
+
+fn line_name(line: &str) -> Option<&str> {
+    line.split(' ').nth(2)
 }
 
 fn line_oid(line: &str) -> Option<Oid> {

@@ -243,7 +243,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::attr;
+    use crate::{Ask, AttributeList, Packet, Query, Secret, attr};
 
     fn pair(text: &str) -> Result<Pair, PairError> {
         Dictionary::builtin().pair(text)
@@ -343,6 +343,52 @@ mod tests {
         ] {
             assert_eq!(pair(text).unwrap_err().to_string(), error, "{text}");
         }
+    }
+
+    #[test]
+    fn pairs_come_back_from_the_wire_as_they_were_written() {
+        let lines = [
+            "User-Name = \"bob\"",
+            "NAS-IP-Address = 192.0.2.1",
+            "Service-Type = Framed-User",
+            "Event-Timestamp = 2026-01-31T12:00:00Z",
+            "Tunnel-Type:1 = VLAN",
+            "Tunnel-Private-Group-Id:1 = \"20\"",
+            "Framed-IPv6-Prefix = 2001:db8::/32",
+            "Framed-Interface-Id = 0001:0002:0003:0004",
+            "Mikrotik-Rate-Limit = \"1m/1m\"",
+            "Cisco-AVPair = \"a=b\"",
+            "WiMAX-Release = \"1.2\"",
+            "Frag-Status = Fragmentation-Supported",
+            "IP-Port-Ext-IPv4-Addr = 192.0.2.9",
+            "DHCPv4-Options = 0x3501",
+            "FreeRADIUS-802.1X-Anonce = 0x00112233",
+            "USR-Last-Number-Dialed-Out = \"123\"",
+            "SN-VPN-Name = \"vpn\"",
+            "Attr-26.999999.7 = 0x0102",
+        ];
+        let mut list = AttributeList::new();
+        for line in lines {
+            let read = pair(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            list.push(&read.spec, read.tag, &read.octets());
+        }
+        let secret = Secret::new("xyzzy5461").unwrap();
+        let mut zeros = |octets: &mut [u8]| octets.fill(0);
+        let mut out = Vec::new();
+        Query::encode(
+            Ask::Accounting,
+            1,
+            &list,
+            &secret,
+            false,
+            &mut zeros,
+            &mut out,
+        )
+        .unwrap();
+        let packet = Packet::parse(&out).unwrap();
+        let decoded = Dictionary::builtin().decode(&packet);
+        let shown: Vec<String> = decoded.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, lines);
     }
 
     #[test]

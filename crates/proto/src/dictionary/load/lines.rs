@@ -192,10 +192,13 @@ impl Loader<'_> {
             Place::Below(oid) => Some(oid),
             Place::Elsewhere | Place::Top => None,
         };
-        let known = self
-            .dictionary
-            .by_path(within, attribute)
-            .or_else(|| self.dictionary.named(attribute).map(|found| found.spec.oid));
+        let scoped = self.dictionary.by_path(within, attribute);
+        if scoped.is_none() && self.shapes.contains(&attribute.to_ascii_lowercase()) {
+            // A member of a struct, which stays octets.
+            return Ok(());
+        }
+        let named = || self.dictionary.named(attribute).map(|found| found.spec.oid);
+        let known = scoped.or_else(named);
         let data_type = known.map(|oid| self.dictionary.describe(&oid).spec.data_type);
         let Some(number) = value_number(words[2]) else {
             // Names for values that are no numbers are of no use in a RADIUS packet.

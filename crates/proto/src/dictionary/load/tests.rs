@@ -121,51 +121,52 @@ fn the_syntax_of_version_3_is_read() {
     );
 }
 
+const VERSION_4: &str = "PROTOCOL RADIUS 1 format=string\n\
+     BEGIN-PROTOCOL RADIUS\n\
+     $INCLUDE- missing\n\
+     ATTRIBUTE Vendor-Specific 26 vsa\n\
+     ATTRIBUTE User-Password 2 string encrypt=User-Password\n\
+     ATTRIBUTE Extended-Attribute-1 241 tlv extended\n\
+     ATTRIBUTE Frag .7 uint32\n\
+     ATTRIBUTE Extended-Attribute-5 245 tlv long\n\
+     ATTRIBUTE Evs5 245.26 vsa\n\
+     ATTRIBUTE Bag 242 tlv extended\n\
+     BEGIN Bag\n\
+     ATTRIBUTE Item 1 tlv\n\
+     ATTRIBUTE Part .2 string\n\
+     END Bag\n\
+     DEFINE Group-Thing group\n\
+     FLAGS internal\n\
+     ATTRIBUTE Hidden-Away 9 string\n\
+     FLAGS !internal\n\
+     ENUM Shapes uint32\n\
+     VALUE Shapes Round 1\n\
+     VENDOR Acme 9999\n\
+     BEGIN-VENDOR Acme\n\
+     ATTRIBUTE AVPair 1 string\n\
+     ATTRIBUTE Form 2 struct\n\
+     MEMBER First uint8 key\n\
+     VALUE First Sub 1\n\
+     MEMBER Second ipv4addr[2]\n\
+     STRUCT Sub First 1\n\
+     BEGIN Sub\n\
+     MEMBER Third bit[3]\n\
+     END Sub\n\
+     VALUE AVPair any \"text\"\n\
+     END-VENDOR Acme\n\
+     BEGIN-VENDOR Acme parent=Extended-Attribute-5.Evs5\n\
+     ATTRIBUTE AVPair 4 octets ref=@.Vendor-Specific\n\
+     END-VENDOR Acme\n\
+     END-PROTOCOL RADIUS\n\
+     BEGIN-PROTOCOL DHCPv4\n\
+     ATTRIBUTE Subnet-Mask 1 ipaddr\n\
+     ALIAS Mask Subnet-Mask\n\
+     END-PROTOCOL DHCPv4\n\
+     ALIAS Acme-AVPair Vendor-Specific.Acme.AVPair\n";
+
 #[test]
 fn the_syntax_of_version_4_is_read() {
-    let read = loaded(
-        "PROTOCOL RADIUS 1 format=string\n\
-         BEGIN-PROTOCOL RADIUS\n\
-         $INCLUDE- missing\n\
-         ATTRIBUTE Vendor-Specific 26 vsa\n\
-         ATTRIBUTE User-Password 2 string encrypt=User-Password\n\
-         ATTRIBUTE Extended-Attribute-1 241 tlv extended\n\
-         ATTRIBUTE Frag .7 uint32\n\
-         ATTRIBUTE Extended-Attribute-5 245 tlv long\n\
-         ATTRIBUTE Evs5 245.26 vsa\n\
-         ATTRIBUTE Bag 242 tlv extended\n\
-         BEGIN Bag\n\
-         ATTRIBUTE Item 1 tlv\n\
-         ATTRIBUTE Part .2 string\n\
-         END Bag\n\
-         DEFINE Group-Thing group\n\
-         FLAGS internal\n\
-         ATTRIBUTE Hidden-Away 9 string\n\
-         FLAGS !internal\n\
-         ENUM Shapes uint32\n\
-         VALUE Shapes Round 1\n\
-         VENDOR Acme 9999\n\
-         BEGIN-VENDOR Acme\n\
-         ATTRIBUTE AVPair 1 string\n\
-         ATTRIBUTE Form 2 struct\n\
-         MEMBER First uint8 key\n\
-         MEMBER Second ipv4addr[2]\n\
-         STRUCT Sub First 1\n\
-         BEGIN Sub\n\
-         MEMBER Third bit[3]\n\
-         END Sub\n\
-         VALUE AVPair any \"text\"\n\
-         END-VENDOR Acme\n\
-         BEGIN-VENDOR Acme parent=Extended-Attribute-5.Evs5\n\
-         ATTRIBUTE AVPair 4 octets ref=@.Vendor-Specific\n\
-         END-VENDOR Acme\n\
-         END-PROTOCOL RADIUS\n\
-         BEGIN-PROTOCOL DHCPv4\n\
-         ATTRIBUTE Subnet-Mask 1 ipaddr\n\
-         ALIAS Mask Subnet-Mask\n\
-         END-PROTOCOL DHCPv4\n\
-         ALIAS Acme-AVPair Vendor-Specific.Acme.AVPair\n",
-    );
+    let read = loaded(VERSION_4);
     assert_eq!(
         read.attribute("User-Password").unwrap().spec.hiding,
         Hiding::UserPassword
@@ -192,6 +193,7 @@ fn the_syntax_of_version_4_is_read() {
         assert!(read.is_internal(inside), "{inside}");
     }
     assert!(read.by_oid(&oid("9")).is_none());
+    assert!(read.pending_values().is_empty());
 }
 
 #[test]
