@@ -1,0 +1,5 @@
+//! The library on the loopback interface.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod nas;
+mod server;
