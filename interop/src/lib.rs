@@ -1,1 +1,21 @@
 //! Portreeve against programs it did not write.
+//!
+//! The suite is a black box: it knows the wire and the fixed command line, and links none of our
+//! crates. Tests in `tests/any_*.rs` hold for every RADIUS server; `PORTREEVE_SUBJECT` chooses
+//! whether they meet Portreeve or FreeRADIUS, which proves that the tests themselves are right.
+//! Tests in `tests/ours_*.rs` are about Portreeve alone.
+
+pub mod freeradius;
+mod must;
+pub mod pcap;
+pub mod portreeve;
+mod ports;
+mod process;
+pub mod relay;
+pub mod subject;
+pub mod tools;
+pub mod wire;
+pub mod world;
+
+pub use must::{Must, eventually};
+pub use ports::Ports;

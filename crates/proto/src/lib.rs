@@ -7,6 +7,7 @@
 pub mod attr;
 mod authenticator;
 mod code;
+pub mod dictionary;
 mod discard;
 mod duplicates;
 mod encode;
@@ -23,9 +24,12 @@ mod reply;
 mod request;
 mod secret;
 mod spec;
+#[cfg(test)]
+mod vectors;
 
 pub use attr::Attr;
 pub use code::Code;
+pub use dictionary::Dictionary;
 pub use discard::Discard;
 pub use duplicates::DuplicateLimits;
 pub use encode::{EncodeError, MAX_VALUE};

@@ -1,6 +1,65 @@
 //! Attributes as typed constants: `attr::SESSION_TIMEOUT`, `attr::mikrotik::RATE_LIMIT`.
 
+/// Declares attribute constants.
+macro_rules! attributes {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty = $spec:expr;)*) => {$(
+        $(#[$doc])*
+        pub const $name: $crate::Attr<$kind> = $crate::Attr::new($spec);
+    )*};
+}
+
+/// Declares constants for the values of an attribute.
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {$(
+        $(#[$doc])*
+        pub const $name: u32 = $number;
+    )*};
+}
+
+pub mod acct_authentic;
+pub mod acct_status_type;
+pub mod acct_terminate_cause;
+pub mod adsl_forum;
+pub mod airespace;
+pub mod alcatel;
+pub mod aruba;
+pub mod ascend;
+pub mod chillispot;
+pub mod cisco;
+pub mod error_cause;
+pub mod erx;
+pub mod extreme;
+pub mod fortinet;
+pub mod framed_compression;
+pub mod framed_protocol;
+pub mod framed_routing;
+pub mod h3c;
+pub mod hp;
+pub mod huawei;
+pub mod juniper;
 mod kind;
+pub mod login_service;
+pub mod meraki;
+pub mod microsoft;
+pub mod mikrotik;
+pub mod nas_port_type;
+pub mod paloalto;
+pub mod pfsense;
+pub mod prompt;
+pub mod redback;
+mod rfc;
+pub mod roaringpenguin;
+pub mod ruckus;
+pub mod service_type;
+pub mod starent;
+pub mod termination_action;
+pub mod threegpp;
+pub mod tunnel_medium_type;
+pub mod tunnel_type;
+pub mod wba;
+pub mod wifi_alliance;
+pub mod wispr;
+pub mod zte;
 
 use std::marker::PhantomData;
 
@@ -9,25 +68,9 @@ pub use kind::{
     Byte, ComboIp, Encodes, Ether, Hidden, Integer, Integer64, InterfaceId, Ipv4, Ipv4Prefix, Ipv6,
     Ipv6Prefix, Kind, Octets, Reads, Short, Signed, Tagged, Text, Time,
 };
+pub use rfc::*;
 
-use crate::{DataType, Hiding, Oid, Spec};
-
-pub const USER_NAME: Attr<Text> = Attr::new(Spec::new(&[1], DataType::Text));
-pub const USER_PASSWORD: Attr<Hidden<Octets>> =
-    Attr::new(Spec::new(&[2], DataType::Octets).hidden(Hiding::UserPassword));
-pub const REPLY_MESSAGE: Attr<Text> = Attr::new(Spec::new(&[18], DataType::Text));
-pub const PROXY_STATE: Attr<Octets> = Attr::new(Spec::new(&[33], DataType::Octets));
-pub const EAP_MESSAGE: Attr<Octets> = Attr::new(Spec::new(&[79], DataType::Octets).concat());
-pub const MESSAGE_AUTHENTICATOR: Attr<Octets> = Attr::new(Spec::new(&[80], DataType::Octets));
-pub const ERROR_CAUSE: Attr<Integer> = Attr::new(Spec::new(&[101], DataType::Integer));
-pub const TUNNEL_TYPE: Attr<Tagged<Integer>> =
-    Attr::new(Spec::new(&[64], DataType::Integer).tagged());
-pub const TUNNEL_PASSWORD: Attr<Tagged<Hidden<Octets>>> = Attr::new(
-    Spec::new(&[69], DataType::Octets)
-        .tagged()
-        .hidden(Hiding::Salted),
-);
-pub const SESSION_TIMEOUT: Attr<Integer> = Attr::new(Spec::new(&[27], DataType::Integer));
+use crate::{Hiding, Oid, Spec};
 
 /// An attribute whose number and kind of value are known at compile time.
 #[derive(Debug)]

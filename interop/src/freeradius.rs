@@ -1,0 +1,204 @@
+//! FreeRADIUS as a child process with a configuration of its own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::wire::{self, Request};
+use crate::world::{SECRET, World};
+use crate::{Must as _, Ports, tools};
+
+/// The reference server.
+#[derive(Debug)]
+pub struct FreeRadius {
+    // Before the directory it writes to, so that it is gone first.
+    process: Process,
+    folder: TempDir,
+    ports: Ports,
+}
+
+impl FreeRadius {
+    /// Writes a configuration for `world` and starts the server.
+    pub fn start(world: &World) -> Self {
+        let folder = tempfile::tempdir().must("a temporary folder");
+        let ports = Ports::free();
+        let path = folder.path();
+        let write = |name: &str, text: &str| fs::write(path.join(name), text).must(name);
+        write("dictionary", "$INCLUDE /usr/share/freeradius/dictionary\n");
+        write("users", &users(world));
+        write(
+            "access_reject",
+            "DEFAULT\n\tProxy-State =* ANY,\n\tMS-CHAP-Error =* ANY\n",
+        );
+        write("radiusd.conf", &configuration(path, world, ports));
+        let mut command = Command::new(tools::first_of(&["freeradius", "radiusd"]));
+        command
+            .args(["-f", "-l", "stdout", "-d"])
+            .arg(path)
+            .arg("-D")
+            .arg("/usr/share/freeradius");
+        let mut process = Process::start(&mut command, &path.join("radiusd.log"));
+        process.wait_until(|| answers(ports.auth_v4()) && answers(ports.acct_v6()));
+        Self {
+            process,
+            folder,
+            ports,
+        }
+    }
+
+    /// Where it listens.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// What it has logged.
+    pub fn said(&self) -> String {
+        self.process.said()
+    }
+
+    /// Every accounting record it has kept, as text.
+    pub fn records(&self) -> String {
+        // The file appears with the first record.
+        fs::read_to_string(self.folder.path().join("detail")).unwrap_or_default()
+    }
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let local = if address.is_ipv4() {
+        "127.0.0.1:0"
+    } else {
+        "[::1]:0"
+    };
+    let socket = UdpSocket::bind(local).must("a socket");
+    let request = Request::status(1).encode(SECRET);
+    wire::exchange(&socket, address, &request, Duration::from_millis(200)).is_some()
+}
+
+fn users(world: &World) -> String {
+    let mut text = String::new();
+    for user in &world.users {
+        let (name, password) = (user.name, user.password);
+        text.extend(["\"", name, "\" Cleartext-Password := \"", password, "\"\n"]);
+        let attributes: Vec<String> = world
+            .attributes(user)
+            .map(|(name, value)| match value.strip_prefix("0x") {
+                Some(_) => format!("\t{name} += {value}"),
+                None => format!("\t{name} += \"{value}\""),
+            })
+            .collect();
+        text += &attributes.join(",\n");
+        text += "\n\n";
+    }
+    text
+}
+
+fn configuration(folder: &Path, world: &World, ports: Ports) -> String {
+    let mut text = HEAD.replace("@FOLDER@", &folder.display().to_string());
+    let listeners = [("auth", ports.auth_v4()), ("auth", ports.auth_v6())];
+    let accounting = [("acct", ports.acct_v4()), ("acct", ports.acct_v6())];
+    // A secret that probing with Status-Server can use as well as any client.
+    for nas in &world.nases {
+        let family = if nas.network.contains(':') {
+            "ipv6addr"
+        } else {
+            "ipaddr"
+        };
+        let (name, network, secret) = (nas.name, nas.network, nas.secret);
+        text.extend(["client ", name, " {\n", family, " = ", network]);
+        text.extend(["\nsecret = \"", secret, "\"\n}\n"]);
+    }
+    text += "server interop {\n";
+    for (kind, address) in listeners.into_iter().chain(accounting) {
+        let (ip, port) = (address.ip(), address.port());
+        let family = if ip.is_ipv6() { "ipv6addr" } else { "ipaddr" };
+        let listen = format!("listen {{\ntype = {kind}\n{family} = {ip}\nport = {port}\n}}\n");
+        text.write_str(&listen).must("write to a string");
+    }
+    text += SITE;
+    text + "}\n"
+}
+
+/// Everything but clients and listeners. Message-Authenticator is put into every reply, as
+/// versions newer than that of Debian 12 do by themselves.
+const HEAD: &str = "
+prefix = /usr
+raddbdir = @FOLDER@
+run_dir = @FOLDER@
+logdir = @FOLDER@
+libdir = /usr/lib/freeradius
+pidfile = @FOLDER@/radiusd.pid
+log {
+destination = stdout
+}
+security {
+max_attributes = 200
+reject_delay = 1
+status_server = yes
+allow_vulnerable_openssl = yes
+}
+thread pool {
+start_servers = 2
+max_servers = 4
+min_spare_servers = 1
+max_spare_servers = 2
+}
+modules {
+pap {
+}
+chap {
+}
+mschap {
+use_mppe = yes
+}
+files {
+usersfile = @FOLDER@/users
+}
+detail {
+filename = @FOLDER@/detail
+}
+attr_filter attr_filter.access_reject {
+key = \"%{User-Name}\"
+filename = @FOLDER@/access_reject
+}
+}
+";
+
+const SITE: &str = "
+authorize {
+chap
+mschap
+files
+pap
+}
+authenticate {
+Auth-Type PAP {
+pap
+}
+Auth-Type CHAP {
+chap
+}
+Auth-Type MS-CHAP {
+mschap
+}
+}
+accounting {
+detail
+}
+post-auth {
+update reply {
+Message-Authenticator := 0x00
+}
+Post-Auth-Type REJECT {
+attr_filter.access_reject
+update reply {
+Message-Authenticator := 0x00
+}
+}
+}
+";

@@ -1,0 +1,211 @@
+//! Portreeve as a child process, known only by its command line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::tools::{self, Ended};
+use crate::world::World;
+use crate::{Must as _, Ports};
+
+/// A server with a data directory of its own.
+#[derive(Debug)]
+pub struct Portreeve {
+    // Before the directory it writes to, so that it is gone first.
+    process: Option<Process>,
+    home: Home,
+    ports: Ports,
+}
+
+impl Portreeve {
+    /// Prepares `world` through the command line and starts the server.
+    pub fn start(world: &World) -> Self {
+        let home = Home::new();
+        home.prepare(world);
+        let ports = Ports::free();
+        home.configure(&listen(ports));
+        let mut server = Self {
+            process: None,
+            home,
+            ports,
+        };
+        server.restart();
+        server
+    }
+
+    /// Where it listens.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// Its data directory and command line.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Runs a command on the data directory and expects it to succeed.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        self.home.command(arguments)
+    }
+
+    /// Ends the server as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.kill();
+        }
+    }
+
+    /// Starts the server on what is in its directory, and waits until it answers.
+    pub fn restart(&mut self) {
+        self.kill();
+        let mut process = Process::start(&mut self.home.serve(), &self.home.path("serve.log"));
+        process.wait_until(|| self.home.try_command(&["status"]).succeeded);
+        self.process = Some(process);
+    }
+
+    /// What the server has logged.
+    pub fn said(&self) -> String {
+        self.process.as_ref().map(Process::said).unwrap_or_default()
+    }
+
+    /// Everything `session list --all --json` knows.
+    pub fn sessions(&self) -> Vec<serde_json::Value> {
+        tools::json_rows(&self.command(&["session", "list", "--all", "--json"]))
+    }
+
+    /// Those sessions that hold `id` as one of their values.
+    pub fn sessions_with(&self, id: &str) -> Vec<serde_json::Value> {
+        let sessions = self.sessions().into_iter();
+        sessions
+            .filter(|session| tools::json_holds(session, id))
+            .collect()
+    }
+}
+
+/// A data directory and the commands on it, with or without a running server.
+#[derive(Debug)]
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Home {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().must("a temporary folder"),
+        }
+    }
+
+    /// A path beside the data directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes `portreeve.toml`.
+    pub fn configure(&self, text: &str) {
+        fs::write(self.path("portreeve.toml"), text).must("write portreeve.toml");
+    }
+
+    /// The command that starts the server.
+    pub fn serve(&self) -> Command {
+        let mut command = self.program(&["serve"]);
+        command.arg("--config").arg(self.path("portreeve.toml"));
+        command
+    }
+
+    /// Runs a command and expects it to succeed; returns what it printed.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let ended = self.try_command(arguments);
+        assert!(
+            ended.succeeded,
+            "portreeve {} failed:\n{}",
+            arguments.join(" "),
+            ended.said()
+        );
+        ended.stdout
+    }
+
+    /// Runs a command to its end, whatever that is.
+    pub fn try_command(&self, arguments: &[&str]) -> Ended {
+        let output: Output = self
+            .program(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .must("run portreeve");
+        Ended::from(output)
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--data").arg(self.path("data"));
+        command
+    }
+
+    fn prepare(&self, world: &World) {
+        for group in &world.groups {
+            let attributes = attributes(&group.attributes);
+            self.command_with(&["group", "add", group.name], &attributes);
+        }
+        for user in &world.users {
+            let mut arguments = vec!["user", "add", user.name, "--password", user.password];
+            arguments.extend(user.group.iter().flat_map(|group| ["--group", group]));
+            self.command_with(&arguments, &attributes(&user.attributes));
+        }
+        for nas in &world.nases {
+            self.command(&["nas", "add", nas.name, nas.network, "--secret", nas.secret]);
+        }
+    }
+
+    fn command_with(&self, arguments: &[&str], attributes: &[String]) {
+        let attributes = attributes
+            .iter()
+            .flat_map(|attribute| ["--attr", attribute]);
+        let arguments: Vec<&str> = arguments.iter().copied().chain(attributes).collect();
+        self.command(&arguments);
+    }
+}
+
+fn attributes(pairs: &[(&str, &str)]) -> Vec<String> {
+    pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
+}
+
+/// A configuration that listens on loopback only.
+pub fn listen(ports: Ports) -> String {
+    format!(
+        "[listen]\nauth = [\"{}\", \"{}\"]\naccounting = [\"{}\", \"{}\"]\n",
+        ports.auth_v4(),
+        ports.auth_v6(),
+        ports.acct_v4(),
+        ports.acct_v6()
+    )
+}
+
+/// The program under test: `PORTREEVE_BIN`, or the release build of this workspace.
+///
+/// # Panics
+/// If it has not been built.
+pub fn binary() -> PathBuf {
+    let set = std::env::var_os("PORTREEVE_BIN").map(PathBuf::from);
+    let path = set.unwrap_or_else(|| tools::target().join("release/portreeve"));
+    assert!(
+        Path::is_file(&path),
+        "{} is missing: run cargo xtask test",
+        path.display()
+    );
+    path
+}

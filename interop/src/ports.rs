@@ -1,0 +1,67 @@
+//! Ports nobody else uses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use crate::Must as _;
+
+/// Below the range from which the system takes ports for clients, so that no client of another
+/// test sits on a port between our choosing and the server's binding it.
+const FIRST: u16 = 20_000;
+const SPAN: u16 = 10_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// The two ports of a server, the same on `127.0.0.1` and `::1`.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// Where Access-Requests go.
+    pub auth: u16,
+    /// Where Accounting-Requests go.
+    pub acct: u16,
+}
+
+impl Ports {
+    /// Two ports that are free now on both families.
+    pub fn free() -> Self {
+        Self {
+            auth: free_port(),
+            acct: free_port(),
+        }
+    }
+
+    /// The authentication port on loopback.
+    pub fn auth_v4(self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.auth).into()
+    }
+
+    /// The accounting port on loopback.
+    pub fn acct_v4(self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.acct).into()
+    }
+
+    /// The authentication port on IPv6 loopback.
+    pub fn auth_v6(self) -> SocketAddr {
+        (Ipv6Addr::LOCALHOST, self.auth).into()
+    }
+
+    /// The accounting port on IPv6 loopback.
+    pub fn acct_v6(self) -> SocketAddr {
+        (Ipv6Addr::LOCALHOST, self.acct).into()
+    }
+}
+
+fn free_port() -> u16 {
+    // Test binaries may run at the same time; each starts elsewhere.
+    let offset = u16::try_from(std::process::id() * 37 % u32::from(SPAN)).must("an offset");
+    let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let ports = (0..SPAN).map(|_| NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(offset));
+    ports
+        .map(|step| FIRST + step % SPAN)
+        .find(|port| {
+            loopback
+                .iter()
+                .all(|address| UdpSocket::bind((*address, *port)).is_ok())
+        })
+        .must("a port that is free on 127.0.0.1 and ::1 (is IPv6 loopback there?)")
+}

@@ -1,0 +1,291 @@
+//! Programs the tests need, from Debian and from the Python package index.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fmt, fs};
+
+use super::{steps, stream};
+
+/// The client library from the Python package index, and what its MS-CHAP needs.
+const PYRAD2: &str = "pyrad2[mschap]==3.2";
+/// Pythons to look for; pyrad2 wants 3.12, our scripts make do with less (see interop/README.md).
+const PYTHONS: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3"];
+
+/// What the interop suite needs.
+pub(super) const INTEROP: &[Tool] = &[
+    Tool::FreeRadius,
+    Tool::Dictionaries,
+    Tool::FreeRadiusUtils,
+    Tool::Tshark,
+    Tool::Pyrad2,
+];
+
+/// A program, or a set of them, that is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tool {
+    FreeRadius,
+    Dictionaries,
+    FreeRadiusUtils,
+    Tshark,
+    Pyrad2,
+}
+
+impl Tool {
+    /// How it is called, by its package.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::FreeRadius => "freeradius",
+            Self::Dictionaries => "freeradius-common",
+            Self::FreeRadiusUtils => "freeradius-utils",
+            Self::Tshark => "tshark",
+            Self::Pyrad2 => "pyrad2",
+        }
+    }
+
+    /// What it is good for.
+    pub(super) fn purpose(self) -> &'static str {
+        match self {
+            Self::FreeRadius => "the reference server",
+            Self::Dictionaries => "its dictionaries, read by clients and by our parser's tests",
+            Self::FreeRadiusUtils => "radclient, radtest, radsniff",
+            Self::Tshark => "reads our packets",
+            Self::Pyrad2 => "a RADIUS client in Python, in target/venv",
+        }
+    }
+
+    /// Whether it can be used now.
+    pub(super) fn is_present(self, root: &Path) -> bool {
+        match self {
+            Self::FreeRadius => on_path("freeradius")
+                .or_else(|| on_path("radiusd"))
+                .is_some(),
+            Self::Dictionaries => Path::new("/usr/share/freeradius/dictionary").is_file(),
+            Self::FreeRadiusUtils => ["radclient", "radtest", "radsniff"]
+                .iter()
+                .all(|name| on_path(name).is_some()),
+            Self::Tshark => on_path("tshark").is_some(),
+            Self::Pyrad2 => has_pyrad2(root),
+        }
+    }
+
+    fn is_debian(self) -> bool {
+        self != Self::Pyrad2
+    }
+}
+
+/// Why the tools cannot be had, and what to type.
+#[derive(Debug)]
+pub(super) enum Problem {
+    NoApt(Vec<&'static str>),
+    NotRoot(Vec<&'static str>),
+    NoPython,
+    Failed { command: String, reason: String },
+    StillMissing(&'static str),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoApt(packages) => write!(
+                f,
+                "The interop tests need {}, and there is no apt-get to install them with.\n\
+                 Install them by this system's own means, or run with --no-install.",
+                packages.join(", ")
+            ),
+            Self::NotRoot(packages) => write!(
+                f,
+                "The interop tests need Debian packages that only root may install. Run\n\n    \
+                 sudo apt-get update && sudo apt-get install -y {}\n\n\
+                 and start again, or run with --no-install.",
+                packages.join(" ")
+            ),
+            Self::NoPython => write!(
+                f,
+                "No python3 with the modules venv and ensurepip was found. Run\n\n    \
+                 sudo apt-get install -y python3-venv\n\nand start again, or run with --no-install."
+            ),
+            Self::Failed { command, reason } => write!(f, "`{command}` failed: {reason}"),
+            Self::StillMissing(name) => write!(f, "`{name}` was installed and still is not found"),
+        }
+    }
+}
+
+/// Installs what is missing of `wanted`, if it may, and returns what is missing after that.
+///
+/// # Errors
+/// If something is missing, may be installed, and cannot be.
+pub(super) fn provide(
+    root: &Path,
+    wanted: &BTreeSet<Tool>,
+    may_install: bool,
+) -> Result<BTreeSet<Tool>, Problem> {
+    let absent = || wanted.iter().copied().filter(|tool| !tool.is_present(root));
+    let missing: BTreeSet<Tool> = absent().collect();
+    if missing.is_empty() || !may_install {
+        return Ok(missing);
+    }
+    println!("\n=== tools: installing what is missing");
+    let mut packages: Vec<&'static str> = missing
+        .iter()
+        .filter(|tool| tool.is_debian())
+        .map(|tool| tool.name())
+        .collect();
+    if missing.contains(&Tool::Pyrad2) && find_python().is_none() {
+        packages.push("python3-venv");
+    }
+    if !packages.is_empty() {
+        install_from_debian(&packages)?;
+    }
+    if missing.contains(&Tool::Pyrad2) {
+        install_pyrad2(root)?;
+    }
+    match absent().next() {
+        Some(tool) => Err(Problem::StillMissing(tool.name())),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+/// The Python environment of the interop tests.
+pub(super) fn venv(root: &Path) -> PathBuf {
+    steps::target(root).join("venv")
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    let folders: Vec<PathBuf> = env::split_paths(&path).chain(system).collect();
+    folders
+        .into_iter()
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+fn install_from_debian(packages: &[&'static str]) -> Result<(), Problem> {
+    if on_path("apt-get").is_none() {
+        return Err(Problem::NoApt(packages.to_vec()));
+    }
+    let root = succeeds(Command::new("id").arg("-u"), |said| said.trim() == "0");
+    let sudo = !root && succeeds(Command::new("sudo").args(["-n", "true"]), |_| true);
+    if !root && !sudo {
+        return Err(Problem::NotRoot(packages.to_vec()));
+    }
+    println!("Debian packages: {}", packages.join(" "));
+    if packages.contains(&"freeradius") {
+        println!("note: where there is an init system, the package freeradius starts a service on");
+        println!(
+            "      ports 1812 and 1813. The tests use other ports; stop it if you do not want"
+        );
+        println!("      it: systemctl disable --now freeradius");
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = if sudo {
+            Command::new("sudo")
+        } else {
+            Command::new("env")
+        };
+        if sudo {
+            command.args(["-n", "env"]);
+        }
+        command
+            .args(["DEBIAN_FRONTEND=noninteractive", "apt-get"])
+            .args(arguments);
+        finish(&mut command)
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())
+}
+
+fn succeeds(command: &mut Command, check: fn(&str) -> bool) -> bool {
+    let output = command.output();
+    output.is_ok_and(|o| o.status.success() && check(&String::from_utf8_lossy(&o.stdout)))
+}
+
+fn finish(command: &mut Command) -> Result<(), Problem> {
+    let failed = |command: &Command, reason: String| {
+        Err(Problem::Failed {
+            command: stream::describe(command),
+            reason,
+        })
+    };
+    match stream::run(command, &mut Vec::new()) {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => failed(command, status.to_string()),
+        Err(error) => failed(command, error.to_string()),
+    }
+}
+
+fn has_pyrad2(root: &Path) -> bool {
+    let check =
+        "from importlib.metadata import version as v; v('cryptography'); print(v('pyrad2'))";
+    let python = venv(root).join("bin/python");
+    succeeds(Command::new(python).args(["-c", check]), |said| {
+        PYRAD2.ends_with(said.trim())
+    })
+}
+
+/// The first Python that can make an environment.
+fn find_python() -> Option<&'static str> {
+    PYTHONS.into_iter().find(|name| {
+        succeeds(
+            Command::new(name).args(["-c", "import venv, ensurepip"]),
+            |_| true,
+        )
+    })
+}
+
+fn install_pyrad2(root: &Path) -> Result<(), Problem> {
+    let python = find_python().ok_or(Problem::NoPython)?;
+    let venv = venv(root);
+    if let Some(parent) = venv.parent() {
+        let made = fs::create_dir_all(parent);
+        made.map_err(|error| Problem::Failed {
+            command: format!("mkdir {}", parent.display()),
+            reason: error.to_string(),
+        })?;
+    }
+    finish(
+        Command::new(python)
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv),
+    )?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
+    // Its metadata asks for Python 3.12 for the sake of one name, which our scripts supply.
+    let pyrad2 = ["--ignore-requires-python", PYRAD2];
+    finish(Command::new(venv.join("bin/python")).args(pip).args(pyrad2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_installed_when_it_may_not_be() {
+        let nowhere = tempfile::tempdir().unwrap();
+        let missing = provide(nowhere.path(), &BTreeSet::from([Tool::Pyrad2]), false).unwrap();
+        assert_eq!(missing, BTreeSet::from([Tool::Pyrad2]));
+        assert!(!nowhere.path().join("target").exists());
+    }
+
+    #[test]
+    fn the_person_who_may_not_install_is_told_what_to_type() {
+        let text = Problem::NotRoot(vec!["freeradius", "tshark"]).to_string();
+        assert!(
+            text.contains("sudo apt-get install -y freeradius tshark\n"),
+            "{text}"
+        );
+        assert!(text.contains("--no-install"), "{text}");
+    }
+
+    #[test]
+    fn programs_are_found_by_name() {
+        assert!(on_path("sh").is_some());
+        assert_eq!(on_path("no-such-program-anywhere"), None);
+    }
+}
