@@ -10,8 +10,7 @@ mod import;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -58,7 +57,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is where a command says what went wrong")]
+#[expect(
+    clippy::print_stderr,
+    reason = "this is where a command says what went wrong"
+)]
 fn complain(error: &Error) {
     eprintln!("{error}");
 }
