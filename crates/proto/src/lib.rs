@@ -24,6 +24,7 @@ mod reply;
 mod request;
 mod secret;
 mod spec;
+pub mod value;
 #[cfg(test)]
 mod vectors;
 
@@ -50,3 +51,4 @@ pub use request::{
 };
 pub use secret::{EmptySecret, Secret};
 pub use spec::{DataType, Hiding, Spec, VendorFormat};
+pub use value::Value;

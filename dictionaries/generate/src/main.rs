@@ -10,8 +10,7 @@ mod import;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -52,11 +51,18 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where even standard error is closed, the exit code still tells.
-            let _ = writeln!(io::stderr(), "{error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "this is where a command says what went wrong"
+)]
+fn complain(error: &Error) {
+    eprintln!("{error}");
 }
 
 /// Every generated file by its path from the root.
