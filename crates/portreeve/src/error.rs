@@ -1,5 +1,6 @@
 use std::{io, net::SocketAddr};
 
+use portreeve_auth::{PasswordError, ServerUnproven};
 use portreeve_proto::EncodeError;
 use portreeve_udp::BindError;
 
@@ -39,6 +40,12 @@ pub enum Error {
     /// The caller: attributes that do not fit a packet.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The caller: a client without a server.
+    #[error("the client has no server to ask: call server(address, secret)")]
+    NoServer,
+    /// The caller: a password that the method cannot carry.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// The machine: an address that cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -62,5 +69,61 @@ pub enum Error {
         /// The system's words.
         #[source]
         error: io::Error,
+    },
+    /// The network, or the server: no answer came.
+    #[error(
+        "no answer from {server} to {sent} transmissions{}",
+        if *refused { ": its machine says that nobody listens on that port" } else { "" }
+    )]
+    NoAnswer {
+        /// The server.
+        server: SocketAddr,
+        /// How often the request was sent.
+        sent: u32,
+        /// Whether the server's machine said that the port is closed.
+        refused: bool,
+    },
+    /// The administrator: answers came, and not one of them verifies.
+    #[error(
+        "the shared secret differs from that of {server}, or its answers are forged: \
+         not one of {replies} verifies"
+    )]
+    SecretsDiffer {
+        /// The server.
+        server: SocketAddr,
+        /// How many answers did not verify.
+        replies: u32,
+    },
+    /// The server: its answers lack the Message-Authenticator that is demanded of it.
+    #[error(
+        "{server} answers without Message-Authenticator (CVE-2024-3596): update it, \
+         or do not demand it of this server"
+    )]
+    UnprotectedReplies {
+        /// The server.
+        server: SocketAddr,
+        /// How many such answers came.
+        replies: u32,
+    },
+    /// The network, or the servers: all of them had been silent before, and stay so.
+    #[error("none of {servers} servers answers; {last}")]
+    AllDead {
+        /// How many there are.
+        servers: usize,
+        /// How often the request was sent, to all of them.
+        sent: u32,
+        /// What became of the last one.
+        #[source]
+        last: Box<Error>,
+    },
+    /// The server: it accepts, but cannot show that it knows the password, as MS-CHAPv2 demands. Treat it as a
+    /// refusal by an impostor.
+    #[error("{server} accepted, but {reason}")]
+    ServerUnproven {
+        /// The server.
+        server: SocketAddr,
+        /// What is missing.
+        #[source]
+        reason: ServerUnproven,
     },
 }

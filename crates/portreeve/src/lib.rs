@@ -4,14 +4,16 @@
 //! answers; packet codes, identifiers, authenticators, duplicates and hiding are not the handler's business.
 //!
 //! ```no_run
-//! use portreeve::{attr, AccessReply, AccessRequest, Handler, Server};
+//! use portreeve::{attr, AccessReply, AccessRequest, Handler, Proves as _, Server};
 //!
 //! struct Hotel;
 //!
 //! impl Handler for Hotel {
 //!     async fn access(&self, request: &AccessRequest) -> AccessReply {
 //!         match request.user_name() {
-//!             Some("tim") => AccessReply::accept().with(attr::SESSION_TIMEOUT, 3600),
+//!             Some("tim") if request.proves("12345") => {
+//!                 AccessReply::accept().with(attr::SESSION_TIMEOUT, 3600)
+//!             }
 //!             _ => AccessReply::reject().with(attr::REPLY_MESSAGE, "unknown guest"),
 //!         }
 //!     }
@@ -23,19 +25,23 @@
 //! ```
 
 mod address;
+pub mod blocking;
+pub mod client;
 mod error;
 pub mod handler;
 mod random;
 pub mod server;
 
 pub use address::{ToAddress, ToPrefix};
+pub use client::{Access, AccessOutcome, Accounting, Client};
 pub use error::Error;
 pub use handler::Handler;
+pub use portreeve_auth::Proves;
 pub use portreeve_proto::{
-    AccessReply, AccessRequest, AccountingReply, AccountingRequest, AnswerError, Attr,
-    AttributeList, CoaReply, CoaRequest, Code, DataType, Discard, DisconnectReply,
+    AccessReply, AccessRequest, AccountingReply, AccountingRequest, AnswerError, Ask, Attr,
+    AttributeList, CoaReply, CoaRequest, Code, DataType, Dictionary, Discard, DisconnectReply,
     DisconnectRequest, DuplicateLimits, EncodeError, Entry, ErrorCause, Hiding, Incoming, Oid,
     Packet, Peer, PeerTable, Reply, Request, RequireMessageAuthenticator, Role, Secret, Spec,
-    VendorFormat, Verdict, attr,
+    Value, VendorFormat, Verdict, attr,
 };
 pub use server::{Counters, Observer, Running, Server};
