@@ -1,7 +1,8 @@
-//! What is fuzzed: each function takes arbitrary octets and must neither panic nor loop nor take long.
+//! What is fuzzed: each function takes arbitrary octets and must neither panic nor loop nor take
+//! long.
 //!
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --features libfuzzer TARGET` looks for new inputs; every test run replays the
-//! ones in `corpus/`.
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --features libfuzzer TARGET` looks for new inputs; every test
+//! run replays the ones in `corpus/`.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -19,9 +20,9 @@ use portreeve_proto::{
 /// The secret of every peer here.
 pub const SECRET: &str = "xyzzy5461";
 
-/// A whole server end on deterministic keys: datagrams, cut from the input, are received, proven and answered.
-/// Each is sent as it is, and once more with its authenticators made good, so that the gates behind them are
-/// reached.
+/// A whole server end on deterministic keys: datagrams, cut from the input, are received, proven
+/// and answered. Each is sent as it is, and once more with its authenticators made good, so that
+/// the gates behind them are reached.
 pub fn receive(input: &[u8]) {
     let Some(peers) = peers() else { return };
     let mut endpoint = Endpoint::new(&DuplicateLimits { entries: 8, ..DuplicateLimits::default() });

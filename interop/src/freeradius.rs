@@ -57,6 +57,11 @@ impl FreeRadius {
         self.ports
     }
 
+    /// The processor time the server has used, in steps of 10 ms.
+    pub fn cpu_time(&self) -> Duration {
+        self.process.cpu_time()
+    }
+
     /// What it has logged.
     pub fn said(&self) -> String {
         self.process.said()

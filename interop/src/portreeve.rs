@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -64,6 +65,14 @@ impl Portreeve {
         let mut process = Process::start(&mut self.home.serve(), &self.home.path("serve.log"));
         process.wait_until(|| self.home.try_command(&["status"]).succeeded);
         self.process = Some(process);
+    }
+
+    /// The processor time the server has used, in steps of 10 ms.
+    pub fn cpu_time(&self) -> Duration {
+        self.process
+            .as_ref()
+            .map(Process::cpu_time)
+            .unwrap_or_default()
     }
 
     /// What the server has logged.

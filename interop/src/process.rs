@@ -65,6 +65,19 @@ impl Process {
             .must("log")
     }
 
+    /// The processor time it has used, in steps of 10 ms (proc(5), fields 14 and 15 of `stat`).
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = fs::read_to_string(&path).must(&path);
+        // The second field is the name in parentheses, which may hold spaces.
+        let fields = text.rsplit_once(')').must("a stat line").1;
+        let ticks = |field: usize| {
+            let text = fields.split_whitespace().nth(field - 3).must("a field");
+            text.parse::<u64>().must("ticks")
+        };
+        Duration::from_millis((ticks(14) + ticks(15)) * 10)
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         // It may have ended by itself; either way it is gone afterwards.

@@ -1,1 +1,21 @@
 //! The decisions of Portreeve: subscribers, policy, grants, dialects, sessions; no I/O.
+//!
+//! [`definition`] is what an administrator keeps, [`port`] the door behind which it is kept,
+//! [`accounting`] what a NAS reports and the journal holds, and [`session`] what follows from that.
+
+pub mod accounting;
+pub mod attribute;
+pub mod decision;
+pub mod definition;
+pub mod dialect;
+pub mod grant;
+pub mod policy;
+pub mod port;
+pub mod refusal;
+pub mod session;
+mod shown;
+pub mod snapshot;
+pub mod station;
+pub mod subscriber;
+
+pub use shown::Shown;

@@ -1,8 +1,8 @@
 //! One request after another through `Endpoint`, without sockets, for counting instructions:
 //! `cargo xtask instructions` runs it under callgrind at two lengths and takes the difference.
 //!
-//! `request KIND COUNT`, where KIND is one of `stranger`, `forged`, `duplicate`, `pap`, `chap`, `mschapv2`,
-//! `accounting`.
+//! `request KIND COUNT`, where KIND is one of `stranger`, `forged`, `duplicate`, `pap`, `chap`,
+//! `mschapv2`, `accounting`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -98,8 +98,8 @@ fn discarded(from: &str, count: u32, change: impl Fn(&mut [u8])) {
     }
 }
 
-/// Requests from many ports, so that each is new; or one and the same, so that all but the first are answered
-/// from memory.
+/// Requests from many ports, so that each is new; or one and the same, so that all but the first
+/// are answered from memory.
 fn served(ask: Ask, method: Option<Method>, count: u32, same: bool) {
     let datagram = request(ask, method);
     let (peers, credential) = (peers(), Credential::parse("{CLEAR}correct horse").unwrap());

@@ -26,8 +26,8 @@ pub(crate) fn is_computed(code: Code) -> bool {
     )
 }
 
-/// The authenticator that hides attributes and enters the Message-Authenticator of a *request*: its own,
-/// or zeros where that is computed over the packet afterwards.
+/// The authenticator that hides attributes and enters the Message-Authenticator of a *request*: its
+/// own, or zeros where that is computed over the packet afterwards.
 pub(crate) fn of_request(packet: &Packet<'_>) -> [u8; 16] {
     if is_computed(packet.code()) {
         ZERO
@@ -36,8 +36,8 @@ pub(crate) fn of_request(packet: &Packet<'_>) -> [u8; 16] {
     }
 }
 
-/// Verifies the computed Request Authenticator of an Accounting, CoA or Disconnect request in constant
-/// time (RFC 2866 section 3, RFC 5176 section 2.3).
+/// Verifies the computed Request Authenticator of an Accounting, CoA or Disconnect request in
+/// constant time (RFC 2866 section 3, RFC 5176 section 2.3).
 pub(crate) fn request_is_authentic(packet: &Packet<'_>, secret: &Secret) -> bool {
     digest(packet.octets(), &ZERO, secret)
         .ct_eq(&packet.authenticator())

@@ -17,8 +17,8 @@ pub struct DuplicateLimits {
     pub in_progress: Duration,
     /// The most requests remembered at a time.
     pub entries: usize,
-    /// The most requests remembered that no secret vouches for; they are kept apart so that a forger can
-    /// crowd out only others like himself.
+    /// The most requests remembered that no secret vouches for; they are kept apart so that a
+    /// forger can crowd out only others like himself.
     pub unprotected_entries: usize,
 }
 
@@ -90,8 +90,8 @@ impl Duplicates {
         }
     }
 
-    /// Looks up an *authentic* request and remembers it where it is new. A different authenticator under the
-    /// same key is a new request that takes the old one's place.
+    /// Looks up an *authentic* request and remembers it where it is new. A different authenticator
+    /// under the same key is a new request that takes the old one's place.
     pub(crate) fn see(&mut self, now: Instant, key: Key, authenticator: [u8; 16]) -> Seen<'_> {
         self.expire(now);
         let known = self
@@ -129,8 +129,8 @@ impl Duplicates {
         Seen::New(serial)
     }
 
-    /// Remembers the answer. False where another request has taken this one's place, or it was given up: the
-    /// answer must then not be sent.
+    /// Remembers the answer. False where another request has taken this one's place, or it was
+    /// given up: the answer must then not be sent.
     pub(crate) fn answer(&mut self, now: Instant, key: Key, serial: u64, answer: &[u8]) -> bool {
         let Some(entry) = self
             .entries

@@ -99,8 +99,8 @@ fn value(entry: &Entry<'_>, hider: &mut Hider<'_>, out: &mut Vec<u8>) -> Result<
     hider.hide(spec.hiding, value, out).ok_or_else(too_long)
 }
 
-/// RFC 2868 section 3: in numbers the tag is the first of four octets; in text it goes in front where there
-/// is one; before a hidden value it always does.
+/// RFC 2868 section 3: in numbers the tag is the first of four octets; in text it goes in front
+/// where there is one; before a hidden value it always does.
 fn tagged(entry: &Entry<'_>, hider: &mut Hider<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let Entry { spec, tag, value } = *entry;
     match (spec.data_type, value) {

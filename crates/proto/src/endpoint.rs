@@ -95,8 +95,8 @@ pub enum Answered {
 
 /// The server's end of the protocol over datagrams, without sockets or clock.
 ///
-/// A datagram passes ordered gates: known peer, length, attributes, code, authenticity, duplicate, bound. Nothing
-/// that is not authentic is interpreted, nor remembered.
+/// A datagram passes ordered gates: known peer, length, attributes, code, authenticity, duplicate,
+/// bound. Nothing that is not authentic is interpreted, nor remembered.
 pub struct Endpoint {
     protected: Duplicates,
     unprotected: Duplicates,
@@ -113,8 +113,8 @@ impl Endpoint {
         }
     }
 
-    /// Sets whether new requests are taken. While it is not, retransmissions still get their answers, and
-    /// Status-Server gets none (RFC 5997 section 4.2).
+    /// Sets whether new requests are taken. While it is not, retransmissions still get their
+    /// answers, and Status-Server gets none (RFC 5997 section 4.2).
     pub fn set_serving(&mut self, serving: bool) {
         self.serving = serving;
     }
@@ -124,8 +124,9 @@ impl Endpoint {
         self.protected.len() + self.unprotected.len()
     }
 
-    /// Takes in a datagram. `out` is cleared, and holds what is to be sent where the result says so. Works in
-    /// time linear in the datagram; a stranger's datagram costs one look-up and allocates nothing.
+    /// Takes in a datagram. `out` is cleared, and holds what is to be sent where the result says
+    /// so. Works in time linear in the datagram; a stranger's datagram costs one look-up and
+    /// allocates nothing.
     pub fn receive(
         &mut self,
         peers: &PeerTable,
@@ -143,8 +144,8 @@ impl Endpoint {
         }
     }
 
-    /// Encodes the answer to a request into `out`, signs it and remembers it. On an error nothing has changed,
-    /// and another answer may be tried.
+    /// Encodes the answer to a request into `out`, signs it and remembers it. On an error nothing
+    /// has changed, and another answer may be tried.
     pub fn answer(
         &mut self,
         now: Instant,
@@ -241,8 +242,8 @@ impl Endpoint {
         Ok(Received::Request(incoming, ticket))
     }
 
-    /// RFC 5997 section 3: an Access-Accept on the authentication port, an Accounting-Response on the other,
-    /// with nothing but Message-Authenticator.
+    /// RFC 5997 section 3: an Access-Accept on the authentication port, an Accounting-Response on
+    /// the other, with nothing but Message-Authenticator.
     fn answer_status(
         &mut self,
         packet: &Packet<'_>,
@@ -295,8 +296,8 @@ fn fits(request: &Incoming, reply: &Reply) -> bool {
     )
 }
 
-/// Whether the shared secret vouches for the packet: `Ok(false)` for an Access-Request that is allowed to come
-/// without Message-Authenticator.
+/// Whether the shared secret vouches for the packet: `Ok(false)` for an Access-Request that is
+/// allowed to come without Message-Authenticator.
 fn authentic(packet: &Packet<'_>, peer: &Peer, now: Instant) -> Result<bool, Discard> {
     let code = packet.code();
     if authenticator::is_computed(code) {

@@ -54,8 +54,8 @@ impl<'a> Hider<'a> {
     }
 }
 
-/// Undoes [`Hider::hide`]. `None` where the octets cannot be a hidden value. A wrong secret gives octets
-/// without meaning, or `None`.
+/// Undoes [`Hider::hide`]. `None` where the octets cannot be a hidden value. A wrong secret gives
+/// octets without meaning, or `None`.
 pub(crate) fn reveal(
     hiding: Hiding,
     secret: &Secret,
@@ -152,8 +152,8 @@ fn reveal_salted(
         .map(|value| Zeroizing::new(value.to_vec()))
 }
 
-/// Ascend-Send-Secret. The vendor's rule covers one block; a longer value chains on, each block under the
-/// hidden one before it.
+/// Ascend-Send-Secret. The vendor's rule covers one block; a longer value chains on, each block
+/// under the hidden one before it.
 fn hide_ascend(secret: &Secret, authenticator: &[u8; 16], value: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(value);

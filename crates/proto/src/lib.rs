@@ -1,8 +1,8 @@
 //! The RADIUS wire: packets, attributes, dictionary, authenticators, duplicates; no I/O.
 //!
-//! Everything here takes octets, addresses, the time and randomness as arguments. A server hands datagrams to
-//! [`Endpoint::receive`] and answers to [`Endpoint::answer`]; a client encodes with [`Query::encode`] and
-//! verifies with [`Query::accept`].
+//! Everything here takes octets, addresses, the time and randomness as arguments. A server hands
+//! datagrams to [`Endpoint::receive`] and answers to [`Endpoint::answer`]; a client encodes with
+//! [`Query::encode`] and verifies with [`Query::accept`].
 
 pub mod attr;
 mod authenticator;
@@ -27,6 +27,7 @@ mod spec;
 pub mod value;
 #[cfg(test)]
 mod vectors;
+pub mod walk;
 
 pub use attr::Attr;
 pub use code::Code;

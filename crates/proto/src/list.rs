@@ -53,8 +53,9 @@ impl AttributeList {
         self.close(*attr.spec(), value.tag());
     }
 
-    /// Appends an attribute known only at run time. `value` is what stands on the wire before hiding and
-    /// without a tag; `tag` is 0 for none. One that the RFCs hide is hidden even where `spec` does not say so.
+    /// Appends an attribute known only at run time. `value` is what stands on the wire before
+    /// hiding and without a tag; `tag` is 0 for none. One that the RFCs hide is hidden even where
+    /// `spec` does not say so.
     pub fn push(&mut self, spec: &Spec, tag: u8, value: &[u8]) {
         self.octets.extend_from_slice(value);
         self.close(*spec, tag);

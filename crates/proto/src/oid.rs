@@ -3,8 +3,8 @@ use std::{fmt, str::FromStr};
 /// The place of an attribute in the RADIUS attribute space, as dotted numbers.
 ///
 /// `27` is Session-Timeout, `26.14988.8` the MikroTik vendor attribute 8, `241.1` the extended
-/// attribute of RFC 6929 section 2.3, `241.26.9.1` one of its vendor-specific ones, and every further number
-/// a TLV inside (RFC 6929 section 2.3).
+/// attribute of RFC 6929 section 2.3, `241.26.9.1` one of its vendor-specific ones, and every
+/// further number a TLV inside (RFC 6929 section 2.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Oid {
     parts: [u32; Oid::MAX_PARTS],
@@ -21,8 +21,8 @@ impl Oid {
     /// Builds an `Oid` from constant numbers.
     ///
     /// # Panics
-    /// When `parts` is empty, longer than [`Self::MAX_PARTS`], or starts with a number outside 1..=255;
-    /// meant for constants, where this stops the build. Use [`Self::from_parts`] for data.
+    /// When `parts` is empty, longer than [`Self::MAX_PARTS`], or starts with a number outside
+    /// 1..=255; meant for constants, where this stops the build. Use [`Self::from_parts`] for data.
     pub const fn new(parts: &[u32]) -> Self {
         match Self::from_parts(parts) {
             Some(oid) => oid,

@@ -2,8 +2,8 @@ use crate::Code;
 
 /// A packet whose structure has been checked, borrowed from the datagram that carried it.
 ///
-/// Structure only: the length field, and attributes that fill it exactly (RFC 2865 section 3). Nothing has
-/// been authenticated and no value has been interpreted.
+/// Structure only: the length field, and attributes that fill it exactly (RFC 2865 section 3).
+/// Nothing has been authenticated and no value has been interpreted.
 #[derive(Debug, Clone, Copy)]
 pub struct Packet<'a> {
     octets: &'a [u8],
@@ -40,8 +40,8 @@ impl<'a> Packet<'a> {
     /// The most octets of a packet over UDP.
     pub const MAX: usize = 4096;
 
-    /// Checks the structure of a datagram. Octets after the packet's own length are padding and ignored
-    /// (RFC 2865 section 3). Costs time linear in the length, and allocates nothing.
+    /// Checks the structure of a datagram. Octets after the packet's own length are padding and
+    /// ignored (RFC 2865 section 3). Costs time linear in the length, and allocates nothing.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Malformed> {
         let [_, _, high, low, ..] = datagram else {
             return Err(Malformed::Length);

@@ -12,13 +12,15 @@ use ipnet::IpNet;
 
 use crate::Secret;
 
-/// Whether an Access-Request must carry Message-Authenticator (the BlastRADIUS defence, CVE-2024-3596).
+/// Whether an Access-Request must carry Message-Authenticator (the BlastRADIUS defence,
+/// CVE-2024-3596).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RequireMessageAuthenticator {
-    /// Not until the peer has shown that it always sends one: after [`Peer::LATCH_REQUESTS`] good requests
-    /// over at least [`Peer::LATCH_AFTER`] it is required for good. It never goes back.
+    /// Not until the peer has shown that it always sends one: after [`Peer::LATCH_REQUESTS`] good
+    /// requests over at least [`Peer::LATCH_AFTER`] it is required for good. It never goes back.
     Auto,
-    /// No: for equipment that cannot. Its users' log-ins can then be forged by whoever can alter packets.
+    /// No: for equipment that cannot. Its users' log-ins can then be forged by whoever can alter
+    /// packets.
     No,
     /// Yes: a request without one is discarded before anything is computed.
     #[default]
@@ -56,7 +58,8 @@ impl Peer {
         }
     }
 
-    /// Sets what is demanded of Access-Requests; `latched` is what an earlier run learnt under `auto`.
+    /// Sets what is demanded of Access-Requests; `latched` is what an earlier run learnt under
+    /// `auto`.
     #[must_use]
     pub fn require_message_authenticator(
         mut self,
@@ -68,8 +71,8 @@ impl Peer {
         self
     }
 
-    /// Sets whether an Access-Request with Proxy-State but without Message-Authenticator is discarded.
-    /// Only a proxy sends Proxy-State, so this is on unless the peer is one.
+    /// Sets whether an Access-Request with Proxy-State but without Message-Authenticator is
+    /// discarded. Only a proxy sends Proxy-State, so this is on unless the peer is one.
     #[must_use]
     pub fn limit_proxy_state(mut self, limit: bool) -> Self {
         self.limit_proxy_state = limit;
@@ -90,7 +93,8 @@ impl Peer {
         }
     }
 
-    /// Whether `auto` has learnt that this peer always sends Message-Authenticator. Keep it across runs.
+    /// Whether `auto` has learnt that this peer always sends Message-Authenticator. Keep it across
+    /// runs.
     pub fn latched(&self) -> bool {
         self.latched.load(Ordering::Relaxed)
     }
@@ -120,8 +124,8 @@ impl Peer {
     }
 }
 
-/// The peers by address: the longest prefix that holds the source address wins. Nothing in a packet, such as
-/// NAS-IP-Address, has a say (RFC 2865 section 3).
+/// The peers by address: the longest prefix that holds the source address wins. Nothing in a
+/// packet, such as NAS-IP-Address, has a say (RFC 2865 section 3).
 #[derive(Debug, Clone, Default)]
 pub struct PeerTable {
     peers: HashMap<(u8, u128), Arc<Peer>>,

@@ -111,8 +111,9 @@ impl Query {
         )
     }
 
-    /// As [`Self::encode`] under a Request Authenticator of the caller's: for a CHAP challenge that is the
-    /// authenticator itself (RFC 2865 section 5.3). Requests whose authenticator is computed ignore it.
+    /// As [`Self::encode`] under a Request Authenticator of the caller's: for a CHAP challenge that
+    /// is the authenticator itself (RFC 2865 section 5.3). Requests whose authenticator is computed
+    /// ignore it.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is one independent input of the packet"
@@ -167,8 +168,9 @@ impl Query {
         &self.authenticator
     }
 
-    /// Takes a datagram for the answer, if it verifies. `require` says whether an answer to Access-Request or
-    /// Status-Server must carry Message-Authenticator (CVE-2024-3596); keep it true.
+    /// Takes a datagram for the answer, if it verifies. `require` says whether an answer to
+    /// Access-Request or Status-Server must carry Message-Authenticator (CVE-2024-3596); keep it
+    /// true.
     pub fn accept<'a>(
         &self,
         datagram: &'a [u8],
@@ -196,8 +198,8 @@ impl Query {
         }
     }
 
-    /// The value of one occurrence of a hidden attribute of the answer, given as it stands on the wire, tag and
-    /// all; wiped when dropped. `None` where it cannot have been hidden this way.
+    /// The value of one occurrence of a hidden attribute of the answer, given as it stands on the
+    /// wire, tag and all; wiped when dropped. `None` where it cannot have been hidden this way.
     pub fn reveal(
         &self,
         spec: &Spec,

@@ -1,7 +1,7 @@
 /// Where unpredictable octets come from: an argument, because this crate has no source of its own.
 ///
-/// Any `FnMut(&mut [u8])` that fills the slice is one; outside tests it must be a cryptographic generator
-/// (RFC 2865 section 3 asks for authenticators that cannot be predicted).
+/// Any `FnMut(&mut [u8])` that fills the slice is one; outside tests it must be a cryptographic
+/// generator (RFC 2865 section 3 asks for authenticators that cannot be predicted).
 pub trait Random {
     /// Fills `octets`.
     fn fill(&mut self, octets: &mut [u8]);

@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl<'a> Packet<'a> {
-    /// The first value of an attribute that fits its kind. Allocates nothing. For an attribute that may be
-    /// spread over several (EAP-Message, long extended) use [`Self::joined`].
+    /// The first value of an attribute that fits its kind. Allocates nothing. For an attribute that
+    /// may be spread over several (EAP-Message, long extended) use [`Self::joined`].
     pub fn get<K: Reads>(&self, attr: Attr<K>) -> Option<K::Value<'a>> {
         let mut found = None;
         self.each(attr.spec(), &mut |octets| match K::read(octets) {
@@ -37,8 +37,9 @@ impl<'a> Packet<'a> {
         self.octets_of(attr.spec()).is_some()
     }
 
-    /// The values of an attribute put together in order, tag and hiding untouched: EAP-Message, or the
-    /// fragments of a long extended attribute. `None` where it is absent or its fragments do not fit.
+    /// The values of an attribute put together in order, tag and hiding untouched: EAP-Message, or
+    /// the fragments of a long extended attribute. `None` where it is absent or its fragments do
+    /// not fit.
     pub fn joined<K: Kind>(&self, attr: Attr<K>) -> Option<Vec<u8>> {
         let mut joined = None;
         self.each(attr.spec(), &mut |octets| {
@@ -76,7 +77,8 @@ impl<'a> Packet<'a> {
 
 type Visit<'v, 'a> = dyn FnMut(&'a [u8]) -> ControlFlow<()> + 'v;
 
-/// Whether the fragment before belongs to the attribute that is looked for and said more would come.
+/// Whether the fragment before belongs to the attribute that is looked for and said more would
+/// come.
 #[derive(Default)]
 struct LongExtended {
     continues: bool,
@@ -176,8 +178,9 @@ pub struct VendorAttribute<'a> {
     pub value: &'a [u8],
 }
 
-/// The attributes inside the payload of Vendor-Specific (after the vendor number) or of a TLV. Ends at the
-/// first one whose length does not fit; [`Self::rest`] is then what could not be read. Always advances.
+/// The attributes inside the payload of Vendor-Specific (after the vendor number) or of a TLV. Ends
+/// at the first one whose length does not fit; [`Self::rest`] is then what could not be read.
+/// Always advances.
 #[derive(Debug, Clone)]
 pub struct VendorAttributes<'a> {
     format: VendorFormat,

@@ -39,7 +39,8 @@ impl AccessReply {
         }
     }
 
-    /// Refuse. Of the attributes only those reach the wire that RFC 2865 section 5.44 lets a reject carry.
+    /// Refuse. Of the attributes only those reach the wire that RFC 2865 section 5.44 lets a reject
+    /// carry.
     pub fn reject() -> Self {
         Self {
             verdict: Verdict::Reject,
@@ -254,7 +255,8 @@ impl Reply {
     }
 }
 
-/// RFC 2865 section 5.44, with the additions of RFC 3579 and RFC 2548 (MS-CHAP-Error is vendor-specific).
+/// RFC 2865 section 5.44, with the additions of RFC 3579 and RFC 2548 (MS-CHAP-Error is
+/// vendor-specific).
 fn reject_may_carry(spec: &Spec) -> bool {
     let oid = spec.oid;
     oid.vendor().is_some()

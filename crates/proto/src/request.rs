@@ -87,8 +87,8 @@ impl Request {
         self.packet().joined(attr)
     }
 
-    /// The first value of a hidden attribute in the clear, without its tag; wiped when dropped. `None` where
-    /// it is absent or cannot have been hidden this way.
+    /// The first value of a hidden attribute in the clear, without its tag; wiped when dropped.
+    /// `None` where it is absent or cannot have been hidden this way.
     pub fn reveal<K: Kind>(&self, attr: Attr<K>) -> Option<Zeroizing<Vec<u8>>> {
         self.reveal_spec(attr.spec())
     }
@@ -140,13 +140,14 @@ impl AccessRequest {
         }
     }
 
-    /// What an Accept must carry because of how the subscriber was proven, such as MS-CHAP2-Success and the
-    /// MPPE keys. The first call counts.
+    /// What an Accept must carry because of how the subscriber was proven, such as MS-CHAP2-Success
+    /// and the MPPE keys. The first call counts.
     pub fn on_accept(&self, attributes: AttributeList) {
         self.on_accept.get_or_init(|| attributes);
     }
 
-    /// What a Reject must carry because of how proving failed, such as MS-CHAP-Error. The first call counts.
+    /// What a Reject must carry because of how proving failed, such as MS-CHAP-Error. The first
+    /// call counts.
     pub fn on_reject(&self, attributes: AttributeList) {
         self.on_reject.get_or_init(|| attributes);
     }

@@ -100,8 +100,8 @@ fn rfc_2865_second_challenge_request_is_malformed_as_printed() {
     assert!(Packet::parse(&octets(printed)).is_err());
 }
 
-/// RFC 5997 section 6: request and answer under `xyzzy5461`; the second answer's code is 5, where the RFC
-/// prints 2, because only that verifies.
+/// RFC 5997 section 6: request and answer under `xyzzy5461`; the second answer's code is 5, where
+/// the RFC prints 2, because only that verifies.
 #[test]
 fn rfc_5997_probes_and_answers_verify() {
     for (request, answer) in [

@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 use super::Violation;
 
 /// Which packages of ours a package may use. A package that is not here may not exist.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("portreeve-udp", &[]),
     ("portreeve-proto", &[]),
     ("portreeve-routeros", &[]),
@@ -20,6 +20,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("portreeve-store", &["portreeve-aaa"]),
     ("portreeve-console", &["portreeve-aaa"]),
     ("portreeve-daemon", &["*"]),
+    ("portreeve-dictionaries", &["portreeve-proto"]),
+    ("portreeve-fuzz", &["*"]),
     // The suite against foreign programs is one itself, and the chores run before anything builds.
     ("portreeve-interop", &[]),
     ("xtask", &[]),

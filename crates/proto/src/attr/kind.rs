@@ -12,8 +12,8 @@ pub trait Reads: Kind {
     /// What reading gives.
     type Value<'a>;
 
-    /// Reads the octets of a value. `None` where they do not fit the kind: an "invalid attribute" of
-    /// RFC 8044 section 1.2, to be treated as absent.
+    /// Reads the octets of a value. `None` where they do not fit the kind: an "invalid attribute"
+    /// of RFC 8044 section 1.2, to be treated as absent.
     fn read(octets: &[u8]) -> Option<Self::Value<'_>>;
 }
 
@@ -174,8 +174,8 @@ impl Reads for Ipv4Prefix {
 
 impl Reads for Ipv6Prefix {
     type Value<'a> = Ipv6Net;
-    /// RFC 3162 section 2.3 and RFC 8044 section 3.10: the address may be shorter than 16 octets, and
-    /// bits beyond the length are zero.
+    /// RFC 3162 section 2.3 and RFC 8044 section 3.10: the address may be shorter than 16 octets,
+    /// and bits beyond the length are zero.
     fn read(octets: &[u8]) -> Option<Ipv6Net> {
         let [_, len, short @ ..] = octets else {
             return None;

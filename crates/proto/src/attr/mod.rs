@@ -102,8 +102,8 @@ impl<K> Clone for Attr<K> {
 
 impl<K> Copy for Attr<K> {}
 
-/// How an attribute has to be hidden whatever a dictionary says of it: those that carry passwords and keys
-/// (RFC 2865, RFC 2868, RFC 2548, and Ascend's).
+/// How an attribute has to be hidden whatever a dictionary says of it: those that carry passwords
+/// and keys (RFC 2865, RFC 2868, RFC 2548, and Ascend's).
 pub(crate) const fn must_hide(oid: &Oid) -> Hiding {
     match oid.parts() {
         [2] | [26, 311, 12] => Hiding::UserPassword,

@@ -83,10 +83,10 @@ pub(super) fn by_name(name: &str) -> Option<Record> {
     let (mut low, mut high) = (0, names.len() / NAMES_LINE);
     while low < high {
         let middle = usize::midpoint(low, high);
-        let record = record_of_entry(middle)?;
-        match compare_names(record.name, name) {
+        let line = line_of_entry(middle)?;
+        match compare_names(line_name(line)?, name) {
             Ordering::Less => low = middle + 1,
-            Ordering::Equal => return Some(record),
+            Ordering::Equal => return record(line),
             Ordering::Greater => high = middle,
         }
     }
@@ -96,6 +96,13 @@ pub(super) fn by_name(name: &str) -> Option<Record> {
 /// Every attribute, aliases included, by rising number.
 pub(super) fn records() -> impl Iterator<Item = Record> {
     body(ATTRIBUTES).lines().filter_map(record)
+}
+
+/// Every name, by rising number of its attribute.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    body(ATTRIBUTES)
+        .lines()
+        .filter_map(|line| line.split(' ').nth(2))
 }
 
 /// The vendor of a private enterprise number.
@@ -146,11 +153,15 @@ fn first_not_less(
     table.get(low..)?.lines().next()
 }
 
-fn record_of_entry(index: usize) -> Option<Record> {
+fn line_of_entry(index: usize) -> Option<&'static str> {
     let at = index * NAMES_LINE;
     let offset = body(NAMES).get(at..at + NAMES_LINE - 1)?;
     let offset = usize::from_str_radix(offset, 16).ok()?;
-    record(body(ATTRIBUTES).get(offset..)?.lines().next()?)
+    body(ATTRIBUTES).get(offset..)?.lines().next()
+}
+
+fn line_name(line: &str) -> Option<&str> {
+    line.split(' ').nth(2)
 }
 
 fn line_oid(line: &str) -> Option<Oid> {
@@ -212,4 +223,62 @@ fn parse_vendor(line: &'static str) -> Option<Vendor<'static>> {
         number,
         format,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_found_by_its_number_and_by_its_name() {
+        let mut count = 0;
+        for found in records() {
+            let usual = by_oid(&found.spec.oid).unwrap();
+            assert_eq!(usual.spec.oid, found.spec.oid);
+            let named = by_name(&found.name.to_ascii_uppercase()).unwrap();
+            assert_eq!(named.name, found.name);
+            assert_eq!(named.spec, found.spec);
+            count += 1;
+        }
+        assert_eq!(count, body(ATTRIBUTES).lines().count());
+        assert_eq!(count, body(NAMES).len() / NAMES_LINE);
+        assert!(count > 7300, "{count}");
+    }
+
+    #[test]
+    fn every_vendor_is_found_by_its_number() {
+        let mut count = 0;
+        for found in vendors() {
+            assert_eq!(vendor(found.number), Some(found));
+            count += 1;
+        }
+        assert_eq!(count, body(VENDORS).lines().count());
+        assert!(count > 180, "{count}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        for oid in [&[26, 4_294_967_295, 1][..], &[1, 1], &[26], &[255, 255]] {
+            let found = by_oid(&Oid::from_parts(oid).unwrap());
+            assert!(found.is_none_or(|found| oid == [26] && found.name == "Vendor-Specific"));
+        }
+        for name in ["", "Aaa", "zzz", "User-Nam", "User-Name-", "é"] {
+            assert!(by_name(name).is_none(), "{name}");
+        }
+        assert_eq!(vendor(0), None);
+        assert_eq!(vendor(u32::MAX), None);
+    }
+
+    #[test]
+    fn every_value_is_a_number_with_a_name() {
+        let lines = body(VALUES).lines().filter(|line| !line.is_empty()).count();
+        let mut seen = 0;
+        let mut last = None;
+        for record in records().filter(|record| record.values.is_some()) {
+            if last.replace(record.spec.oid) != Some(record.spec.oid) {
+                seen += record.values().count();
+            }
+        }
+        assert_eq!(seen, lines);
+    }
 }

@@ -102,6 +102,12 @@ pub enum Fault {
         /// What belongs after it.
         usage: &'static str,
     },
+    /// A dotted number inside an attribute that holds no others.
+    #[error("the attribute {parent} holds no others; give it the type tlv")]
+    NoTlv {
+        /// The number of the outer attribute.
+        parent: String,
+    },
     /// A number is none, or outside its range.
     #[error("{number:?} is not a number from {min} to {max}, in decimal or as 0x..")]
     Number {

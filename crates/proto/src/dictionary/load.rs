@@ -2,6 +2,8 @@
 
 mod blocks;
 mod lines;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -95,6 +97,7 @@ impl Loader<'_> {
         self.stack.push(path);
         let outer_line = std::mem::replace(&mut self.line, 0);
         let floor = self.blocks.enter_file();
+        self.last = None;
         for line in text.lines() {
             if self.errors.len() >= DictionaryErrors::MAX {
                 break;

@@ -1,8 +1,10 @@
 //! Names for numbers: the built-in dictionary, and dictionaries in FreeRADIUS syntax on top of it.
 
 mod builtin;
+mod decode;
 mod error;
 mod load;
+mod pair;
 mod source;
 mod suggest;
 mod syntax;
@@ -10,7 +12,9 @@ mod table;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+pub use decode::{Content, Decoded, Reveal};
 pub use error::{DictionaryError, DictionaryErrors, Fault};
+pub use pair::{Pair, PairError};
 pub use source::{Source, SourceError, resolve};
 pub use table::{Tables, type_name};
 

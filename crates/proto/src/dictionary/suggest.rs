@@ -1,4 +1,4 @@
-use super::Dictionary;
+use super::{Dictionary, builtin};
 
 /// Names longer than this are compared by their start only, which bounds the work.
 const LONGEST: usize = 64;
@@ -7,7 +7,10 @@ impl Dictionary {
     /// The attribute name nearest to a mistyped one, or `None` where none is near: at most a third
     /// of its letters may differ. Costs time proportional to the size of the dictionary.
     pub fn suggest(&self, name: &str) -> Option<String> {
-        nearest(name, self.attributes().map(|attribute| attribute.name))
+        let names = self.builtin.then(builtin::names).into_iter().flatten();
+        let builtin = names.map(|name| -> &str { name });
+        let own = self.entries.iter().map(|entry| entry.name.as_str());
+        nearest(name, builtin.chain(own))
     }
 
     /// As [`Self::suggest`], among the names of an attribute's values.
@@ -22,8 +25,11 @@ fn nearest<T: AsRef<str>>(name: &str, names: impl Iterator<Item = T>) -> Option<
     let mut limit = wanted.len() / 3;
     let mut best = None;
     for candidate in names {
-        let letters = letters(candidate.as_ref());
-        if let Some(distance) = distance(&wanted, &letters, limit) {
+        let letters = candidate.as_ref().len().min(LONGEST);
+        if letters.abs_diff(wanted.len()) > limit {
+            continue;
+        }
+        if let Some(distance) = distance(&wanted, &self::letters(candidate.as_ref()), limit) {
             best = Some(candidate.as_ref().to_owned());
             let Some(nearer) = distance.checked_sub(1) else {
                 break;
@@ -35,33 +41,31 @@ fn nearest<T: AsRef<str>>(name: &str, names: impl Iterator<Item = T>) -> Option<
 }
 
 fn letters(name: &str) -> Vec<u8> {
-    name.bytes()
-        .take(LONGEST)
-        .map(|octet| {
-            if octet == b'_' {
-                b'-'
-            } else {
-                octet.to_ascii_lowercase()
-            }
-        })
-        .collect()
+    let lower = |octet: u8| {
+        if octet == b'_' {
+            b'-'
+        } else {
+            octet.to_ascii_lowercase()
+        }
+    };
+    name.bytes().take(LONGEST).map(lower).collect()
 }
 
 /// The Levenshtein distance, or `None` beyond `limit`.
 fn distance(a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > limit {
-        return None;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut row: [usize; LONGEST + 1] = std::array::from_fn(|column| column);
+    let row = row.get_mut(..=b.len())?;
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = i;
         row[0] = i + 1;
+        let mut least = i + 1;
         for (j, y) in b.iter().enumerate() {
             let replaced = diagonal + usize::from(x != y);
             diagonal = row[j + 1];
             row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+            least = least.min(row[j + 1]);
         }
-        if row.iter().min().is_none_or(|least| *least > limit) {
+        if least > limit {
             return None;
         }
     }

@@ -126,13 +126,16 @@ impl Loader<'_> {
                 });
             }
         }
-        if oid.parts().len() > header
-            && let Some(parent) = oid.parent()
-            && self.dictionary.by_oid(&parent).is_none()
-        {
-            return Err(Fault::Parent {
-                parent: parent.to_string(),
-            });
+        let parent = oid.parent().filter(|_| oid.parts().len() > header);
+        if let Some(parent) = parent {
+            let name = parent.to_string();
+            match self.dictionary.by_oid(&parent) {
+                None => return Err(Fault::Parent { parent: name }),
+                Some(found) if found.spec.data_type != DataType::Tlv => {
+                    return Err(Fault::NoTlv { parent: name });
+                }
+                Some(_) => {}
+            }
         }
         Ok(oid)
     }
@@ -189,10 +192,13 @@ impl Loader<'_> {
             Place::Below(oid) => Some(oid),
             Place::Elsewhere | Place::Top => None,
         };
-        let known = self
-            .dictionary
-            .by_path(within, attribute)
-            .or_else(|| self.dictionary.named(attribute).map(|found| found.spec.oid));
+        let scoped = self.dictionary.by_path(within, attribute);
+        if scoped.is_none() && self.shapes.contains(&attribute.to_ascii_lowercase()) {
+            // A member of a struct, which stays octets.
+            return Ok(());
+        }
+        let named = || self.dictionary.named(attribute).map(|found| found.spec.oid);
+        let known = scoped.or_else(named);
         let data_type = known.map(|oid| self.dictionary.describe(&oid).spec.data_type);
         let Some(number) = value_number(words[2]) else {
             // Names for values that are no numbers are of no use in a RADIUS packet.
@@ -338,6 +344,7 @@ impl Loader<'_> {
     }
 
     fn open(&mut self, keyword: &'static str, words: &[&str], place: Place) {
+        self.last = None;
         self.blocks.begin(Block {
             keyword,
             name: words
@@ -350,6 +357,7 @@ impl Loader<'_> {
     }
 
     fn end(&mut self, keyword: &'static str, begin: &str, words: &[&str]) -> Result<(), Fault> {
+        self.last = None;
         let name = words.first().copied().unwrap_or_default();
         if self.blocks.end(begin, &name.to_ascii_lowercase()) {
             return Ok(());

@@ -1,0 +1,140 @@
+//! RouterOS.
+
+use portreeve_proto::{AttributeList, Discard, attr};
+
+use super::{Doubt, generic};
+
+pub(super) const fn cure(discard: Discard) -> Option<&'static str> {
+    Some(match discard {
+        Discard::MessageAuthenticatorMissing => {
+            "on RouterOS 7.15 and later: /radius set [find] \
+             require-message-auth=yes-for-request-resp"
+        }
+        Discard::MessageAuthenticatorWrong | Discard::RequestAuthenticatorWrong => {
+            "set the same secret on the router: /radius set [find] secret=..."
+        }
+        Discard::CodeNotAllowed => {
+            "on the router: /radius set [find] authentication-port=1812 accounting-port=1813"
+        }
+        Discard::DuplicateInProgress => "on the router: /radius set [find] timeout=3s",
+        other => return generic::cure(other),
+    })
+}
+
+pub(super) fn doubts(reply: &AttributeList) -> Vec<Doubt> {
+    let mut doubts = Vec::new();
+    let Some(limit) = reply.find(&attr::mikrotik::RATE_LIMIT.spec().oid) else {
+        return doubts;
+    };
+    match str::from_utf8(limit.value).ok().and_then(rates) {
+        None => doubts.push(Doubt::RateLimitMalformed),
+        Some(rates) if rates.iter().any(|rate| (1..1000).contains(rate)) => {
+            doubts.push(Doubt::RateLimitTiny);
+        }
+        Some(_) => {}
+    }
+    let others = [
+        attr::wispr::BANDWIDTH_MAX_UP.spec().oid,
+        attr::wispr::BANDWIDTH_MAX_DOWN.spec().oid,
+        attr::ascend::DATA_RATE.spec().oid,
+        attr::ascend::XMIT_RATE.spec().oid,
+    ];
+    if others.iter().any(|oid| reply.contains(oid)) {
+        doubts.push(Doubt::RatesIgnored);
+    }
+    doubts
+}
+
+/// The rates in a rate limit, in bits a second, 0 for unlimited:
+/// `rx[/tx] [burst [threshold [time [priority [minimum]]]]]`.
+fn rates(limit: &str) -> Option<Vec<u64>> {
+    let fields: Vec<_> = limit.split(' ').collect();
+    if fields.len() > 6 {
+        return None;
+    }
+    let mut rates = Vec::new();
+    for (index, field) in fields.into_iter().enumerate() {
+        match index {
+            3 => drop(pair(field, |seconds| seconds.parse().ok())?),
+            4 => drop(
+                field
+                    .parse()
+                    .ok()
+                    .filter(|priority| (1..=8_u8).contains(priority))?,
+            ),
+            _ => rates.extend(pair(field, rate)?),
+        }
+    }
+    Some(rates)
+}
+
+fn pair(field: &str, read: impl Fn(&str) -> Option<u64>) -> Option<Vec<u64>> {
+    let mut sides = field.split('/');
+    let both: Option<Vec<_>> = sides.by_ref().take(2).map(read).collect();
+    both.filter(|_| sides.next().is_none())
+}
+
+fn rate(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.as_bytes().last()? {
+        b'k' => (&text[..text.len() - 1], 1000),
+        b'M' => (&text[..text.len() - 1], 1_000_000),
+        _ => (text, 1),
+    };
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubts_of(limit: &str) -> Vec<Doubt> {
+        doubts(&AttributeList::new().with(attr::mikrotik::RATE_LIMIT, limit))
+    }
+
+    #[test]
+    fn rate_limits_are_read_as_the_router_reads_them() {
+        for limit in [
+            "128k",
+            "64k/128M",
+            "64k 256k",
+            "64k/64k 256k/256k 128k/128k 10/10",
+            "10M/10M 0/0 0/0 1/1 8 1M/1M",
+            "0/5M",
+        ] {
+            assert_eq!(doubts_of(limit), [], "{limit}");
+        }
+        for limit in [
+            "",
+            "fast",
+            "10m",
+            "10M/10M/10M",
+            "1M 2M 3M 4 9",
+            "1M  2M",
+            "10M/",
+        ] {
+            assert_eq!(doubts_of(limit), [Doubt::RateLimitMalformed], "{limit}");
+        }
+        assert_eq!(doubts_of("10/10"), [Doubt::RateLimitTiny]);
+    }
+
+    #[test]
+    fn rates_that_the_router_ignores_are_told() {
+        let reply = AttributeList::new()
+            .with(attr::mikrotik::RATE_LIMIT, "1M")
+            .with(attr::wispr::BANDWIDTH_MAX_UP, 1_000_000);
+        assert_eq!(doubts(&reply), [Doubt::RatesIgnored]);
+        assert_eq!(doubts(&AttributeList::new()), []);
+    }
+
+    #[test]
+    fn every_cure_of_the_generic_dialect_is_there_too() {
+        for discard in Discard::ALL {
+            if generic::cure(discard).is_some() {
+                assert!(cure(discard).is_some(), "{discard}");
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How vendors spell what a session may have, and what to tell those who run their equipment.
+
+mod generic;
+mod mikrotik;
+
+use portreeve_proto::{AttributeList, Discard, attr};
+use serde::{Deserialize, Serialize};
+
+use crate::grant::Grant;
+
+/// The vendors whose way of spelling a grant we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DialectName {
+    /// The RFCs' own attributes.
+    #[default]
+    Generic,
+    /// RouterOS.
+    Mikrotik,
+}
+
+impl DialectName {
+    /// Every dialect, in the order to list them.
+    pub const ALL: [Self; 2] = [Self::Generic, Self::Mikrotik];
+
+    /// The word on the command line and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Mikrotik => "mikrotik",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.as_str() == word)
+    }
+}
+
+impl DialectName {
+    /// The attributes of the Access-Accept that gives a session its grant.
+    ///
+    /// An attribute that the administrator gave comes before our own: they may set their own
+    /// interim interval. Class is always ours too, because sessions are known by it.
+    pub fn speak(self, grant: &Grant) -> AttributeList {
+        let mut reply = grant.attributes.clone();
+        if let Some(class) = grant.class {
+            reply.add(attr::CLASS, class.encode());
+        }
+        if let Some(seconds) = grant.interim_interval_s
+            && !reply.contains(&attr::ACCT_INTERIM_INTERVAL.spec().oid)
+        {
+            reply.add(attr::ACCT_INTERIM_INTERVAL, seconds);
+        }
+        reply
+    }
+
+    /// What to do at the equipment about a packet we had to discard; `None` where that is not its
+    /// fault.
+    pub const fn cure(self, discard: Discard) -> Option<&'static str> {
+        match self {
+            Self::Generic => generic::cure(discard),
+            Self::Mikrotik => mikrotik::cure(discard),
+        }
+    }
+
+    /// What is doubtful about a reply though its attributes are well formed.
+    pub fn doubts(self, reply: &AttributeList) -> Vec<Doubt> {
+        match self {
+            Self::Generic => Vec::new(),
+            Self::Mikrotik => mikrotik::doubts(reply),
+        }
+    }
+}
+
+/// What equipment would make of an attribute, where that is probably not what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Doubt {
+    /// RouterOS ignores a rate limit that does not follow its grammar.
+    #[error("Mikrotik-Rate-Limit is not of the form 10M/20M, and RouterOS will ignore it")]
+    RateLimitMalformed,
+    /// Below 1000 bits a second: the suffix was probably forgotten.
+    #[error("Mikrotik-Rate-Limit is below 1000 bit/s; was the k or M after the number forgotten?")]
+    RateLimitTiny,
+    /// RouterOS takes the first of several ways to limit the rate and ignores the others.
+    #[error(
+        "Mikrotik-Rate-Limit is there, so RouterOS ignores the WISPr and Ascend rates beside it"
+    )]
+    RatesIgnored,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::ClassId;
+
+    #[test]
+    fn the_administrators_interval_comes_before_ours() {
+        let mut grant = Grant {
+            attributes: AttributeList::new(),
+            interim_interval_s: Some(600),
+            class: Some(ClassId::new([1; 16])),
+        };
+        let interval = attr::ACCT_INTERIM_INTERVAL.spec().oid;
+        let ours = DialectName::Generic.speak(&grant);
+        assert_eq!(ours.find(&interval).unwrap().value, [0, 0, 2, 88]);
+        let class = ours.find(&attr::CLASS.spec().oid).unwrap().value;
+        assert_eq!(ClassId::parse(class), grant.class);
+        grant.attributes.add(attr::ACCT_INTERIM_INTERVAL, 300);
+        let theirs = DialectName::Mikrotik.speak(&grant);
+        assert_eq!(theirs.find(&interval).unwrap().value, [0, 0, 1, 44]);
+        assert_eq!(theirs.len(), 2);
+    }
+}

@@ -1,0 +1,62 @@
+//! What a session may have.
+
+use std::fmt;
+
+use portreeve_proto::AttributeList;
+
+/// What a session may have. A [dialect](crate::definition::DialectName::speak) spells it for a NAS.
+#[derive(Debug, Clone, Default)]
+pub struct Grant {
+    /// What the administrator gave, in the order to be sent.
+    pub attributes: AttributeList,
+    /// How often the NAS shall report, in seconds, where the administrator gave no interval of
+    /// their own.
+    pub interim_interval_s: Option<u32>,
+    /// What the session is to be known by.
+    pub class: Option<ClassId>,
+}
+
+/// The Class we give a session in its Access-Accept: 128 unguessable bits that the NAS repeats in
+/// every report (RFC 2865 section 5.25), so that no report is taken for another session's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClassId([u8; 16]);
+
+impl ClassId {
+    const MARK: [u8; 4] = *b"pr1:";
+
+    /// A Class of 16 random octets.
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+
+    /// The value of the attribute: a mark to know our own by, then the 16 octets.
+    pub fn encode(self) -> [u8; 20] {
+        let mut value = [0; 20];
+        value[..4].copy_from_slice(&Self::MARK);
+        value[4..].copy_from_slice(&self.0);
+        value
+    }
+
+    /// Reads the value of a Class attribute; `None` for one that is not ours.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let octets = value.strip_prefix(&Self::MARK)?;
+        octets.try_into().ok().map(Self)
+    }
+
+    /// The 16 octets.
+    pub const fn octets(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl fmt::Display for ClassId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl fmt::Debug for ClassId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClassId({self})")
+    }
+}

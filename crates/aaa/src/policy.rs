@@ -1,0 +1,142 @@
+//! The rule: whether somebody may come in, how they must prove who they are, and what follows.
+
+use portreeve_auth::{Credential, Method, Refutation};
+use portreeve_proto::{AttributeList, Oid, Packet};
+
+use crate::{
+    grant::Grant,
+    refusal::Refusal,
+    snapshot::{Snapshot, missing_group},
+    subscriber::{GroupTerms, OwnTerms, Subscriber},
+};
+
+/// What the rule says.
+#[derive(Debug)]
+#[must_use]
+pub enum Admission<'a> {
+    /// They may come in once they have proven who they are.
+    Admit(Terms<'a>),
+    /// They may not.
+    Refuse(Refusal),
+}
+
+/// On what terms somebody may come in.
+#[derive(Debug)]
+pub struct Terms<'a> {
+    /// What they must prove to know.
+    pub credential: &'a Credential,
+    /// By which method; the credential serves it.
+    pub method: Method,
+    /// What their session may have. Neither its interval nor its class is set here.
+    pub grant: Grant,
+}
+
+/// Decides by the definitions alone, before anything is proven. Every way out but one is a refusal.
+///
+/// All conditions of the user and of each of their groups must hold. Attributes of the user come
+/// before those of groups, and those of a group before those of groups after it; an attribute that
+/// somebody before has given is not taken from somebody after, unless they add it with `+=`.
+pub fn admit<'a>(
+    snapshot: &Snapshot,
+    subscriber: &'a Subscriber,
+    method: Method,
+    request: &Packet<'_>,
+) -> Admission<'a> {
+    match decide(snapshot, subscriber, method, request) {
+        Ok(terms) => Admission::Admit(terms),
+        Err(refusal) => Admission::Refuse(refusal),
+    }
+}
+
+fn decide<'a>(
+    snapshot: &Snapshot,
+    subscriber: &'a Subscriber,
+    method: Method,
+    request: &Packet<'_>,
+) -> Result<Terms<'a>, Refusal> {
+    if !subscriber.is_enabled() {
+        return Err(Refusal::Disabled);
+    }
+    let credential = match subscriber.credential() {
+        Some(Ok(credential)) => credential,
+        Some(Err(why)) => return Err(Refusal::BadCredential(*why)),
+        None => return Err(Refusal::NoCredential),
+    };
+    let own = usable(subscriber.terms())?;
+    let groups = ranked(snapshot, subscriber)?;
+    check(snapshot, own, request, None)?;
+    let mut sources = vec![own];
+    for (name, group) in groups {
+        let terms = usable(group.terms())?;
+        check(snapshot, terms, request, Some(name))?;
+        sources.push(terms);
+    }
+    let scheme = credential.scheme();
+    if !scheme.serves(method) {
+        return Err(Refutation::CannotServe { scheme, method }.into());
+    }
+    let grant = Grant {
+        attributes: merged(&sources),
+        ..Grant::default()
+    };
+    Ok(Terms {
+        credential,
+        method,
+        grant,
+    })
+}
+
+fn usable(terms: &Result<OwnTerms, crate::attribute::Problem>) -> Result<&OwnTerms, Refusal> {
+    terms
+        .as_ref()
+        .map_err(|problem| Refusal::Misconfigured(problem.clone()))
+}
+
+fn check(
+    snapshot: &Snapshot,
+    terms: &OwnTerms,
+    request: &Packet<'_>,
+    group: Option<&str>,
+) -> Result<(), Refusal> {
+    terms
+        .conditions
+        .check(snapshot.dictionary(), request, group)
+        .map_err(Refusal::CheckFailed)
+}
+
+/// A subscriber's groups, the first in rank first. One that is not there has conditions nobody can
+/// check.
+fn ranked<'a>(
+    snapshot: &'a Snapshot,
+    subscriber: &'a Subscriber,
+) -> Result<Vec<(&'a str, &'a GroupTerms)>, Refusal> {
+    let mut groups = Vec::with_capacity(subscriber.memberships().len());
+    for membership in subscriber.memberships() {
+        let name = membership.group.as_str();
+        let Some(group) = snapshot.group(name) else {
+            return Err(Refusal::Misconfigured(missing_group(subscriber, name)));
+        };
+        groups.push((membership.priority, group.priority(), name, group));
+    }
+    groups.sort_by_key(|(membership, priority, name, _)| (*membership, *priority, *name));
+    Ok(groups
+        .into_iter()
+        .map(|(_, _, name, group)| (name, group))
+        .collect())
+}
+
+fn merged(sources: &[&OwnTerms]) -> AttributeList {
+    let mut merged = AttributeList::new();
+    let mut taken: Vec<Oid> = Vec::new();
+    for terms in sources {
+        let before = taken.len();
+        for entry in terms.given.iter() {
+            if !taken[..before].contains(&entry.spec.oid) {
+                merged.push(&entry.spec, entry.tag, entry.value);
+                taken.push(entry.spec.oid);
+            }
+        }
+        merged.extend(&terms.added);
+    }
+    merged
+}

@@ -1,0 +1,248 @@
+//! Why somebody is refused: for the administrator. The subscriber gets one and the same
+//! Access-Reject.
+
+use std::fmt;
+
+use portreeve_auth::{CredentialError, NoMethod, Refutation};
+
+use crate::{attribute::Problem, shown::Shown};
+
+/// Why an Access-Request is rejected: the closed list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// What is stored to check the user cannot be read.
+    BadCredential(CredentialError),
+    /// Too many passwords are being checked.
+    Busy,
+    /// A condition of the user or of one of their groups does not hold.
+    CheckFailed(FailedCheck),
+    /// The user is switched off.
+    Disabled,
+    /// A definition that the decision needs is broken.
+    Misconfigured(Problem),
+    /// Nothing is stored to check the user against.
+    NoCredential,
+    /// No such user.
+    UnknownUser,
+    /// They did not prove who they are.
+    Unproven(Refutation),
+}
+
+/// A condition that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCheck {
+    /// The attribute's name.
+    pub attribute: String,
+    /// What is asked of it, as the administrator wrote it.
+    pub wanted: Shown,
+    /// What the request says, `None` where it says nothing of it.
+    pub found: Option<Shown>,
+    /// The group whose condition it is, `None` for the user's own.
+    pub group: Option<String>,
+}
+
+impl Refusal {
+    /// Every label, for tables of counters.
+    pub const LABELS: [&str; 17] = [
+        "bad_credential",
+        "busy",
+        "check_failed",
+        "disabled",
+        "misconfigured",
+        "no_credential",
+        "unknown_user",
+        "wrong_password",
+        "suspect_secret",
+        "empty_password",
+        "cannot_serve",
+        "no_password",
+        "several_methods",
+        "eap",
+        "malformed_password",
+        "bad_challenge",
+        "lan_manager_only",
+    ];
+
+    /// Its name as a metric label.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::BadCredential(_) => "bad_credential",
+            Self::Busy => "busy",
+            Self::CheckFailed(_) => "check_failed",
+            Self::Disabled => "disabled",
+            Self::Misconfigured(_) => "misconfigured",
+            Self::NoCredential => "no_credential",
+            Self::UnknownUser => "unknown_user",
+            Self::Unproven(why) => why.label(),
+        }
+    }
+
+    /// What to tell the administrator, without a capital and a full stop.
+    pub fn sentence(&self) -> String {
+        self.to_string()
+    }
+
+    /// What the administrator can do about it, as a command; `None` where the subscriber has to.
+    pub fn cure(&self, user: Option<&str>) -> Option<String> {
+        let user = argument(user, "NAME");
+        Some(match self {
+            Self::BadCredential(_) | Self::NoCredential => {
+                format!("portreeve user set {user} --password-stdin")
+            }
+            Self::CheckFailed(FailedCheck {
+                group: Some(group), ..
+            }) => {
+                format!("portreeve group show {}", argument(Some(group), "GROUP"))
+            }
+            Self::CheckFailed(_) => format!("portreeve user show {user}"),
+            Self::Disabled => format!("portreeve user enable {user}"),
+            Self::Misconfigured(_) => "portreeve check".to_owned(),
+            Self::UnknownUser => format!("portreeve user add {user} --generate"),
+            Self::Unproven(Refutation::CannotServe { .. }) => {
+                format!("portreeve user show {user}")
+            }
+            Self::Unproven(Refutation::SuspectSecret) => {
+                "set the same shared secret on both ends: portreeve nas set NAS --secret SECRET"
+                    .to_owned()
+            }
+            Self::Busy | Self::Unproven(_) => return None,
+        })
+    }
+}
+
+/// A name as an argument of a command that people will copy: only one that no shell reads
+/// otherwise.
+pub(crate) fn argument<'a>(name: Option<&'a str>, placeholder: &'a str) -> &'a str {
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"._@-".contains(&octet);
+    name.filter(|name| {
+        (1..=64).contains(&name.len()) && !name.starts_with('-') && name.bytes().all(is_plain)
+    })
+    .unwrap_or(placeholder)
+}
+
+impl From<Refutation> for Refusal {
+    fn from(why: Refutation) -> Self {
+        Self::Unproven(why)
+    }
+}
+
+impl From<NoMethod> for Refusal {
+    fn from(why: NoMethod) -> Self {
+        Self::Unproven(Refutation::NoMethod(why))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadCredential(why) => {
+                write!(f, "what is stored to check the user cannot be read: {why}")
+            }
+            Self::Busy => f.write_str("too many passwords are being checked at this moment"),
+            Self::CheckFailed(check) => write!(f, "{check}"),
+            Self::Disabled => f.write_str("the user is disabled"),
+            Self::Misconfigured(problem) => write!(f, "{problem}"),
+            Self::NoCredential => f.write_str("the user has no password"),
+            Self::UnknownUser => f.write_str("there is no such user"),
+            Self::Unproven(why) => why.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for FailedCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "group {} asks for {}", Shown::new(group), self.wanted)?,
+            None => write!(f, "the user's check asks for {}", self.wanted)?,
+        }
+        match &self.found {
+            Some(found) => write!(f, ", and the request has {} = {found}", self.attribute),
+            None => write!(f, ", and the request has no {}", self.attribute),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portreeve_auth::{Method, Scheme};
+
+    use super::*;
+    use crate::attribute::{Fault, Owner};
+
+    fn every() -> Vec<Refusal> {
+        let unproven = [
+            Refutation::WrongPassword {
+                method: Method::MsChapV2,
+                secret_is_fine: true,
+            },
+            Refutation::SuspectSecret,
+            Refutation::EmptyPassword,
+            Refutation::CannotServe {
+                scheme: Scheme::Argon2id,
+                method: Method::Chap,
+            },
+            Refutation::NoMethod(NoMethod::Absent),
+            Refutation::NoMethod(NoMethod::Several),
+            Refutation::NoMethod(NoMethod::Eap),
+            Refutation::NoMethod(NoMethod::Malformed(Method::Chap)),
+            Refutation::NoMethod(NoMethod::Challenge(Method::MsChapV1)),
+            Refutation::NoMethod(NoMethod::LanManagerOnly),
+        ];
+        let mut every = vec![
+            Refusal::BadCredential(CredentialError::Unmarked),
+            Refusal::Busy,
+            Refusal::CheckFailed(FailedCheck {
+                attribute: "NAS-Identifier".into(),
+                wanted: Shown::from("NAS-Identifier=hall"),
+                found: Some(Shown::from("attic")),
+                group: Some("guests".into()),
+            }),
+            Refusal::Disabled,
+            Refusal::Misconfigured(Problem {
+                owner: Owner::User("tim".into()),
+                line: Some(Shown::from("Sesion-Timeout=1")),
+                fault: Fault::UnknownAttribute {
+                    name: Shown::from("Sesion-Timeout"),
+                },
+            }),
+            Refusal::NoCredential,
+            Refusal::UnknownUser,
+        ];
+        every.extend(unproven.map(Refusal::from));
+        every
+    }
+
+    #[test]
+    fn every_refusal_has_its_own_label_and_a_sentence() {
+        let every = every();
+        let labels: Vec<_> = every.iter().map(Refusal::label).collect();
+        assert_eq!(labels, Refusal::LABELS);
+        for refusal in every {
+            let sentence = refusal.sentence();
+            assert!(
+                sentence.len() > 15 && !sentence.ends_with('.'),
+                "{sentence}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_shell_would_read_is_not_put_into_a_command() {
+        let cure = |user| Refusal::UnknownUser.cure(Some(user)).unwrap();
+        assert_eq!(
+            cure("tim@example.org"),
+            "portreeve user add tim@example.org --generate"
+        );
+        for name in ["$(reboot)", "a b", "-x", "a;b", "a'b", "", "a\n"] {
+            assert_eq!(cure(name), "portreeve user add NAME --generate");
+        }
+    }
+
+    #[test]
+    fn a_failed_check_says_what_was_asked_and_found() {
+        assert_eq!(
+            every()[2].sentence(),
+            "group guests asks for NAS-Identifier=hall, and the request has NAS-Identifier = attic"
+        );
+    }
+}
