@@ -14,6 +14,8 @@ use crate::{
 pub enum Role {
     /// Accounting-Request and Status-Server.
     Accounting,
+    /// Every request there is; a Status-Server is answered as on an authentication port.
+    Any,
     /// Access-Request and Status-Server.
     Auth,
     /// CoA-Request and Disconnect-Request.
@@ -24,6 +26,14 @@ impl Role {
     fn allows(self, code: Code) -> bool {
         match self {
             Self::Accounting => [Code::ACCOUNTING_REQUEST, Code::STATUS_SERVER].contains(&code),
+            Self::Any => [
+                Code::ACCESS_REQUEST,
+                Code::ACCOUNTING_REQUEST,
+                Code::COA_REQUEST,
+                Code::DISCONNECT_REQUEST,
+                Code::STATUS_SERVER,
+            ]
+            .contains(&code),
             Self::Auth => [Code::ACCESS_REQUEST, Code::STATUS_SERVER].contains(&code),
             Self::Dynamic => [Code::COA_REQUEST, Code::DISCONNECT_REQUEST].contains(&code),
         }
@@ -245,7 +255,7 @@ impl Endpoint {
     ) -> Result<Received, Discard> {
         let code = match arrival.role {
             Role::Accounting => Code::ACCOUNTING_RESPONSE,
-            Role::Auth | Role::Dynamic => Code::ACCESS_ACCEPT,
+            Role::Any | Role::Auth | Role::Dynamic => Code::ACCESS_ACCEPT,
         };
         if encode_reply(packet, peer, code, &[], random, out).is_err() {
             self.abandon(ticket);

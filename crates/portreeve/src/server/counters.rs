@@ -1,0 +1,314 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use portreeve_proto::{Code, Discard, Incoming};
+
+const REQUESTS: [Code; 4] = [
+    Code::ACCESS_REQUEST,
+    Code::ACCOUNTING_REQUEST,
+    Code::COA_REQUEST,
+    Code::DISCONNECT_REQUEST,
+];
+const REPLIES: [Code; 8] = [
+    Code::ACCESS_ACCEPT,
+    Code::ACCESS_REJECT,
+    Code::ACCESS_CHALLENGE,
+    Code::ACCOUNTING_RESPONSE,
+    Code::COA_ACK,
+    Code::COA_NAK,
+    Code::DISCONNECT_ACK,
+    Code::DISCONNECT_NAK,
+];
+
+/// What a server has done since it started: a snapshot, summed over its workers.
+///
+/// Every datagram received ends up in exactly one of `discarded`, `replayed`, `status`, `replies`,
+/// `superseded`, or, for now, `in_flight` and `delayed`; but one that is answered with a plain reject because the
+/// handler's answer does not fit a packet is counted under [`Discard::ReplyUnencodable`] too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Datagrams that came, whatever they held.
+    pub received: u64,
+    /// Status-Server requests answered.
+    pub status: u64,
+    /// Retransmissions that got the answer they had got before.
+    pub replayed: u64,
+    /// Requests whose sender had sent another in their place before they were answered.
+    pub superseded: u64,
+    /// Datagrams that the system took for sending.
+    pub sent: u64,
+    /// Answers that the system did not take for sending.
+    pub unsent: u64,
+    /// Handlers that panicked.
+    pub panicked: u64,
+    /// Requests whose handler is at work now.
+    pub in_flight: u64,
+    /// Rejects that are being held back now.
+    pub delayed: u64,
+    requests: [u64; REQUESTS.len()],
+    replies: [u64; REPLIES.len()],
+    discarded: [u64; Discard::ALL.len()],
+}
+
+impl Counters {
+    /// Requests handed to the handler, by their code; 0 for any code that no handler sees.
+    pub fn requests(&self, code: Code) -> u64 {
+        at(&REQUESTS, &self.requests, code)
+    }
+
+    /// Answers given, by their code; 0 for any code that is no answer. Repeated answers and those to
+    /// Status-Server are counted elsewhere.
+    pub fn replies(&self, code: Code) -> u64 {
+        at(&REPLIES, &self.replies, code)
+    }
+
+    /// Requests met with silence, by the reason.
+    pub fn discarded(&self, reason: Discard) -> u64 {
+        self.discarded.get(reason.index()).copied().unwrap_or(0)
+    }
+
+    /// Requests met with silence.
+    pub fn discarded_total(&self) -> u64 {
+        self.discarded.iter().sum()
+    }
+
+    /// The counters that the MIB of RFC 4669 (authentication server) names, under those names.
+    pub fn authentication_mib(&self) -> [(&'static str, u64); 10] {
+        [
+            (
+                "radiusAuthServTotalAccessRequests",
+                self.requests(Code::ACCESS_REQUEST),
+            ),
+            (
+                "radiusAuthServTotalInvalidRequests",
+                self.discarded(Discard::UnknownPeer),
+            ),
+            ("radiusAuthServTotalDupAccessRequests", self.duplicates()),
+            (
+                "radiusAuthServTotalAccessAccepts",
+                self.replies(Code::ACCESS_ACCEPT),
+            ),
+            (
+                "radiusAuthServTotalAccessRejects",
+                self.replies(Code::ACCESS_REJECT),
+            ),
+            (
+                "radiusAuthServTotalAccessChallenges",
+                self.replies(Code::ACCESS_CHALLENGE),
+            ),
+            (
+                "radiusAuthServTotalMalformedAccessRequests",
+                self.malformed(),
+            ),
+            (
+                "radiusAuthServTotalBadAuthenticators",
+                self.bad_authenticators(),
+            ),
+            ("radiusAuthServTotalPacketsDropped", self.dropped()),
+            (
+                "radiusAuthServTotalUnknownTypes",
+                self.discarded(Discard::CodeNotAllowed),
+            ),
+        ]
+    }
+
+    /// The counters that the MIB of RFC 4671 (accounting server) names, under those names.
+    pub fn accounting_mib(&self) -> [(&'static str, u64); 9] {
+        [
+            (
+                "radiusAccServTotalRequests",
+                self.requests(Code::ACCOUNTING_REQUEST),
+            ),
+            (
+                "radiusAccServTotalInvalidRequests",
+                self.discarded(Discard::UnknownPeer),
+            ),
+            ("radiusAccServTotalDupRequests", self.duplicates()),
+            (
+                "radiusAccServTotalResponses",
+                self.replies(Code::ACCOUNTING_RESPONSE),
+            ),
+            ("radiusAccServTotalMalformedRequests", self.malformed()),
+            (
+                "radiusAccServTotalBadAuthenticators",
+                self.bad_authenticators(),
+            ),
+            ("radiusAccServTotalPacketsDropped", self.dropped()),
+            (
+                "radiusAccServTotalNoRecords",
+                self.discarded(Discard::HandlerSilent),
+            ),
+            (
+                "radiusAccServTotalUnknownTypes",
+                self.discarded(Discard::CodeNotAllowed),
+            ),
+        ]
+    }
+
+    fn duplicates(&self) -> u64 {
+        self.replayed + self.discarded(Discard::DuplicateInProgress)
+    }
+
+    fn malformed(&self) -> u64 {
+        [
+            Discard::AttributeLength,
+            Discard::AttributeZero,
+            Discard::Length,
+            Discard::MessageAuthenticatorMalformed,
+        ]
+        .map(|reason| self.discarded(reason))
+        .iter()
+        .sum()
+    }
+
+    fn bad_authenticators(&self) -> u64 {
+        [
+            Discard::MessageAuthenticatorMissing,
+            Discard::MessageAuthenticatorWrong,
+            Discard::ProxyStateUnprotected,
+            Discard::RequestAuthenticatorWrong,
+        ]
+        .map(|reason| self.discarded(reason))
+        .iter()
+        .sum()
+    }
+
+    fn dropped(&self) -> u64 {
+        [
+            Discard::HandlerTimeout,
+            Discard::NotServing,
+            Discard::ReplyUnencodable,
+            Discard::TableFull,
+        ]
+        .map(|reason| self.discarded(reason))
+        .iter()
+        .sum()
+    }
+}
+
+fn at<const N: usize>(codes: &[Code; N], counts: &[u64; N], code: Code) -> u64 {
+    let mut pairs = codes.iter().zip(counts);
+    pairs
+        .find(|(known, _)| **known == code)
+        .map_or(0, |(_, count)| *count)
+}
+
+/// A number that one thread writes and any thread reads.
+#[derive(Debug, Default)]
+pub(super) struct Cell(AtomicU64);
+
+impl Cell {
+    pub(super) fn add(&self, more: usize) {
+        self.0.store(self.read() + more as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn set(&self, value: usize) {
+        self.0.store(value as u64, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one worker, on cache lines of their own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Cells {
+    pub(super) received: Cell,
+    pub(super) status: Cell,
+    pub(super) replayed: Cell,
+    pub(super) superseded: Cell,
+    pub(super) sent: Cell,
+    pub(super) unsent: Cell,
+    pub(super) panicked: Cell,
+    pub(super) in_flight: Cell,
+    pub(super) delayed: Cell,
+    requests: [Cell; REQUESTS.len()],
+    replies: [Cell; REPLIES.len()],
+    discarded: [Cell; Discard::ALL.len()],
+}
+
+impl Cells {
+    pub(super) fn request(&self, request: &Incoming) {
+        let index = match request {
+            Incoming::Access(_) => 0,
+            Incoming::Accounting(_) => 1,
+            Incoming::Coa(_) => 2,
+            Incoming::Disconnect(_) => 3,
+        };
+        self.requests[index].add(1);
+    }
+
+    pub(super) fn reply(&self, code: Code) {
+        if let Some(index) = REPLIES.iter().position(|known| *known == code) {
+            self.replies[index].add(1);
+        }
+    }
+
+    pub(super) fn discard(&self, reason: Discard) {
+        self.discarded[reason.index()].add(1);
+    }
+
+    pub(super) fn add_to(&self, sum: &mut Counters) {
+        sum.received += self.received.read();
+        sum.status += self.status.read();
+        sum.replayed += self.replayed.read();
+        sum.superseded += self.superseded.read();
+        sum.sent += self.sent.read();
+        sum.unsent += self.unsent.read();
+        sum.panicked += self.panicked.read();
+        sum.in_flight += self.in_flight.read();
+        sum.delayed += self.delayed.read();
+        add_all(&mut sum.requests, &self.requests);
+        add_all(&mut sum.replies, &self.replies);
+        add_all(&mut sum.discarded, &self.discarded);
+    }
+}
+
+fn add_all(sums: &mut [u64], cells: &[Cell]) {
+    for (sum, cell) in sums.iter_mut().zip(cells) {
+        *sum += cell.read();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_and_each_reason_has_its_own_counter() {
+        let cells = Cells::default();
+        for (times, code) in REPLIES.into_iter().enumerate() {
+            (0..=times).for_each(|_| cells.reply(code));
+        }
+        for (times, reason) in Discard::ALL.into_iter().enumerate() {
+            (0..=times).for_each(|_| cells.discard(reason));
+        }
+        let mut sum = Counters::default();
+        cells.add_to(&mut sum);
+        cells.add_to(&mut sum);
+        for (times, code) in (1..).zip(REPLIES) {
+            assert_eq!(sum.replies(code), 2 * times, "{code}");
+        }
+        for (times, reason) in (1..).zip(Discard::ALL) {
+            assert_eq!(sum.discarded(reason), 2 * times, "{reason}");
+        }
+        assert_eq!(sum.discarded_total(), 16 * 17);
+        assert_eq!(sum.replies(Code::ACCESS_REQUEST), 0);
+    }
+
+    #[test]
+    fn the_mib_tells_strangers_from_wrong_secrets() {
+        let cells = Cells::default();
+        cells.discard(Discard::UnknownPeer);
+        cells.discard(Discard::MessageAuthenticatorWrong);
+        cells.discard(Discard::RequestAuthenticatorWrong);
+        let mut sum = Counters::default();
+        cells.add_to(&mut sum);
+        let mib = sum.authentication_mib();
+        assert!(mib.contains(&("radiusAuthServTotalInvalidRequests", 1)));
+        assert!(mib.contains(&("radiusAuthServTotalBadAuthenticators", 2)));
+        assert!(mib.contains(&("radiusAuthServTotalMalformedAccessRequests", 0)));
+    }
+}
