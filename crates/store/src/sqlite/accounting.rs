@@ -7,7 +7,6 @@ use portreeve_aaa::{
     },
     session::{Session, SessionKey},
 };
-use portreeve_proto::{Packet, attr};
 use rusqlite::{CachedStatement, OptionalExtension as _, Row, Transaction, params};
 
 use super::{
@@ -103,7 +102,7 @@ impl<'t> Rows<'t> {
             digest,
             ..
         } = entry;
-        let span = if is_stamped(record) {
+        let span = if record.is_stamped() {
             u64::MAX
         } else {
             WINDOW_MS
@@ -126,10 +125,6 @@ impl<'t> Rows<'t> {
         ])?;
         Ok(true)
     }
-}
-
-fn is_stamped(record: &Record) -> bool {
-    Packet::parse(&record.packet).is_ok_and(|packet| packet.has(attr::EVENT_TIMESTAMP))
 }
 
 fn put_sessions(transaction: &Transaction<'_>, sessions: &[Session]) -> Result<(), Fault> {
