@@ -11,6 +11,8 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use portreeve_aaa::{
@@ -21,7 +23,10 @@ use portreeve_aaa::{
     },
     session::{Session, SessionKey},
 };
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, Transaction, TransactionBehavior,
+    backup::{Backup, StepResult},
+};
 
 use crate::backend::{Backend, Unreadable};
 pub(crate) use fault::Fault;
@@ -100,9 +105,12 @@ impl Sqlite {
             _ => Cause::Io(error),
         })?;
         let mut copy = Connection::open(path)?;
-        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy)?;
-        // All pages in one step: the copy is of one moment, and writers go on beside it.
-        while backup.step(-1)? != rusqlite::backup::StepResult::Done {}
+        let backup = Backup::new(&self.connection, &mut copy)?;
+        // All pages in one step: the copy is of one moment, and writers go on beside it. Where the
+        // step finds a lock it copies nothing and says so.
+        while backup.step(-1)? != StepResult::Done {
+            thread::sleep(Duration::from_millis(10));
+        }
         drop(backup);
         copy.close().map_err(|(_, error)| error)?;
         file.sync_all().map_err(Cause::Io)?;
