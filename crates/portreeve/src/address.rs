@@ -4,15 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// What stands for a range of addresses: text such as `192.0.2.0/24` or `2001:db8::7`, or a value of one of
-/// the address types. A single address is the range of itself.
+/// What stands for a range of addresses: text such as `192.0.2.0/24` or `2001:db8::7`, or a value
+/// of one of the address types. A single address is the range of itself.
 pub trait ToPrefix {
     /// The range, or the text that is none.
     fn to_prefix(&self) -> Result<IpNet, Box<str>>;
 }
 
-/// What stands for an address and a port: text such as `0.0.0.0:1812` or `[::]:1812`, or a value of one of
-/// the address types. Names are not looked up.
+/// What stands for an address and a port: text such as `0.0.0.0:1812` or `[::]:1812`, or a value of
+/// one of the address types. Names are not looked up.
 pub trait ToAddress {
     /// The address, or the text that is none.
     fn to_address(&self) -> Result<SocketAddr, Box<str>>;

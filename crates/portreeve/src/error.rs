@@ -1,7 +1,7 @@
 use std::{io, net::SocketAddr};
 
 use portreeve_auth::{PasswordError, ServerUnproven};
-use portreeve_proto::EncodeError;
+use portreeve_proto::{EncodeError, dictionary::DictionaryErrors};
 use portreeve_udp::BindError;
 
 /// Why a server or a client does not work, by whose fault it is.
@@ -46,6 +46,9 @@ pub enum Error {
     /// The caller: a password that the method cannot carry.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// The administrator: dictionary files with faults in them.
+    #[error(transparent)]
+    Dictionary(#[from] DictionaryErrors),
     /// The machine: an address that cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -116,8 +119,8 @@ pub enum Error {
         #[source]
         last: Box<Error>,
     },
-    /// The server: it accepts, but cannot show that it knows the password, as MS-CHAPv2 demands. Treat it as a
-    /// refusal by an impostor.
+    /// The server: it accepts, but cannot show that it knows the password, as MS-CHAPv2 demands.
+    /// Treat it as a refusal by an impostor.
     #[error("{server} accepted, but {reason}")]
     ServerUnproven {
         /// The server.

@@ -9,13 +9,14 @@ use portreeve_proto::{
 
 /// Answers requests. Write the methods you serve as `async fn`; the others have safe defaults.
 ///
-/// A method is first polled on the thread that reads the socket: if it is ready at once, its answer leaves
-/// with the others of its batch. If it is pending it goes on as a task of the Tokio runtime, and nobody waits
-/// for it. So it must not block a thread: what blocks belongs into `tokio::task::spawn_blocking`.
+/// A method is first polled on the thread that reads the socket: if it is ready at once, its answer
+/// leaves with the others of its batch. If it is pending it goes on as a task of the Tokio runtime,
+/// and nobody waits for it. So it must not block a thread: what blocks belongs into
+/// `tokio::task::spawn_blocking`.
 ///
-/// A method that takes longer than [`Server::handler_timeout`](crate::Server::handler_timeout) is dropped
-/// where it stands, and the request is not answered. One that panics has made no decision: the request is
-/// rejected, accounting stays unanswered, and CoA and Disconnect are refused.
+/// A method that takes longer than [`Server::handler_timeout`](crate::Server::handler_timeout) is
+/// dropped where it stands, and the request is not answered. One that panics has made no decision:
+/// the request is rejected, accounting stays unanswered, and CoA and Disconnect are refused.
 pub trait Handler: Send + Sync + 'static {
     /// Somebody asks to be let in. By default nobody is.
     fn access(&self, request: &AccessRequest) -> impl Future<Output = AccessReply> + Send {
@@ -23,8 +24,9 @@ pub trait Handler: Send + Sync + 'static {
         async { AccessReply::reject() }
     }
 
-    /// Something was used. Answer [`AccountingReply::recorded`] only when it is stored for good, because the
-    /// sender then forgets it. By default there is no answer, so that the sender tries again.
+    /// Something was used. Answer [`AccountingReply::recorded`] only when it is stored for good,
+    /// because the sender then forgets it. By default there is no answer, so that the sender tries
+    /// again.
     fn accounting(
         &self,
         request: &AccountingRequest,

@@ -1,7 +1,8 @@
 //! RADIUS server and client library.
 //!
-//! A [`Server`] hands requests that are authentic, new and well-formed to a [`Handler`] and sends what it
-//! answers; packet codes, identifiers, authenticators, duplicates and hiding are not the handler's business.
+//! A [`Server`] hands requests that are authentic, new and well-formed to a [`Handler`] and sends
+//! what it answers; packet codes, identifiers, authenticators, duplicates and hiding are not the
+//! handler's business.
 //!
 //! ```no_run
 //! use portreeve::{attr, AccessReply, AccessRequest, Handler, Proves as _, Server};
@@ -27,10 +28,12 @@
 mod address;
 pub mod blocking;
 pub mod client;
+pub mod dictionary;
 mod error;
 pub mod handler;
 mod random;
 pub mod server;
+mod trace;
 
 pub use address::{ToAddress, ToPrefix};
 pub use client::{Access, AccessOutcome, Accounting, Client};
@@ -45,3 +48,4 @@ pub use portreeve_proto::{
     Value, VendorFormat, Verdict, attr,
 };
 pub use server::{Counters, Observer, Running, Server};
+pub use trace::Trace;

@@ -5,7 +5,8 @@ use crate::Error;
 
 const POOL: usize = 512;
 
-/// The system's generator, asked for some hundred octets at a time. Octets are wiped when handed out.
+/// The system's generator, asked for some hundred octets at a time. Octets are wiped when handed
+/// out.
 pub(crate) struct OsRandom {
     pool: [u8; POOL],
     left: usize,
@@ -36,7 +37,8 @@ impl OsRandom {
     }
 
     fn refill(&mut self) {
-        // `new` has shown that there is a generator; nothing predictable is ever handed out instead.
+        // `new` has shown that there is a generator; nothing predictable is ever handed out
+        // instead.
         while getrandom::fill(&mut self.pool).is_err() {
             std::thread::yield_now();
         }

@@ -19,7 +19,8 @@ use crate::relay::{Relay, black_hole};
 
 const SECRET: &str = "xyzzy5461";
 
-/// Serves everything: tim and his password by any method, `slow` after a while, `anyone` without a proof.
+/// Serves everything: tim and his password by any method, `slow` after a while, `anyone` without a
+/// proof.
 struct Inn;
 
 const SLOW: Duration = Duration::from_millis(300);
@@ -355,7 +356,8 @@ async fn where_no_reply_verifies_the_secret_is_suspected() {
     assert!(error.to_string().contains("shared secret differs"));
 }
 
-/// A server from before Message-Authenticator: accepts everybody, signs with the Response Authenticator alone.
+/// A server from before Message-Authenticator: accepts everybody, signs with the Response
+/// Authenticator alone.
 fn old_server() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();

@@ -1,4 +1,5 @@
-//! A device that speaks RADIUS by hand, so that the server is not tested by its own library's client.
+//! A device that speaks RADIUS by hand, so that the server is not tested by its own library's
+//! client.
 
 use std::{
     net::{SocketAddr, UdpSocket},

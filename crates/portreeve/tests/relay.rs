@@ -9,15 +9,16 @@ use std::{
 /// Datagrams and where they came from.
 type Log = Vec<(SocketAddr, Vec<u8>)>;
 
-/// Stands between a client and a server, keeps what the client sends, and does to packets what it is told.
+/// Stands between a client and a server, keeps what the client sends, and does to packets what it
+/// is told.
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Log>>,
 }
 
 impl Relay {
-    /// `forward` is asked with the number of each request, from 0; `replies` turns one answer into what the
-    /// client gets.
+    /// `forward` is asked with the number of each request, from 0; `replies` turns one answer into
+    /// what the client gets.
     pub(crate) fn new(
         server: SocketAddr,
         mut forward: impl FnMut(usize) -> bool + Send + 'static,

@@ -54,7 +54,8 @@ impl Access {
         Self::by(Method::MsChapV1, user, password)
     }
 
-    /// By MS-CHAP version 2. An Accept counts only if the server proves that it knows the password too.
+    /// By MS-CHAP version 2. An Accept counts only if the server proves that it knows the password
+    /// too.
     pub fn mschapv2(user: &str, password: &str) -> Self {
         Self::by(Method::MsChapV2, user, password)
     }
@@ -161,8 +162,9 @@ impl Accounting {
         Self::of(acct_status_type::STOP, session)
     }
 
-    /// The device has started to account: sessions from before are over. `boot` is an Acct-Session-Id
-    /// (RFC 2866 section 5.5 wants one here too) that is unique for each start of the device.
+    /// The device has started to account: sessions from before are over. `boot` is an
+    /// Acct-Session-Id (RFC 2866 section 5.5 wants one here too) that is unique for each start of
+    /// the device.
     pub fn on(boot: &str) -> Self {
         Self::of(acct_status_type::ACCOUNTING_ON, boot)
     }
@@ -184,8 +186,8 @@ impl Accounting {
         Self { attributes }
     }
 
-    /// Appends an attribute; the value's type must fit the attribute's kind. Acct-Delay-Time is the delay up
-    /// to the first transmission; what passes after it is added.
+    /// Appends an attribute; the value's type must fit the attribute's kind. Acct-Delay-Time is the
+    /// delay up to the first transmission; what passes after it is added.
     pub fn with<K: Kind>(mut self, attr: Attr<K>, value: impl Encodes<K>) -> Self {
         self.attributes.add(attr, value);
         self
@@ -224,7 +226,8 @@ impl Prepared {
         }
     }
 
-    /// RFC 2865 section 4.1 and RFC 2866 section 4.1 want one of three attributes that name the device.
+    /// RFC 2865 section 4.1 and RFC 2866 section 4.1 want one of three attributes that name the
+    /// device.
     pub(super) fn name_device(&mut self, identifier: &str) {
         let named = [
             attr::NAS_IDENTIFIER.spec(),

@@ -2,7 +2,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use portreeve_proto::BadReply;
 
-/// What a client has done towards one server: a snapshot. The names in parentheses are those of RFC 4668.
+/// What a client has done towards one server: a snapshot. The names in parentheses are those of RFC
+/// 4668.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientCounters {

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-/// When a server counts as dead, and when as alive again. One lost packet proves nothing (RFC 3539).
+/// When a server counts as dead, and when as alive again. One lost packet proves nothing (RFC
+/// 3539).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watchdog {
-    /// Transmissions in a row without an answer after which a server is dead; by default 3. 0 counts as 1.
+    /// Transmissions in a row without an answer after which a server is dead; by default 3. 0
+    /// counts as 1.
     pub lost: u32,
-    /// Time between two Status-Servers sent to a dead server (RFC 5997), each of them answered or lost within
-    /// it; by default 6 s, the least that RFC 3539 allows.
+    /// Time between two Status-Servers sent to a dead server (RFC 5997), each of them answered or
+    /// lost within it; by default 6 s, the least that RFC 3539 allows.
     pub interval: Duration,
-    /// Answers in a row after which a dead server is alive; by default 3, as RFC 3539 asks. 0 counts as 1.
+    /// Answers in a row after which a dead server is alive; by default 3, as RFC 3539 asks. 0
+    /// counts as 1.
     pub answers: u32,
-    /// After how long a dead server gets another chance all the same, because not every server answers
-    /// Status-Server; by default 5 min. Zero for never.
+    /// After how long a dead server gets another chance all the same, because not every server
+    /// answers Status-Server; by default 5 min. Zero for never.
     pub pardon: Duration,
 }
 

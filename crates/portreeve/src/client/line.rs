@@ -17,7 +17,8 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Upstream, counters::Tally};
+use super::{Upstream, counters::Tally, target::Means};
+use crate::Trace;
 
 /// Identifiers of one socket.
 const IDENTIFIERS: usize = 256;
@@ -26,28 +27,26 @@ const LONGEST: usize = 4096;
 /// How long to leave a socket alone that cannot be read.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
-/// The sockets towards one server. Opens another where all identifiers are in use, up to a bound; beyond it
-/// requests wait for an identifier.
+/// The sockets towards one server. Opens another where all identifiers are in use, up to a bound;
+/// beyond it requests wait for an identifier.
 pub(super) struct Pool {
     upstream: Arc<Upstream>,
     source: Option<IpAddr>,
     tally: Arc<Tally>,
+    trace: Trace,
     free: Arc<Semaphore>,
     lines: Mutex<Vec<(Arc<Line>, AbortHandle)>>,
 }
 
 impl Pool {
-    pub(super) fn new(
-        upstream: Arc<Upstream>,
-        source: Option<IpAddr>,
-        sockets: usize,
-        tally: Arc<Tally>,
-    ) -> Self {
+    pub(super) fn new(upstream: Arc<Upstream>, tally: Arc<Tally>, means: &Means) -> Self {
+        let most = means.sockets.max(1).saturating_mul(IDENTIFIERS);
         Self {
             upstream,
-            source,
+            source: means.source,
             tally,
-            free: Arc::new(Semaphore::new(sockets.max(1).saturating_mul(IDENTIFIERS))),
+            trace: means.trace.clone(),
+            free: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             lines: Mutex::default(),
         }
     }
@@ -77,7 +76,7 @@ impl Pool {
                 Err(back) => waiting = back,
             }
         }
-        let line = Arc::new(Line::open(&self.upstream, self.source)?);
+        let line = Arc::new(Line::open(&self.upstream, self.source, self.trace.clone())?);
         let task = tokio::spawn(read(
             Arc::clone(&line),
             Arc::clone(&self.upstream),
@@ -106,10 +105,11 @@ impl Drop for Pool {
 pub(super) struct Line {
     socket: UdpSocket,
     slots: Mutex<Slots>,
+    trace: Trace,
 }
 
 impl Line {
-    fn open(upstream: &Upstream, source: Option<IpAddr>) -> io::Result<Self> {
+    fn open(upstream: &Upstream, source: Option<IpAddr>, trace: Trace) -> io::Result<Self> {
         let server = upstream.address;
         let any: IpAddr = if server.is_ipv4() {
             [0; 4].into()
@@ -122,6 +122,7 @@ impl Line {
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
             slots: Mutex::new(Slots::new()),
+            trace,
         })
     }
 
@@ -137,6 +138,8 @@ impl Line {
         let Some((waiting, query)) =
             waiting.and_then(|waiting| Some((waiting, waiting.query.as_ref()?)))
         else {
+            self.trace
+                .datagram(upstream.address, "nobody waits for it", datagram);
             return tally.unexpected.add();
         };
         match query.accept(
@@ -145,6 +148,9 @@ impl Line {
             upstream.require_message_authenticator,
         ) {
             Ok(packet) => {
+                let head = format_args!("received from {}", upstream.address);
+                self.trace
+                    .exchange(head, packet.octets(), query, &upstream.secret);
                 let answer = Answer {
                     octets: packet.octets().into(),
                     query: query.clone(),
@@ -154,6 +160,8 @@ impl Line {
                 }
             }
             Err(reason) => {
+                self.trace
+                    .datagram(upstream.address, "it does not verify", datagram);
                 tally.bad_reply(reason);
                 waiting.suspicions.note(reason);
                 tracing::debug!(server = %upstream.address, %reason, "a reply does not count");
@@ -174,7 +182,8 @@ impl Slots {
         Self { waiting, next: 0 }
     }
 
-    /// Takes the identifier that has been free for longest, or near it, so that late answers find nobody.
+    /// Takes the identifier that has been free for longest, or near it, so that late answers find
+    /// nobody.
     fn occupy(&mut self, waiting: Waiting) -> Result<u8, Waiting> {
         let order = (0..IDENTIFIERS).map(|step| (self.next + step) % IDENTIFIERS);
         let mut free = order.filter(|index| matches!(self.waiting.get(*index), Some(None)));
@@ -288,8 +297,8 @@ impl Slot {
         }
     }
 
-    /// Sends from the socket that the identifier belongs to. What the network says of earlier datagrams is no
-    /// failure of this one.
+    /// Sends from the socket that the identifier belongs to. What the network says of earlier
+    /// datagrams is no failure of this one.
     pub(super) async fn send(&self, octets: &[u8]) -> io::Result<()> {
         match self.line.socket.send(octets).await {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

@@ -20,7 +20,7 @@ use portreeve_proto::{Ask, AttributeList, Code, Secret, attr};
 
 use self::{
     ask::Prepared,
-    target::{Chance, Plan, Target},
+    target::{Chance, Means, Plan, Target},
 };
 pub use self::{
     ask::{Access, Accounting},
@@ -29,15 +29,16 @@ pub use self::{
     response::{AccessOutcome, DynamicOutcome, Response},
     retry::Retry,
 };
-use crate::{Error, ToAddress};
+use crate::{Error, ToAddress, Trace};
 
 /// Sockets to one server at most, unless told otherwise: 4096 requests at a time.
 const SOCKETS: usize = 16;
-/// Transmissions without an answer after which the next server gets the request, unless told otherwise.
+/// Transmissions without an answer after which the next server gets the request, unless told
+/// otherwise.
 const PATIENCE: u32 = 2;
 
-/// Sends requests to one server, or to the first of several that answers. Cheap to clone; clones share
-/// sockets and what is known of the servers.
+/// Sends requests to one server, or to the first of several that answers. Cheap to clone; clones
+/// share sockets and what is known of the servers.
 ///
 /// ```no_run
 /// use portreeve::client::{Access, AccessOutcome, Client};
@@ -53,10 +54,10 @@ const PATIENCE: u32 = 2;
 /// # }
 /// ```
 ///
-/// An answer counts only if it verifies; a bad one is counted and otherwise ignored. Requests are sent again as
-/// [`Retry`] says; where there are several servers, the next one that is alive gets the request after
-/// [`ClientBuilder::patience`] transmissions, and a server that keeps silent is left alone until it answers
-/// Status-Server again (see [`Watchdog`]).
+/// An answer counts only if it verifies; a bad one is counted and otherwise ignored. Requests are
+/// sent again as [`Retry`] says; where there are several servers, the next one that is alive gets
+/// the request after [`ClientBuilder::patience`] transmissions, and a server that keeps silent is
+/// left alone until it answers Status-Server again (see [`Watchdog`]).
 #[derive(Clone)]
 pub struct Client {
     targets: Arc<[Arc<Target>]>,
@@ -102,8 +103,9 @@ impl Client {
         }
     }
 
-    /// Reports what was used. Every transmission is a packet of its own that says how old the record is
-    /// (Acct-Delay-Time); the caller's attributes stay as they are. See [`Retry::forever`].
+    /// Reports what was used. Every transmission is a packet of its own that says how old the
+    /// record is (Acct-Delay-Time); the caller's attributes stay as they are. See
+    /// [`Retry::forever`].
     pub async fn accounting(&self, record: Accounting) -> Result<Response, Error> {
         let mut prepared = record.prepare();
         self.name_device(&mut prepared);
@@ -252,9 +254,9 @@ impl Upstream {
         })
     }
 
-    /// Sets whether answers to log-ins and Status-Server must carry Message-Authenticator. Without it, whoever
-    /// can alter packets can turn a Reject into an Accept (CVE-2024-3596): leave it on unless the server
-    /// cannot.
+    /// Sets whether answers to log-ins and Status-Server must carry Message-Authenticator. Without
+    /// it, whoever can alter packets can turn a Reject into an Accept (CVE-2024-3596): leave it on
+    /// unless the server cannot.
     #[must_use]
     pub fn require_message_authenticator(mut self, require: bool) -> Self {
         self.require_message_authenticator = require;
@@ -271,7 +273,8 @@ impl Upstream {
     }
 }
 
-/// A client in the making: await it, or [`build`](Self::build) it. What is wrong with an argument is told then.
+/// A client in the making: await it, or [`build`](Self::build) it. What is wrong with an argument
+/// is told then.
 #[must_use]
 pub struct ClientBuilder {
     upstreams: Vec<Upstream>,
@@ -281,6 +284,7 @@ pub struct ClientBuilder {
     sockets: usize,
     source: Option<IpAddr>,
     nas_identifier: Option<Arc<str>>,
+    trace: Option<Trace>,
     /// The first thing that was wrong.
     wrong: Option<Error>,
 }
@@ -295,6 +299,7 @@ impl ClientBuilder {
             sockets: SOCKETS,
             source: None,
             nas_identifier: Some("portreeve".into()),
+            trace: None,
             wrong: None,
         }
     }
@@ -316,15 +321,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets when requests are sent again, and when they are given up. Where there are several servers, this
-    /// holds for each.
+    /// Sets when requests are sent again, and when they are given up. Where there are several
+    /// servers, this holds for each.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// After how many transmissions without an answer the next server gets the request; by default 2, so that
-    /// one lost packet is no reason to leave a server.
+    /// After how many transmissions without an answer the next server gets the request; by default
+    /// 2, so that one lost packet is no reason to leave a server.
     pub fn patience(mut self, transmissions: u32) -> Self {
         self.patience = transmissions.max(1);
         self
@@ -336,8 +341,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The most sockets to each server, of 256 requests at a time each; by default 16. Requests beyond that
-    /// wait.
+    /// The most sockets to each server, of 256 requests at a time each; by default 16. Requests
+    /// beyond that wait.
     pub fn sockets(mut self, most: usize) -> Self {
         self.sockets = most.max(1);
         self
@@ -349,10 +354,16 @@ impl ClientBuilder {
         self
     }
 
-    /// The NAS-Identifier of log-ins and records that name no device themselves, as RFC 2865 section 4.1
-    /// demands; by default `portreeve`. An empty one is not added.
+    /// The NAS-Identifier of log-ins and records that name no device themselves, as RFC 2865
+    /// section 4.1 demands; by default `portreeve`. An empty one is not added.
     pub fn nas_identifier(mut self, identifier: &str) -> Self {
         self.nas_identifier = (!identifier.is_empty()).then(|| identifier.into());
+        self
+    }
+
+    /// Writes packets out in words, or not; by default as the environment says.
+    pub fn trace(mut self, trace: Trace) -> Self {
+        self.trace = Some(trace);
         self
     }
 
@@ -365,16 +376,14 @@ impl ClientBuilder {
             return Err(Error::NoServer);
         }
         let random = Arc::new(Chance::new()?);
-        let target = |upstream| {
-            let random = Arc::clone(&random);
-            Arc::new(Target::new(
-                upstream,
-                self.source,
-                self.sockets,
-                self.watchdog,
-                random,
-            ))
+        let means = Means {
+            source: self.source,
+            sockets: self.sockets,
+            watchdog: self.watchdog,
+            random: Arc::clone(&random),
+            trace: self.trace.unwrap_or_else(Trace::from_env),
         };
+        let target = |upstream| Arc::new(Target::new(upstream, means.clone()));
         Ok(Client {
             targets: self.upstreams.into_iter().map(target).collect(),
             retry: self.retry,

@@ -61,7 +61,8 @@ impl DynamicOutcome {
     }
 }
 
-/// An answer that has been verified: the server that shares the secret gave it to this very request.
+/// An answer that has been verified: the server that shares the secret gave it to this very
+/// request.
 pub struct Response {
     octets: Box<[u8]>,
     query: Query,
@@ -137,8 +138,8 @@ impl Response {
         self.packet().joined(attr)
     }
 
-    /// The first value of a hidden attribute in the clear, without its tag; wiped when dropped. `None` where
-    /// it is absent or cannot have been hidden this way.
+    /// The first value of a hidden attribute in the clear, without its tag; wiped when dropped.
+    /// `None` where it is absent or cannot have been hidden this way.
     pub fn reveal<K: Kind>(&self, attr: Attr<K>) -> Option<Zeroizing<Vec<u8>>> {
         self.reveal_spec(attr.spec())
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// When a request that is not answered is sent again, and when it is given up. The default is what RFC 5080
-/// section 2.2.1 recommends: 2 s, doubling up to 16 s, at most 5 times, at most 30 s, each give or take 10 %.
+/// When a request that is not answered is sent again, and when it is given up. The default is what
+/// RFC 5080 section 2.2.1 recommends: 2 s, doubling up to 16 s, at most 5 times, at most 30 s, each
+/// give or take 10 %.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
     /// How long to wait for an answer to the first transmission (IRT).
@@ -12,7 +13,8 @@ pub struct Retry {
     pub maximum: Duration,
     /// The most transmissions, the first included (MRC); 0 for no bound.
     pub count: u32,
-    /// The longest time from the first transmission until the request is given up (MRD); zero for no bound.
+    /// The longest time from the first transmission until the request is given up (MRD); zero for
+    /// no bound.
     pub duration: Duration,
     /// The share of each wait by which it varies at random, from 0 to 1.
     pub jitter: f64,
@@ -42,8 +44,8 @@ impl Retry {
         }
     }
 
-    /// Until there is an answer: what RFC 5080 section 2.2.1 recommends for accounting, whose records must not
-    /// be lost. The waits grow up to 16 s.
+    /// Until there is an answer: what RFC 5080 section 2.2.1 recommends for accounting, whose
+    /// records must not be lost. The waits grow up to 16 s.
     pub fn forever() -> Self {
         Self {
             count: 0,

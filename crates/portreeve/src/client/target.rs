@@ -20,7 +20,7 @@ use super::{
     response::Response,
     retry::{Backoff, Retry},
 };
-use crate::{Error, random::OsRandom};
+use crate::{Error, Trace, random::OsRandom};
 
 /// The share of the interval between two Status-Servers by which it varies.
 const JITTER: f64 = 0.1;
@@ -32,6 +32,17 @@ pub(super) struct Target {
     watchdog: Watchdog,
     health: Mutex<Health>,
     random: Arc<Chance>,
+    trace: Trace,
+}
+
+/// What the targets of a client have in common.
+#[derive(Clone)]
+pub(super) struct Means {
+    pub(super) source: Option<IpAddr>,
+    pub(super) sockets: usize,
+    pub(super) watchdog: Watchdog,
+    pub(super) random: Arc<Chance>,
+    pub(super) trace: Trace,
 }
 
 /// Randomness that the requests of a client share.
@@ -51,8 +62,8 @@ impl Chance {
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
     pub(super) retry: Retry,
-    /// After how many transmissions without an answer the next server gets the request; `None` where there
-    /// is none.
+    /// After how many transmissions without an answer the next server gets the request; `None`
+    /// where there is none.
     pub(super) patience: Option<u32>,
     /// When the request was first sent to any server.
     pub(super) since: Instant,
@@ -67,22 +78,17 @@ pub(super) struct Silence {
 }
 
 impl Target {
-    pub(super) fn new(
-        upstream: Upstream,
-        source: Option<IpAddr>,
-        sockets: usize,
-        watchdog: Watchdog,
-        random: Arc<Chance>,
-    ) -> Self {
+    pub(super) fn new(upstream: Upstream, means: Means) -> Self {
         let upstream = Arc::new(upstream);
         let tally = Arc::new(Tally::default());
         Self {
-            pool: Pool::new(Arc::clone(&upstream), source, sockets, Arc::clone(&tally)),
+            pool: Pool::new(Arc::clone(&upstream), Arc::clone(&tally), &means),
             upstream,
             tally,
-            watchdog,
             health: Mutex::default(),
-            random,
+            watchdog: means.watchdog,
+            random: means.random,
+            trace: means.trace,
         }
     }
 
@@ -146,7 +152,8 @@ impl Target {
             .map_err(|error| self.unreachable(error))
     }
 
-    /// Adds an identifier; answers to the earlier ones still count, as long as there are enough for all.
+    /// Adds an identifier; answers to the earlier ones still count, as long as there are enough for
+    /// all.
     async fn another_slot(&self, waiting: &Waiting, slots: &mut Vec<Slot>) -> Result<(), Silence> {
         let slot = if let Some(slot) = self.pool.slot_now(waiting.clone()) {
             slot.map_err(|error| self.unreachable(error))?
@@ -189,6 +196,9 @@ impl Target {
             sent: 0,
             error: error.into(),
         })?;
+        let head = format_args!("sent to {}", self.upstream.address());
+        self.trace
+            .exchange(head, octets, &query, self.upstream.secret());
         slot.expect(query);
         Ok(())
     }
@@ -273,8 +283,8 @@ impl Target {
     }
 }
 
-/// Watches a dead server until it lives again, or its client is gone. Boxed, because what it does may come to
-/// start it.
+/// Watches a dead server until it lives again, or its client is gone. Boxed, because what it does
+/// may come to start it.
 fn watch(target: Weak<Target>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let died = Instant::now();

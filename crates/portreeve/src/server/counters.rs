@@ -22,8 +22,9 @@ const REPLIES: [Code; 8] = [
 /// What a server has done since it started: a snapshot, summed over its workers.
 ///
 /// Every datagram received ends up in exactly one of `discarded`, `replayed`, `status`, `replies`,
-/// `superseded`, or, for now, `in_flight` and `delayed`; but one that is answered with a plain reject because the
-/// handler's answer does not fit a packet is counted under [`Discard::ReplyUnencodable`] too.
+/// `superseded`, or, for now, `in_flight` and `delayed`; but one that is answered with a plain
+/// reject because the handler's answer does not fit a packet is counted under
+/// [`Discard::ReplyUnencodable`] too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -56,8 +57,8 @@ impl Counters {
         at(&REQUESTS, &self.requests, code)
     }
 
-    /// Answers given, by their code; 0 for any code that is no answer. Repeated answers and those to
-    /// Status-Server are counted elsewhere.
+    /// Answers given, by their code; 0 for any code that is no answer. Repeated answers and those
+    /// to Status-Server are counted elsewhere.
     pub fn replies(&self, code: Code) -> u64 {
         at(&REPLIES, &self.replies, code)
     }

@@ -79,8 +79,8 @@ impl<F: Future> Future for Guarded<F> {
     }
 }
 
-/// Where tasks leave what they have come to, for the worker to pick up. Holds at most what is in flight, and
-/// that is bounded.
+/// Where tasks leave what they have come to, for the worker to pick up. Holds at most what is in
+/// flight, and that is bounded.
 pub(super) struct Inbox {
     done: Mutex<Vec<(Exchange, Outcome)>>,
     waker: mio::Waker,

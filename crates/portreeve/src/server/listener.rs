@@ -67,8 +67,8 @@ fn bind_shared(
             .map(|_| Socket::bind(address, options))
             .collect();
     }
-    // A shared socket on port 0 may be given a port that another server shares already. So a port that
-    // nobody has is looked for first; somebody may be faster in taking it.
+    // A shared socket on port 0 may be given a port that another server shares already. So a port
+    // that nobody has is looked for first; somebody may be faster in taking it.
     let mut attempts = 0;
     loop {
         let free = Socket::bind(address, &Options::default())?.local_addr();

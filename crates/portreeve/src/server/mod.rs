@@ -25,10 +25,10 @@ use self::{
     running::{Alive, Shared},
     worker::{Tuning, Worker},
 };
-use crate::{Error, Handler, ToAddress, ToPrefix, handler::AccessFn, random::OsRandom};
+use crate::{Error, Handler, ToAddress, ToPrefix, Trace, handler::AccessFn, random::OsRandom};
 
-/// A RADIUS server in the making: say whom it serves and where it listens, then [`run`](Self::run) or
-/// [`start`](Self::start) it. What is wrong with an argument is told then.
+/// A RADIUS server in the making: say whom it serves and where it listens, then [`run`](Self::run)
+/// or [`start`](Self::start) it. What is wrong with an argument is told then.
 #[must_use]
 pub struct Server<H> {
     handler: H,
@@ -38,6 +38,7 @@ pub struct Server<H> {
     receive_buffer: Option<usize>,
     observer: Arc<dyn Observer>,
     tuning: Tuning,
+    trace: Option<Trace>,
     /// The first thing that was wrong.
     wrong: Option<Error>,
 }
@@ -53,15 +54,17 @@ impl<H: Handler> Server<H> {
             receive_buffer: None,
             observer: Arc::new(Blind),
             tuning: Tuning::default(),
+            trace: None,
             wrong: None,
         }
     }
 
-    /// Serves the device at an address, or the devices in a range of addresses, that shares `secret` with us.
-    /// Of several ranges that hold an address the narrowest counts. Whoever is not a peer meets silence.
+    /// Serves the device at an address, or the devices in a range of addresses, that shares
+    /// `secret` with us. Of several ranges that hold an address the narrowest counts. Whoever is
+    /// not a peer meets silence.
     ///
-    /// The peer must send Message-Authenticator with every Access-Request; see [`Self::peer_with`] for one
-    /// that cannot.
+    /// The peer must send Message-Authenticator with every Access-Request; see [`Self::peer_with`]
+    /// for one that cannot.
     pub fn peer(mut self, prefix: impl ToPrefix, secret: impl AsRef<[u8]>) -> Self {
         let prefix = match prefix.to_prefix() {
             Ok(prefix) => prefix,
@@ -85,8 +88,8 @@ impl<H: Handler> Server<H> {
         self
     }
 
-    /// Listens on a UDP address, for every kind of request. Port 0 takes any free port. An IPv6 address takes
-    /// IPv6 only: for both, listen on both.
+    /// Listens on a UDP address, for every kind of request. Port 0 takes any free port. An IPv6
+    /// address takes IPv6 only: for both, listen on both.
     pub fn udp(self, address: impl ToAddress) -> Self {
         self.udp_as(Role::Any, address)
     }
@@ -115,30 +118,31 @@ impl<H: Handler> Server<H> {
         self
     }
 
-    /// How many threads read the sockets, each with sockets of its own; by default one for each processor.
-    /// The kernel always gives one peer's port to the same thread. 0 counts as 1.
+    /// How many threads read the sockets, each with sockets of its own; by default one for each
+    /// processor. The kernel always gives one peer's port to the same thread. 0 counts as 1.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
         self
     }
 
-    /// How long after its receipt a request is rejected, give or take up to a tenth of it at random; by
-    /// default 1 s. It slows guessing down, and hides how long the decision took. It delays nobody else, and
-    /// nothing but Access-Reject. Zero sends rejects at once.
+    /// How long after its receipt a request is rejected, give or take up to a tenth of it at
+    /// random; by default 1 s. It slows guessing down, and hides how long the decision took. It
+    /// delays nobody else, and nothing but Access-Reject. Zero sends rejects at once.
     pub fn reject_delay(mut self, delay: Duration) -> Self {
         self.tuning.reject_delay = delay;
         self
     }
 
-    /// How long after a request's receipt its handler is dropped; by default, and at most, as long as
-    /// [`DuplicateLimits::in_progress`].
+    /// How long after a request's receipt its handler is dropped; by default, and at most, as long
+    /// as [`DuplicateLimits::in_progress`].
     pub fn handler_timeout(mut self, limit: Duration) -> Self {
         self.tuning.handler_timeout = limit;
         self
     }
 
-    /// What is remembered to tell retransmissions from new requests, for each worker. The number of entries
-    /// is also the most requests that one worker has in flight, and the most rejects that it holds back.
+    /// What is remembered to tell retransmissions from new requests, for each worker. The number of
+    /// entries is also the most requests that one worker has in flight, and the most rejects that
+    /// it holds back.
     pub fn duplicates(mut self, limits: DuplicateLimits) -> Self {
         self.tuning.duplicates = limits;
         self
@@ -150,8 +154,8 @@ impl<H: Handler> Server<H> {
         self
     }
 
-    /// The receive buffer of each socket in octets of kernel memory (a small datagram takes about 800); by
-    /// default the system's. What the system grants less is logged as a warning.
+    /// The receive buffer of each socket in octets of kernel memory (a small datagram takes about
+    /// 800); by default the system's. What the system grants less is logged as a warning.
     pub fn receive_buffer(mut self, octets: usize) -> Self {
         self.receive_buffer = Some(octets);
         self
@@ -163,12 +167,19 @@ impl<H: Handler> Server<H> {
         self
     }
 
+    /// Writes packets out in words, or not; by default as the environment says.
+    pub fn trace(mut self, trace: Trace) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
     /// Serves until something fails, or until the future is dropped.
     pub async fn run(self) -> Result<(), Error> {
         self.start().await?.ended().await
     }
 
-    /// Starts to serve, and gives the server at work: what has arrived on its ports from now on is answered.
+    /// Starts to serve, and gives the server at work: what has arrived on its ports from now on is
+    /// answered.
     ///
     /// Must be called inside a Tokio runtime whose timers are on.
     #[expect(
@@ -189,6 +200,7 @@ impl<H: Handler> Server<H> {
         let bound = listener::bind(&self.listeners, self.workers, self.receive_buffer)?;
         let peers = Arc::new(ArcSwap::from_pointee(PeerTable::new(self.peers)));
         let handler = Arc::new(self.handler);
+        let trace = self.trace.unwrap_or_else(Trace::from_env);
         let mut workers = Vec::with_capacity(self.workers);
         for sockets in bound.by_worker {
             let random = OsRandom::new()?;
@@ -198,6 +210,7 @@ impl<H: Handler> Server<H> {
                 peers: Arc::clone(&peers),
                 runtime: runtime.clone(),
                 random,
+                trace: trace.clone(),
             };
             workers.push(Worker::new(parts, sockets, self.tuning).map_err(Error::Start)?);
         }

@@ -6,8 +6,8 @@ use portreeve_proto::{AnswerError, Code, Discard, Incoming, Peer, Reply};
 
 /// Is told of every datagram and what became of it, once.
 ///
-/// Its methods run on the thread that reads the socket: they must neither block nor panic, and what they do
-/// for a stranger's datagram must not allocate. A panic ends the server.
+/// Its methods run on the thread that reads the socket: they must neither block nor panic, and what
+/// they do for a stranger's datagram must not allocate. A panic ends the server.
 pub trait Observer: Send + Sync + 'static {
     /// A datagram was met with silence, before any handler saw it.
     fn discarded(&self, datagram: &Discarded<'_>) {
@@ -29,15 +29,16 @@ pub trait Observer: Send + Sync + 'static {
         let _ = answer;
     }
 
-    /// A request that a handler saw gets no answer: [`Discard::HandlerSilent`], [`Discard::HandlerTimeout`],
-    /// [`Discard::NotServing`], [`Discard::ReplyUnencodable`] or [`Discard::TableFull`]; `None` where its
-    /// sender has given it up and sent another in its place.
+    /// A request that a handler saw gets no answer: [`Discard::HandlerSilent`],
+    /// [`Discard::HandlerTimeout`], [`Discard::NotServing`], [`Discard::ReplyUnencodable`] or
+    /// [`Discard::TableFull`]; `None` where its sender has given it up and sent another in its
+    /// place.
     fn unanswered(&self, request: &Arc<Incoming>, reason: Option<Discard>, elapsed: Duration) {
         let _ = (request, reason, elapsed);
     }
 
-    /// A handler is defective: what it decided does not count. [`Self::answered`] or [`Self::unanswered`]
-    /// follows.
+    /// A handler is defective: what it decided does not count. [`Self::answered`] or
+    /// [`Self::unanswered`] follows.
     fn faulted(&self, request: &Arc<Incoming>, fault: Fault) {
         let _ = (request, fault);
     }

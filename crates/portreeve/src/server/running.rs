@@ -38,8 +38,8 @@ impl Running {
         self.threads().push(thread);
     }
 
-    /// The addresses that it listens on, in the order in which they were given; where port 0 was asked for,
-    /// with the port that was found.
+    /// The addresses that it listens on, in the order in which they were given; where port 0 was
+    /// asked for, with the port that was found.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -68,10 +68,10 @@ impl Running {
         Meter(Arc::clone(&self.shared))
     }
 
-    /// Ends the server with grace: it takes no new request, still repeats answers, waits until handlers are
-    /// done and rejects that are held back have left, at most as long as [`Server::drain`](super::Server::drain)
-    /// allows, and gives its ports back. The counters it returns are final: what is still in flight there
-    /// was given up.
+    /// Ends the server with grace: it takes no new request, still repeats answers, waits until
+    /// handlers are done and rejects that are held back have left, at most as long as
+    /// [`Server::drain`](super::Server::drain) allows, and gives its ports back. The counters it
+    /// returns are final: what is still in flight there was given up.
     pub async fn stop(&self) -> Counters {
         self.shared.ask(State::Draining);
         self.shared.until_ended().await;
@@ -124,10 +124,10 @@ impl Peers {
         self.0.load_full()
     }
 
-    /// Puts another table in force, at once and without dropping a packet. Requests that are being worked on
-    /// are answered under the peer they came from. To keep what
-    /// [`RequireMessageAuthenticator::Auto`](crate::RequireMessageAuthenticator::Auto) has learnt, carry
-    /// the `Arc<Peer>`s over.
+    /// Puts another table in force, at once and without dropping a packet. Requests that are being
+    /// worked on are answered under the peer they came from. To keep what
+    /// [`RequireMessageAuthenticator::Auto`](crate::RequireMessageAuthenticator::Auto) has learnt,
+    /// carry the `Arc<Peer>`s over.
     pub fn swap(&self, table: PeerTable) {
         self.0.store(Arc::new(table));
     }

@@ -27,7 +27,7 @@ use super::{
     running::{Shared, State},
     schedule::Schedule,
 };
-use crate::{Handler, random::OsRandom};
+use crate::{Handler, Trace, random::OsRandom};
 
 const WAKER: Token = Token(usize::MAX);
 /// How often a worker looks at everything even though nothing has called it.
@@ -65,6 +65,7 @@ pub(super) struct Parts<H> {
     pub(super) peers: Arc<ArcSwap<PeerTable>>,
     pub(super) runtime: Handle,
     pub(super) random: OsRandom,
+    pub(super) trace: Trace,
 }
 
 pub(super) struct Worker<H> {
@@ -73,6 +74,7 @@ pub(super) struct Worker<H> {
     peers: Cache<Arc<ArcSwap<PeerTable>>, Arc<PeerTable>>,
     runtime: Handle,
     random: OsRandom,
+    trace: Trace,
     tuning: Tuning,
     cells: Arc<Cells>,
     inbox: Arc<Inbox>,
@@ -113,6 +115,7 @@ impl<H: Handler> Worker<H> {
             peers: Cache::new(parts.peers),
             runtime: parts.runtime,
             random: parts.random,
+            trace: parts.trace,
             tuning,
             cells: Arc::default(),
             inbox: Arc::new(Inbox::new(waker)),
@@ -253,11 +256,14 @@ impl<H: Handler> Worker<H> {
             }
             Received::Replayed => {
                 self.cells.replayed.add(1);
+                self.trace
+                    .datagram(datagram.from, "a retransmission", datagram.bytes);
                 self.observer.replayed(datagram.from);
                 self.queue(index, datagram.from, datagram.local());
             }
             Received::Request(request, ticket) => {
                 self.cells.request(&request);
+                self.trace.request(&request);
                 let local = datagram.local();
                 self.ask(Exchange {
                     request: Arc::new(request),
@@ -268,6 +274,8 @@ impl<H: Handler> Worker<H> {
             }
             Received::Status => {
                 self.cells.status.add(1);
+                self.trace
+                    .datagram(datagram.from, "are you there", datagram.bytes);
                 self.observer.status(datagram.from);
                 self.queue(index, datagram.from, datagram.local());
             }
@@ -282,6 +290,8 @@ impl<H: Handler> Worker<H> {
         reason: Discard,
     ) {
         self.cells.discard(reason);
+        self.trace
+            .datagram(datagram.from, reason.label(), datagram.bytes);
         tracing::debug!(from = %datagram.from, %to, %reason, "discarded");
         self.observer.discarded(&Discarded {
             from: datagram.from,
@@ -467,7 +477,8 @@ impl<H: Handler> Worker<H> {
             .unanswered(&exchange.request, Some(reason), elapsed);
     }
 
-    /// A defective handler is the administrator's business, but not more often than once in a while.
+    /// A defective handler is the administrator's business, but not more often than once in a
+    /// while.
     fn faulted(&mut self, exchange: &Exchange, fault: Fault) {
         self.observer.faulted(&exchange.request, fault);
         let now = Instant::now();
@@ -479,6 +490,7 @@ impl<H: Handler> Worker<H> {
     }
 
     fn queue(&mut self, index: usize, to: SocketAddr, local: Option<portreeve_udp::Local>) {
+        self.trace.reply(to, &self.out);
         if let Some(listener) = self.listeners.get_mut(index) {
             listener.queue(to, local, &self.out, &self.cells);
         }
