@@ -15,6 +15,7 @@ use crate::{
     cli::{Context, Listing},
     failure::{Failure, Misuse},
     output::Output,
+    serving::welcome,
 };
 
 /// The octets of a generated secret before they are written in base64.
@@ -127,6 +128,7 @@ fn add(arguments: Add, context: &mut Context<'_>) -> Result<(), Failure> {
     arguments.demands.apply(&mut nas);
     nas.validate()?;
     let mut store = edit::store_for_change(context)?;
+    give_way(&mut store, &nas, &mut context.output)?;
     store.put_nas(&nas, Put::Create)?;
     context.output.note(format!(
         "nas '{}' added for {}",
@@ -137,6 +139,20 @@ fn add(arguments: Add, context: &mut Context<'_>) -> Result<(), Failure> {
         context.output.line(format!("secret: {}", text.as_str()))?;
     }
     warn(&nas, &mut context.output)
+}
+
+/// A NAS that the first run made for this machine gives way to one that the administrator wants there.
+fn give_way(store: &mut impl Store, nas: &Nas, output: &mut Output<'_>) -> Result<(), Failure> {
+    let nases = store.nases()?;
+    let made = |known: &&Nas| welcome::is_made(known) && known.prefix == nas.prefix;
+    if let Some(known) = nases.iter().find(made) {
+        store.remove_nas(&known.name)?;
+        let name = &known.name;
+        output.note(format!(
+            "nas '{name}', which the first run had made, gives way"
+        ))?;
+    }
+    Ok(())
 }
 
 fn set(arguments: Change, context: &mut Context<'_>) -> Result<(), Failure> {

@@ -99,7 +99,7 @@ pub enum Fault {
     #[error("this address stands here twice")]
     AddressTwice,
     /// An empty list where the server needs something.
-    #[error("\"{0}\" is empty: give at least one address, or leave the key out for the default")]
+    #[error("`{0}` is empty: give at least one address, or leave the key out for the default")]
     Empty(&'static str),
     /// Not an address with a port.
     #[error(
@@ -124,7 +124,7 @@ pub enum Fault {
         nearest: Option<&'static str>,
     },
     /// A number outside its range.
-    #[error("\"{key}\" must be {} to {}", range.start(), range.end())]
+    #[error("`{key}` must be {} to {}", range.start(), range.end())]
     OutOfRange {
         /// The key.
         key: &'static str,
@@ -132,7 +132,7 @@ pub enum Fault {
         range: RangeInclusive<u64>,
     },
     /// A key nobody asks for.
-    #[error("unknown key \"{key}\" in [{section}]{}", did_you_mean(*nearest))]
+    #[error("unknown key `{key}` in [{section}]{}", did_you_mean(*nearest))]
     UnknownKey {
         /// The key.
         key: String,
@@ -142,7 +142,7 @@ pub enum Fault {
         nearest: Option<&'static str>,
     },
     /// A section nobody asks for.
-    #[error("unknown section \"{section}\"{}", did_you_mean(*nearest))]
+    #[error("unknown section `{section}`{}", did_you_mean(*nearest))]
     UnknownSection {
         /// Its name.
         section: String,
@@ -153,7 +153,7 @@ pub enum Fault {
     #[error("cannot be read: {0}")]
     Unreadable(io::ErrorKind),
     /// A value of another type.
-    #[error("\"{key}\" must be {wanted}, not {found}")]
+    #[error("`{key}` must be {wanted}, not {found}")]
     WrongType {
         /// The key.
         key: &'static str,
@@ -165,13 +165,13 @@ pub enum Fault {
 }
 
 fn quoted(words: &[&str]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     words.join(", ")
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |nearest| {
-        format!("; did you mean \"{nearest}\"?")
+        format!("; did you mean `{nearest}`?")
     })
 }
 

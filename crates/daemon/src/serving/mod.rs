@@ -4,7 +4,7 @@ mod bookkeeping;
 pub(crate) mod control;
 mod logging;
 mod peers;
-mod welcome;
+pub(crate) mod welcome;
 mod world;
 
 use std::{

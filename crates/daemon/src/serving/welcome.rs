@@ -37,6 +37,14 @@ const LOOPBACK: [(&str, IpNet); 2] = [
     ),
 ];
 
+/// What such a NAS is known by.
+const COMMENT: &str = "this machine, for tests";
+
+/// Whether a NAS was made by the first run and is as it was.
+pub(crate) fn is_made(nas: &Nas) -> bool {
+    nas.comment == COMMENT && LOOPBACK.iter().any(|(name, _)| *name == nas.name)
+}
+
 /// What is new to the administrator.
 pub(super) struct Welcome {
     readiness: Readiness,
@@ -58,7 +66,7 @@ pub(super) fn prepare(store: &mut impl Store, readiness: Readiness) -> Result<We
         let text = generate_secret()?;
         for (name, prefix) in LOOPBACK {
             let mut nas = Nas::new(name, prefix, SharedSecret::new(text.as_bytes())?);
-            "this machine, for tests".clone_into(&mut nas.comment);
+            COMMENT.clone_into(&mut nas.comment);
             store.put_nas(&nas, Put::Create)?;
         }
         secret = Some(text);

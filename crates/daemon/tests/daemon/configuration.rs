@@ -22,10 +22,10 @@ fn every_mistake_in_a_file_is_told_with_its_place() {
     for command in ["check", "serve"] {
         let said = site.fails(78, &[command, "--config", config]);
         assert!(
-            said.contains("portreeve.toml:2:1: unknown key \"auht\""),
+            said.contains("portreeve.toml:2:1: unknown key `auht`"),
             "{said}"
         );
-        assert!(said.contains("did you mean \"auth\"?"), "{said}");
+        assert!(said.contains("did you mean `auth`?"), "{said}");
         assert!(said.contains("portreeve.toml:4:19: "), "{said}");
     }
     assert!(!site.data().exists());

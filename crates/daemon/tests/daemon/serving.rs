@@ -32,6 +32,22 @@ fn the_first_run_makes_everything_ready_and_says_what_to_do_next() {
 }
 
 #[test]
+fn the_nas_of_the_first_run_gives_way_to_the_administrators_own() {
+    let site = Site::new();
+    site.ok(&["user", "add", "tim", "--password", "12345"]);
+    let server = site.serve();
+    site.ok(&["nas", "add", "mine", "127.0.0.0/8", "--secret", SECRET]);
+    soon("the new secret counts", || {
+        let asked = crate::site::unheard(server.auth, SECRET).access(Access::pap("tim", "12345"));
+        asked.is_ok_and(|outcome| outcome.is_accept())
+    });
+    assert!(
+        site.fails(1, &["nas", "add", "other", "127.0.0.0/8"])
+            .contains("exists")
+    );
+}
+
+#[test]
 fn every_method_lets_in_with_the_attributes_of_user_and_group() {
     let site = Site::with_nas();
     site.ok(&[
