@@ -1,5 +1,5 @@
-//! How much processor time a request costs the server: Portreeve and FreeRADIUS side by side, each with
-//! the same users, under the same load from `portreeve bench`, in turns.
+//! How much processor time a request costs the server: Portreeve and FreeRADIUS side by side, each
+//! with the same users, under the same load from `portreeve bench`, in turns.
 //!
 //! `cargo build --release && cargo run --release -p portreeve-interop --example cpu_per_request`,
 //! optionally with the number of requests in a run. Prints a table in Markdown: microseconds of

@@ -1,9 +1,10 @@
-//! The chores of Portreeve: `cargo xtask tidy` and `cargo xtask test`.
+//! The chores of Portreeve: `cargo xtask tidy`, `test` and `instructions`.
 #![expect(
     clippy::print_stdout,
     reason = "a chore talks to the person who started it"
 )]
 
+mod instructions;
 mod test;
 mod tidy;
 
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
     --only STEP        this step only (may be repeated)
     --keep-going       go on after a step has failed
     --no-install       install nothing; steps whose tools are missing are not run
+  instructions         what a request costs, counted by callgrind
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
             Ok(options) => test::run(&root, &options),
             Err(error) => wrong_usage(&error.to_string()),
         },
+        Some("instructions") if rest.is_empty() => instructions::run(&root),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS

@@ -21,7 +21,7 @@ pub enum EncodeError {
     /// A text or string attribute without a value (RFC 2865 section 5 forbids it).
     #[error("attribute {0} has no value; leave it out instead")]
     Empty(Oid),
-    /// A number that its vendor's layout has no room for.
+    /// A number that its vendor's layout has no room for, or that names only a vendor.
     #[error("attribute {0} has a number that its vendor's format cannot carry")]
     Number(Oid),
     /// The whole packet would exceed 4096 octets.
@@ -59,7 +59,7 @@ fn encode_all(
     while let Some(entry) = entries.next() {
         let spec = entry.spec;
         payload.clear();
-        if spec.oid.parts().len() == spec.oid.header_parts() {
+        if spec.oid.parts().len() <= spec.oid.header_parts() {
             value(&entry, hider, &mut payload)?;
         } else {
             let mut siblings = vec![entry];
@@ -177,6 +177,7 @@ fn wrap(spec: &Spec, payload: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeErro
             Ok(())
         }
         [26, vendor, number, ..] => vendor_specific(spec, *vendor, *number, payload, out),
+        [26, _] => Err(EncodeError::Number(spec.oid)),
         _ => pieces(spec, &[], payload, out),
     }
 }

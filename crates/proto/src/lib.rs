@@ -28,6 +28,8 @@ pub mod value;
 #[cfg(test)]
 mod vectors;
 pub mod walk;
+#[cfg(test)]
+mod work;
 
 pub use attr::Attr;
 pub use code::Code;

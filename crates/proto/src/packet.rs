@@ -123,6 +123,8 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = RawAttribute<'a>;
 
     fn next(&mut self) -> Option<RawAttribute<'a>> {
+        #[cfg(test)]
+        crate::work::count();
         let rest = self.octets.get(self.offset..)?;
         let [number, length, ..] = rest else {
             return None;

@@ -206,6 +206,8 @@ impl<'a> Iterator for VendorAttributes<'a> {
     type Item = VendorAttribute<'a>;
 
     fn next(&mut self) -> Option<VendorAttribute<'a>> {
+        #[cfg(test)]
+        crate::work::count();
         let (number, after) = number_field(self.rest, self.format.type_octets)?;
         let (length, after) = match self.format.length_octets {
             0 => (self.rest.len(), after),

@@ -20,6 +20,8 @@ pub enum Verdict {
     Challenge,
     /// Access-Reject.
     Reject,
+    /// No answer.
+    Silent,
 }
 
 impl AccessReply {
@@ -44,6 +46,15 @@ impl AccessReply {
     pub fn reject() -> Self {
         Self {
             verdict: Verdict::Reject,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// Say nothing: no decision can be made now, and another server may be able to. A reject would
+    /// tell someone with the right password that it is wrong.
+    pub fn silent() -> Self {
+        Self {
+            verdict: Verdict::Silent,
             attributes: AttributeList::new(),
         }
     }
@@ -222,6 +233,7 @@ impl Reply {
                 Verdict::Accept => Code::ACCESS_ACCEPT,
                 Verdict::Challenge => Code::ACCESS_CHALLENGE,
                 Verdict::Reject => Code::ACCESS_REJECT,
+                Verdict::Silent => return None,
             },
             Self::Accounting(reply) if reply.recorded => Code::ACCOUNTING_RESPONSE,
             Self::Accounting(_) => return None,

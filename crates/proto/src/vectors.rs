@@ -300,6 +300,18 @@ fn what_does_not_fit_is_refused_whole() {
 }
 
 #[test]
+fn a_container_can_be_sent_as_it_is() {
+    let whole = raw(&[(&[26], &[0, 0, 0, 9, 1, 3, b'a']), (&[241], &[1, b'b'])]);
+    assert_eq!(
+        encoded(&whole).unwrap(),
+        octets("1a09000000090103 61 f1040162")
+    );
+    let half = raw(&[(&[26, 9], b"a")]);
+    let oid = half.iter().next().unwrap().spec.oid;
+    assert_eq!(encoded(&half), Err(EncodeError::Number(oid)));
+}
+
+#[test]
 fn what_must_be_hidden_is_hidden_even_when_pushed_as_plain() {
     let list = raw(&[(&[2], b"password")]);
     assert_eq!(

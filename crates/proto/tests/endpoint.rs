@@ -168,6 +168,16 @@ fn proxy_state_comes_back_whole_and_in_order() {
 }
 
 #[test]
+fn a_log_in_that_cannot_be_decided_is_left_to_another_server() {
+    let mut bench = Bench::new();
+    let (_, datagram) = query(Ask::Access, &list());
+    let (incoming, ticket) = request(bench.receive(Role::Auth, &datagram));
+    let answered = bench.accept(&incoming, &ticket, AccessReply::silent());
+    assert_eq!(answered, Answered::Silent);
+    let (_again, _ticket) = request(bench.receive(Role::Auth, &datagram));
+}
+
+#[test]
 fn a_reject_carries_no_service() {
     let mut bench = Bench::new();
     let (query, datagram) = query(Ask::Access, &list());

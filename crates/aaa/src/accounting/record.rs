@@ -1,5 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use portreeve_proto::{Packet, attr};
+
 /// One authenticated Accounting-Request as it came: what the journal keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -29,6 +31,11 @@ const IPV4: u8 = 4;
 const IPV6: u8 = 6;
 
 impl Record {
+    /// Whether the sender says itself when it happened (Event-Timestamp, RFC 2869 section 5.3).
+    pub fn is_stamped(&self) -> bool {
+        Packet::parse(&self.packet).is_ok_and(|packet| packet.has(attr::EVENT_TIMESTAMP))
+    }
+
     /// Appends the record's octets: version 1, time, source, NAS name, packet; integers big-endian.
     ///
     /// A name or packet beyond its bound is cut, so that what was written can always be read;

@@ -1,8 +1,8 @@
 //! The journal: what was accounted, made durable before it is answered.
 //!
-//! A directory of append-only segments. One thread writes: it takes all that waits, writes it in one
-//! piece, syncs once and then lets every appender of the group go on. A record is either durable
-//! when its [`Appended`] resolves with a position, or its appender is told why not.
+//! A directory of append-only segments. One thread writes: it takes all that waits, writes it in
+//! one piece, syncs once and then lets every appender of the group go on. A record is durable when
+//! its [`Appended`] resolves with a position; otherwise its appender is told why not.
 
 mod append;
 mod format;
@@ -184,8 +184,8 @@ impl fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// Opens the journal in `dir`, creating the directory if need be, cuts what an interrupted write
-    /// left behind the last whole record, and starts the writer.
+    /// Opens the journal in `dir`, creating the directory if need be, cuts what an interrupted
+    /// write left behind the last whole record, and starts the writer.
     pub fn open(dir: &Path, options: Options) -> Result<(Self, Recovery), JournalError> {
         Self::open_on(Arc::new(Disk), dir, options)
     }
@@ -225,8 +225,8 @@ impl Journal {
         ))
     }
 
-    /// Queues `payload` (1 to [`MAX_PAYLOAD`] bytes). Never blocks: when the queue is full the result
-    /// is [`AppendError::Busy`] at once.
+    /// Queues `payload` (1 to [`MAX_PAYLOAD`] bytes). Never blocks: when the queue is full the
+    /// result is [`AppendError::Busy`] at once.
     pub fn append(&self, payload: Vec<u8>) -> Appended {
         if payload.is_empty() || payload.len() > MAX_PAYLOAD {
             return Appended::refused(AppendError::Length);

@@ -22,8 +22,8 @@ pub struct Recovery {
     pub segments: usize,
     /// Bytes cut behind the last whole record: a write that was never answered.
     pub cut_bytes: u64,
-    /// Segments that should lie between others and are not there, as (first, last). Somebody removed
-    /// them; what they held is lost unless it was applied.
+    /// Segments that should lie between others and are not there, as (first, last). Somebody
+    /// removed them; what they held is lost unless it was applied.
     pub missing: Vec<(u64, u64)>,
     /// The journal ended before what the store had applied, so a new segment was begun behind that.
     pub behind_store: bool,

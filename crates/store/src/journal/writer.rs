@@ -192,7 +192,7 @@ impl Writer {
     /// Logs once when the alarm begins, not once for each group that fails.
     fn raise(&self, fault: AppendError, error: &io::Error) {
         let before = self.shared.durable().alarm.replace(fault);
-        if before != Some(fault) {
+        if before.is_none() {
             let dir = self.shared.dir.display();
             tracing::error!(%error, %dir, "accounting is not being recorded and not answered");
         }

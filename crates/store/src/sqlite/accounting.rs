@@ -7,12 +7,11 @@ use portreeve_aaa::{
     },
     session::{Session, SessionKey},
 };
-use portreeve_proto::Packet;
 use rusqlite::{CachedStatement, OptionalExtension as _, Row, Transaction, params};
 
 use super::{
     fault::{Cause, Fault},
-    integer, limit, natural,
+    integer, limit, natural, wanted,
 };
 use crate::backend::Unreadable;
 
@@ -22,9 +21,6 @@ const NODE: &str = "local";
 /// How far apart two reports with one digest may be, in milliseconds, to be one report sent twice;
 /// a report with an Event-Timestamp is itself whenever it comes.
 const WINDOW_MS: u64 = 15 * 60 * 1000;
-
-/// Event-Timestamp (RFC 2869 section 5.3).
-const EVENT_TIMESTAMP: u8 = 55;
 
 pub(super) fn position(transaction: &Transaction<'_>) -> Result<Option<JournalPosition>, Fault> {
     let mut query = transaction
@@ -106,7 +102,7 @@ impl<'t> Rows<'t> {
             digest,
             ..
         } = entry;
-        let span = if is_stamped(record) {
+        let span = if record.is_stamped() {
             u64::MAX
         } else {
             WINDOW_MS
@@ -129,10 +125,6 @@ impl<'t> Rows<'t> {
         ])?;
         Ok(true)
     }
-}
-
-fn is_stamped(record: &Record) -> bool {
-    Packet::parse(&record.packet).is_ok_and(|packet| packet.find(EVENT_TIMESTAMP).is_some())
 }
 
 fn put_sessions(transaction: &Transaction<'_>, sessions: &[Session]) -> Result<(), Fault> {
@@ -192,14 +184,6 @@ pub(super) fn unreadable(
             })
         })?
         .collect()
-}
-
-/// A condition that an index can serve; an absent one still takes its number.
-fn wanted(column: &str, number: u8, value: Option<&String>) -> String {
-    match value {
-        Some(_) => format!("{column} = ${number}"),
-        None => format!("${number} IS NULL"),
-    }
 }
 
 fn read_session(row: &Row<'_>) -> Result<Session, Fault> {

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// How many changes the log keeps. Whoever lags behind by more reads everything.
-const CHANGES_KEPT: i64 = 10_000;
+const CHANGES_KEPT: i64 = 2000;
 
 pub(super) fn all(transaction: &Transaction<'_>) -> Result<Definitions, Fault> {
     Ok(Definitions {

@@ -11,6 +11,8 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use portreeve_aaa::{
@@ -21,7 +23,10 @@ use portreeve_aaa::{
     },
     session::{Session, SessionKey},
 };
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, Transaction, TransactionBehavior,
+    backup::{Backup, StepResult},
+};
 
 use crate::backend::{Backend, Unreadable};
 pub(crate) use fault::Fault;
@@ -29,6 +34,7 @@ pub use fault::{Cause, DatabaseFailure};
 use opening::Schema;
 
 const SCHEMA: Schema = Schema {
+    application_id: 0x5054_5256,
     migrations: &[include_str!("../../migrations/sqlite/0001_begin.sql")],
     synchronous: "FULL",
 };
@@ -99,9 +105,12 @@ impl Sqlite {
             _ => Cause::Io(error),
         })?;
         let mut copy = Connection::open(path)?;
-        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy)?;
-        // All pages in one step: the copy is of one moment, and writers go on beside it.
-        while backup.step(-1)? != rusqlite::backup::StepResult::Done {}
+        let backup = Backup::new(&self.connection, &mut copy)?;
+        // All pages in one step: the copy is of one moment, and writers go on beside it. Where the
+        // step finds a lock it copies nothing and says so.
+        while backup.step(-1)? != StepResult::Done {
+            thread::sleep(Duration::from_millis(10));
+        }
         drop(backup);
         copy.close().map_err(|(_, error)| error)?;
         file.sync_all().map_err(Cause::Io)?;
@@ -243,16 +252,68 @@ impl Backend for Sqlite {
     }
 }
 
+/// A condition on a column that an index can serve; an absent one still takes its number.
+pub(crate) fn wanted<T>(column: &str, number: u8, value: Option<&T>) -> String {
+    match value {
+        Some(_) => format!("{column} = ${number}"),
+        None => format!("${number} IS NULL"),
+    }
+}
+
 /// The widest number the database keeps; times and places never come near it.
-fn integer(number: u64) -> i64 {
+pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Reads back what [`integer`] wrote.
-fn natural(number: i64) -> u64 {
+pub(crate) fn natural(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-fn limit(limit: usize) -> i64 {
+pub(crate) fn limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_such_and_leaves_the_database_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Sqlite::open(&dir.path().join("portreeve.db")).unwrap();
+        store.put_user(&User::new("tim"), Put::Create).unwrap();
+        let before = store.definitions().unwrap();
+        store
+            .connection
+            .pragma_update(None, "max_page_count", 1)
+            .unwrap();
+        let mut large = User::new("zoe");
+        large.comment = "c".repeat(100_000);
+        let refused = store.put_user(&large, Put::Create);
+        assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+        assert_eq!(store.definitions().unwrap(), before);
+        store
+            .connection
+            .pragma_update(None, "max_page_count", 1_000_000)
+            .unwrap();
+        store.put_user(&large, Put::Create).unwrap();
+    }
+
+    #[test]
+    fn numbers_too_wide_for_the_database_stay_the_greatest() {
+        assert_eq!(natural(integer(7)), 7);
+        assert_eq!(integer(u64::MAX), i64::MAX);
+        assert_eq!(natural(-1), 0);
+    }
+
+    #[test]
+    fn every_step_from_an_empty_file_is_numbered() {
+        let store = Sqlite::in_memory().unwrap();
+        let version: i64 = store
+            .connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, limit(SCHEMA.migrations.len()));
+    }
 }

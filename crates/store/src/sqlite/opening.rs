@@ -13,15 +13,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::fault::{Cause, Fault};
 
-/// "PTRV": marks the file as ours.
-const APPLICATION_ID: i32 = 0x5054_5256;
-
 /// How long a call waits for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a kind of database consists of.
 #[derive(Clone, Copy)]
 pub(crate) struct Schema {
+    /// Marks the file as ours and of this kind.
+    pub(crate) application_id: i32,
     /// The scripts that lead from nothing to the present, in order.
     pub(crate) migrations: &'static [&'static str],
     /// How safe a commit is: FULL survives the power going, OFF not even the system.
@@ -37,6 +36,11 @@ impl Schema {
 /// Opens or creates the file at `path`, readable by its owner only, and brings it up to date.
 pub(crate) fn open_file(path: &Path, schema: Schema) -> Result<Connection, Fault> {
     make_private(path).map_err(Cause::Io)?;
+    open_existing(path, schema)
+}
+
+/// As [`open_file`], but creates nothing.
+pub(crate) fn open_existing(path: &Path, schema: Schema) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
@@ -76,8 +80,8 @@ fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Readers and the writer do not wait for each other in this mode. Switching to it needs the file for
-/// itself for a moment and does not wait for it, so that is done here.
+/// Readers and the writer do not wait for each other in this mode. Switching to it needs the file
+/// for itself for a moment and does not wait for it, so that is done here.
 fn use_wal(connection: &Connection) -> Result<(), Fault> {
     let mut attempt = 0;
     loop {
@@ -98,6 +102,8 @@ fn prepare(connection: &mut Connection, schema: Schema) -> Result<(), Fault> {
     connection.pragma_update(None, "synchronous", schema.synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // A removed credential does not stay readable in a page that is written anyway.
+    connection.pragma_update(None, "secure_delete", "fast")?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(connection, schema)
 }
@@ -114,7 +120,7 @@ fn migrate(connection: &mut Connection, schema: Schema) -> Result<(), Fault> {
             break;
         };
         if step == 0 && found == 0 {
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "application_id", schema.application_id)?;
         }
         transaction.execute_batch(script)?;
         transaction.pragma_update(None, "user_version", found + 1)?;
@@ -131,12 +137,12 @@ fn version(connection: &Connection, schema: Schema) -> Result<u32, Fault> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (owner, found, tables) {
         (0, 0, 0) => Ok(0),
-        (APPLICATION_ID, found, _) if found <= schema.known() => Ok(found),
-        (APPLICATION_ID, found, _) => Err(Fault::Newer {
+        (owner, ..) if owner != schema.application_id => Err(Cause::Foreign.into()),
+        (_, found, _) if found <= schema.known() => Ok(found),
+        (_, found, _) => Err(Fault::Newer {
             found,
             known: schema.known(),
         }),
-        _ => Err(Cause::Foreign.into()),
     }
 }
 

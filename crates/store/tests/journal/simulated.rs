@@ -1,4 +1,5 @@
-//! A disk in memory that fails at the call it is told to, and forgets on a crash what was not synced.
+//! A disk in memory that fails at the call it is told to, and forgets on a crash what was not
+//! synced.
 
 use std::{
     collections::BTreeMap,
@@ -242,8 +243,6 @@ impl LayerFile for SimFile {
         })
     }
 
-    /// A sync that is refused leaves the data where it was; that it stays undurable even after a later
-    /// sync is worse than what Linux does with pages written again.
     fn sync(&self) -> io::Result<()> {
         self.sim.whole(|_| {
             let mut content = self.content.lock().unwrap();

@@ -48,6 +48,12 @@ fn append(journal: &Journal, report: &Report) {
     journal.append_blocking(octets).unwrap();
 }
 
+fn append_all(journal: &Journal, reports: &[Report]) {
+    for report in reports {
+        append(journal, report);
+    }
+}
+
 /// The reports of a dozen sessions, interleaved; every third one never ends.
 fn day() -> Vec<Report> {
     let mut reports = Vec::new();
@@ -111,7 +117,7 @@ fn what_is_journalled_becomes_rows_and_sessions() {
     let dir = tempfile::tempdir().unwrap();
     let journal = journal(dir.path(), None);
     let reports = day();
-    reports.iter().for_each(|report| append(&journal, report));
+    append_all(&journal, &reports);
     let mut applier = Applier::new(journal.reader(), store(dir.path()), small()).unwrap();
     assert_eq!(drain(&mut applier), reports.len() as u64);
     assert_eq!(applier.position(), journal.end());
@@ -189,7 +195,7 @@ fn restarting_after_any_number_of_batches_changes_nothing() {
             let journal = journal(dir.path(), store.journal_position().unwrap());
             let (now, later) = left.split_at(left.len().min(27));
             left = later;
-            now.iter().for_each(|report| append(&journal, report));
+            append_all(&journal, now);
             let mut applier = Applier::new(journal.reader(), store, small()).unwrap();
             for _ in 0..batches {
                 applier.step().unwrap();
@@ -213,7 +219,7 @@ fn a_store_that_fails_before_or_after_its_work_costs_neither_loss_nor_double() {
     for every in 9..16 {
         let dir = tempfile::tempdir().unwrap();
         let journal = journal(dir.path(), None);
-        reports.iter().for_each(|report| append(&journal, report));
+        append_all(&journal, &reports);
         let calls = Arc::default();
         let flaky = || Flaky {
             inner: store(dir.path()),
@@ -294,7 +300,7 @@ fn running_keeps_up_and_ends_with_the_journal() {
         });
         (records, failures)
     });
-    reports.iter().for_each(|report| append(&journal, report));
+    append_all(&journal, &reports);
     journal.close();
     let (records, failures) = running.join().unwrap();
     assert_eq!(records, reports.len() as u64);

@@ -1,9 +1,15 @@
-//! What every backend of the store does, whichever it is.
+//! What every backend of the store does, whichever it is; and how the journal gets there.
 
 #[cfg(test)]
 mod accounting;
 #[cfg(test)]
+mod applying;
+#[cfg(test)]
 mod definitions;
+#[cfg(test)]
+mod flaky;
+#[cfg(test)]
+mod killing;
 #[cfg(test)]
 mod reports;
 

@@ -117,7 +117,10 @@ pub(crate) fn a_definition_reads_back_as_it_was_put(store: &mut dyn Backend) {
 pub(crate) fn creating_what_is_there_and_replacing_what_is_not_are_refused(
     store: &mut dyn Backend,
 ) {
-    let is_there = |result: Result<(), StoreError>, wanted: &str| matches!(result, Err(StoreError::Exists { name, .. }) if name == wanted);
+    let is_there = |result: Result<(), StoreError>, wanted: &str| match result {
+        Err(StoreError::Exists { name, .. }) => name == wanted,
+        _ => false,
+    };
     assert!(is_missing(
         store.put_user(&user("a"), Put::Replace),
         Definition::User
@@ -316,7 +319,7 @@ pub(crate) fn who_lags_too_far_behind_reads_everything(store: &mut dyn Backend) 
     );
     // However long a backend's memory is, what it tells must be the whole truth.
     let mut told_all = false;
-    for round in 0..10_100 {
+    for round in 0..2100 {
         store
             .put_group(
                 &Group {
@@ -326,7 +329,7 @@ pub(crate) fn who_lags_too_far_behind_reads_everything(store: &mut dyn Backend) 
                 put(round),
             )
             .unwrap();
-        if round % 1000 == 0 || round > 9990 {
+        if round % 500 == 0 || round > 1990 {
             match store.changes_since(early).unwrap() {
                 Changes::Everything => told_all = true,
                 Changes::These(set) => assert_eq!(set.users, [user("tim")], "round {round}"),

@@ -1,0 +1,105 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use portreeve_aaa::{port::Store as _, snapshot::Snapshot};
+use std::sync::Arc;
+
+use super::nas;
+use crate::{
+    attributes,
+    cli::Context,
+    config::Config,
+    failure::{Count, Failure},
+    output::Output,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The configuration file [default: portreeve.toml in the data directory, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<(), Failure> {
+    let config = Config::of(&context.data, arguments.config.as_deref())?;
+    let dictionary = attributes::dictionary(&config)?;
+    context.output.line("configuration   well formed")?;
+    let path = context.data.path().display().to_string();
+    if !context.data.database().exists() {
+        return Ok(context
+            .output
+            .line(format!("data directory  {path}: not made yet"))?);
+    }
+    for exposure in context.data.exposures() {
+        context.output.warn(exposure)?;
+    }
+    let mut store = context.data.open_checked()?;
+    let definitions = store.definitions()?;
+    context
+        .output
+        .line(format!("data directory  {path}: whole"))?;
+    let snapshot = Snapshot::new(&definitions, Arc::new(dictionary));
+    let counts = [
+        ("users", definitions.users.len()),
+        ("groups", definitions.groups.len()),
+        ("nases", definitions.nases.len()),
+    ];
+    for (name, count) in counts {
+        context.output.line(format!("{name:<15} {count}"))?;
+    }
+    for worry in definitions.nases.iter().flat_map(nas::worries) {
+        context.output.warn(worry)?;
+    }
+    narrow_methods(&snapshot, &definitions, &mut context.output)?;
+    let problems = snapshot.problems();
+    for problem in &problems {
+        let words = problem.explain(snapshot.dictionary());
+        context.output.note(format!("problem: {words}"))?;
+    }
+    match problems.len() {
+        0 => Ok(()),
+        count => Err(Failure::Check(Count(count))),
+    }
+}
+
+/// Says how many users cannot use every method, by the reason, naming the first few.
+fn narrow_methods(
+    snapshot: &Snapshot,
+    definitions: &portreeve_aaa::port::Definitions,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    const NAMED: usize = 5;
+    let mut by_reason = std::collections::BTreeMap::<String, Vec<&str>>::new();
+    for user in &definitions.users {
+        let subscriber = snapshot.subscriber(&user.name);
+        let reason = match subscriber.and_then(|subscriber| subscriber.credential()) {
+            Some(Ok(credential)) => {
+                let explanation = credential.explain_serves();
+                if explanation.lacks.is_empty() {
+                    continue;
+                }
+                explanation.to_string()
+            }
+            // Said as a problem.
+            Some(Err(_)) => continue,
+            None => "without a password: refused always".to_owned(),
+        };
+        by_reason.entry(reason).or_default().push(&user.name);
+    }
+    for (reason, names) in by_reason {
+        let named = names
+            .iter()
+            .take(NAMED)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = names.len().saturating_sub(NAMED);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        output.note(format!("note: {reason}: {named}{more}"))?;
+    }
+    Ok(())
+}

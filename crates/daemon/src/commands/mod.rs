@@ -1,0 +1,17 @@
+//! One module for each command.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod dictionary;
+mod edit;
+pub(crate) mod explain;
+pub(crate) mod group;
+pub(crate) mod log;
+pub(crate) mod man;
+pub(crate) mod nas;
+pub(crate) mod password;
+mod rows;
+pub(crate) mod serve;
+pub(crate) mod session;
+pub(crate) mod status;
+pub(crate) mod user;

@@ -1,0 +1,410 @@
+//! What `portreeve.toml` says.
+//!
+//! Every key has a default, so an absent file is a good one. A key that is not known, or a value
+//! that does
+//! not fit, is a problem with a place; all problems of a file are found at once.
+
+mod problem;
+mod reader;
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use portreeve_proto::DuplicateLimits;
+
+pub use self::problem::{Fault, Place, Problem, Problems};
+use self::reader::{Reader, Section};
+use crate::data::DataDir;
+
+/// The name of the file in the data directory.
+pub const FILE: &str = "portreeve.toml";
+
+/// The configuration of the server, each value in its range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[listen]`
+    pub listen: Listen,
+    /// `[server]`
+    pub server: Server,
+    /// `[security]`
+    pub security: Security,
+    /// `[duplicates]`
+    pub duplicates: DuplicateLimits,
+    /// `[log]`
+    pub log: Log,
+    /// `[accounting]`
+    pub accounting: Accounting,
+    /// `[decisions]`
+    pub decisions: Decisions,
+    /// `[dictionary]`
+    pub dictionary: Dictionary,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// For authentication.
+    pub auth: Vec<SocketAddr>,
+    /// For accounting.
+    pub accounting: Vec<SocketAddr>,
+}
+
+/// How to use the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Server {
+    /// Worker threads, 1 to 256; 0 for one per processor.
+    pub workers: usize,
+    /// What to ask of the kernel for each socket, in octets.
+    pub receive_buffer_bytes: usize,
+}
+
+/// What protects the subscribers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Security {
+    /// How long a reject waits, before jitter.
+    pub reject_delay: Duration,
+    /// How long one request may take before it is given up.
+    pub handler_timeout: Duration,
+    /// How many slow password hashes may be computed at a time; 0 for one per processor.
+    pub slow_hashes: usize,
+}
+
+/// What the server says of itself on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// For whom.
+    pub format: LogFormat,
+    /// How much.
+    pub level: LogLevel,
+}
+
+/// For whom log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    const WORDS: [(&'static str, Self); 2] = [("human", Self::Human), ("json", Self::Json)];
+}
+
+/// The least important lines that are still written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only what keeps the server from its work.
+    Error,
+    /// Also what an administrator should see to.
+    Warn,
+    /// Also what happens once in a while.
+    Info,
+    /// Also single requests.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    const WORDS: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+/// How accounting is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accounting {
+    /// How often a NAS shall report on a session, in seconds; `None` where it is left to the NAS.
+    pub interim_interval_s: Option<u32>,
+    /// The size at which the journal begins a new file, in octets.
+    pub segment_bytes: u64,
+}
+
+/// How decision records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decisions {
+    /// The most records.
+    pub keep: u64,
+}
+
+/// What attributes are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dictionary {
+    /// Further dictionary files, on top of the built-in ones.
+    pub include: Vec<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let everywhere = |port| {
+            vec![
+                SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+                SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+            ]
+        };
+        Self {
+            listen: Listen {
+                auth: everywhere(1812),
+                accounting: everywhere(1813),
+            },
+            server: Server {
+                workers: 0,
+                receive_buffer_bytes: 4 << 20,
+            },
+            security: Security {
+                reject_delay: Duration::from_secs(1),
+                handler_timeout: Duration::from_secs(10),
+                slow_hashes: 0,
+            },
+            duplicates: DuplicateLimits::default(),
+            log: Log {
+                format: LogFormat::Human,
+                level: LogLevel::Info,
+            },
+            accounting: Accounting {
+                interim_interval_s: Some(600),
+                segment_bytes: 64 << 20,
+            },
+            decisions: Decisions { keep: 100_000 },
+            dictionary: Dictionary {
+                include: Vec::new(),
+            },
+        }
+    }
+}
+
+impl Config {
+    /// The named file, which has to be there; else that of the data directory, which need not be.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn of(data: &DataDir, named: Option<&Path>) -> Result<Self, Problems> {
+        match named {
+            Some(file) => Self::load(file),
+            None if data.config_file().exists() => Self::load(&data.config_file()),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Reads a file that has to be there. Relative paths in it start from its own directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(file: &Path) -> Result<Self, Problems> {
+        let octets = std::fs::read(file)
+            .map_err(|error| Problems::unreadable(file, Fault::Unreadable(error.kind())))?;
+        let text =
+            String::from_utf8(octets).map_err(|_| Problems::unreadable(file, Fault::NotText))?;
+        let mut config = Self::parse(file, &text)?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        for include in &mut config.dictionary.include {
+            *include = folder.join(&include);
+        }
+        Ok(config)
+    }
+
+    /// Reads the text of a file; `file` is what problems call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+        let mut config = Self::default();
+        let mut reader = Reader::new(file, text);
+        if let Some(mut root) = reader.root() {
+            root.section("listen", |section| config.listen.read(section));
+            root.section("server", |section| config.server.read(section));
+            root.section("security", |section| config.security.read(section));
+            root.section("duplicates", |section| {
+                read_duplicates(&mut config.duplicates, section);
+            });
+            root.section("log", |section| config.log.read(section));
+            root.section("accounting", |section| config.accounting.read(section));
+            root.section("decisions", |section| config.decisions.read(section));
+            root.section("dictionary", |section| config.dictionary.read(section));
+            root.finish();
+        }
+        reader.finish(config)
+    }
+}
+
+impl Listen {
+    fn read(&mut self, section: &mut Section<'_, '_>) {
+        section.addresses("auth", &mut self.auth);
+        section.addresses("accounting", &mut self.accounting);
+    }
+}
+
+impl Server {
+    fn read(&mut self, section: &mut Section<'_, '_>) {
+        section.number("workers", 0..=256, &mut self.workers);
+        let range = 64 << 10..=1 << 30;
+        section.number(
+            "receive_buffer_bytes",
+            range,
+            &mut self.receive_buffer_bytes,
+        );
+    }
+}
+
+impl Security {
+    fn read(&mut self, section: &mut Section<'_, '_>) {
+        section.milliseconds("reject_delay_ms", 0..=5_000, &mut self.reject_delay);
+        section.milliseconds(
+            "handler_timeout_ms",
+            100..=30_000,
+            &mut self.handler_timeout,
+        );
+        section.number("slow_hashes", 0..=1_024, &mut self.slow_hashes);
+    }
+}
+
+fn read_duplicates(limits: &mut DuplicateLimits, section: &mut Section<'_, '_>) {
+    section.milliseconds("answered_ms", 5_000..=30_000, &mut limits.answered);
+    section.milliseconds("in_progress_ms", 5_000..=120_000, &mut limits.in_progress);
+    section.number("entries", 1_024..=16 << 20, &mut limits.entries);
+    section.number(
+        "unprotected_entries",
+        256..=1 << 20,
+        &mut limits.unprotected_entries,
+    );
+}
+
+impl Log {
+    fn read(&mut self, section: &mut Section<'_, '_>) {
+        section.word("format", &LogFormat::WORDS, &mut self.format);
+        section.word("level", &LogLevel::WORDS, &mut self.level);
+    }
+}
+
+impl Accounting {
+    fn read(&mut self, section: &mut Section<'_, '_>) {
+        let mut interval = self.interim_interval_s.unwrap_or(0);
+        section.number("interim_interval_s", 0..=86_400, &mut interval);
+        self.interim_interval_s = (interval > 0).then_some(interval);
+        section.number("segment_bytes", 1 << 20..=1 << 30, &mut self.segment_bytes);
+    }
+}
+
+impl Decisions {
+    fn read(&mut self, section: &mut Section<'_, '_>) {
+        section.number("keep", 0..=100_000_000, &mut self.keep);
+    }
+}
+
+impl Dictionary {
+    fn read(&mut self, section: &mut Section<'_, '_>) {
+        section.paths("include", &mut self.include);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../../../docs/examples/portreeve.toml");
+
+    fn parse(text: &str) -> Result<Config, Problems> {
+        Config::parse(Path::new("portreeve.toml"), text)
+    }
+
+    fn problems(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_sample_shows_the_defaults() {
+        assert_eq!(parse(SAMPLE).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_sample_shows_every_key() {
+        let known = [
+            "auth =",
+            "accounting =",
+            "workers =",
+            "receive_buffer_bytes =",
+            "reject_delay_ms =",
+            "handler_timeout_ms =",
+            "slow_hashes =",
+            "answered_ms =",
+            "in_progress_ms =",
+            "entries =",
+            "unprotected_entries =",
+            "format =",
+            "level =",
+            "interim_interval_s =",
+            "segment_bytes =",
+            "keep =",
+            "include =",
+        ];
+        for key in known {
+            assert!(SAMPLE.lines().any(|line| line.starts_with(key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn values_are_read() {
+        let config = parse(
+            "[listen]\nauth = [\"192.0.2.1:1645\"]\n[log]\nformat = 'json'\nlevel = 'debug'\n\
+             [security]\nreject_delay_ms = 0x1f4\n[dictionary]\ninclude = ['a', 'b']",
+        )
+        .unwrap();
+        assert_eq!(config.listen.auth, ["192.0.2.1:1645".parse().unwrap()]);
+        assert_eq!(config.log.format, LogFormat::Json);
+        assert_eq!(config.log.level, LogLevel::Debug);
+        assert_eq!(config.security.reject_delay, Duration::from_millis(500));
+        assert_eq!(config.dictionary.include.len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_place_and_the_nearest_one() {
+        let said = problems("# mine\n[listen]\n  auht = [\"0.0.0.0:1812\"]\n");
+        assert!(said.contains("portreeve.toml:3:3: "), "{said}");
+        assert!(said.contains("\"auht\""), "{said}");
+        assert!(said.contains("did you mean \"auth\"?"), "{said}");
+        assert!(said.contains("auht = [\"0.0.0.0:1812\"]"), "{said}");
+        assert!(said.contains("    ^^^^"), "{said}");
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let said = parse(
+            "[sever]\nworkers = 1\n[server]\nworkers = 'many'\nreceive_buffer_bytes = 1\n\
+             [log]\nlevel = 'loud'\n[listen]\nauth = ['localhost', 7]\naccounting = []\n",
+        )
+        .unwrap_err();
+        assert_eq!(said.len(), 7, "{said}");
+    }
+
+    #[test]
+    fn broken_syntax_is_told_with_its_place() {
+        let said = problems("[listen]\nauth = [\n");
+        assert!(said.contains("portreeve.toml:2:"), "{said}");
+        assert!(problems("a = 1\na = 2").contains("portreeve.toml:2:1: "));
+    }
+
+    #[test]
+    fn a_listener_given_twice_is_a_problem() {
+        let said = problems("[listen]\nauth = ['127.0.0.1:1', '127.0.0.1:1']");
+        assert!(said.contains("twice"), "{said}");
+    }
+
+    #[test]
+    fn a_missing_file_is_a_problem_of_its_own() {
+        let said = Config::load(Path::new("/nonexistent/portreeve.toml")).unwrap_err();
+        assert!(said.to_string().contains("/nonexistent/portreeve.toml"));
+    }
+}

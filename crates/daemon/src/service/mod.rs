@@ -1,0 +1,147 @@
+//! The only bridge between the library, which knows packets, and the domain, which knows
+//! subscribers.
+
+mod hashing;
+mod random;
+mod records;
+mod strangers;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use portreeve::{AccessReply, AccessRequest, AccountingReply, AccountingRequest, Handler, Request};
+use portreeve_aaa::{
+    accounting::Record,
+    decision::CheckOutcome,
+    grant::{ClassId, Grant},
+    policy::{self, Admission},
+    refusal::Refusal,
+    snapshot::Snapshot,
+    subscriber::Subscriber,
+};
+use portreeve_auth::{Method, Proof};
+use portreeve_store::journal::Journal;
+
+use self::{hashing::Outcome, records::Entry};
+pub(crate) use self::{
+    hashing::{Hashing, Popularity},
+    records::{Records, Sink, Watcher, now_ms},
+};
+
+/// Answers requests by what the administrator has defined.
+pub(crate) struct Service {
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(crate) hashing: Arc<Hashing>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) records: Records,
+    /// How often a NAS shall report, in seconds; `None` where it is left to the NAS.
+    pub(crate) interim_interval_s: Option<u32>,
+}
+
+impl Handler for Service {
+    async fn access(&self, request: &AccessRequest) -> AccessReply {
+        let snapshot = self.snapshot.load_full();
+        let mut entry = self.records.access(request);
+        match self.decide(&snapshot, request, &mut entry).await {
+            Ok(grant) => {
+                let reply = snapshot.dialect(request.peer().name()).speak(&grant);
+                self.records.accepted(entry, request, &snapshot, &reply);
+                AccessReply::accept().with_all(&reply)
+            }
+            // Silence: the NAS turns to another server, and nobody is told that their password is
+            // wrong.
+            Err(Refusal::Busy) => {
+                self.records.silent(entry, request, &snapshot);
+                AccessReply::silent()
+            }
+            Err(refusal) => {
+                self.records.rejected(entry, request, &refusal);
+                AccessReply::reject()
+            }
+        }
+    }
+
+    async fn accounting(&self, request: &AccountingRequest) -> AccountingReply {
+        let record = Record {
+            received_ms: now_ms(),
+            nas: request.peer().name().to_string(),
+            from: request.from(),
+            packet: request.packet().octets().to_vec(),
+        };
+        let mut payload = Vec::with_capacity(record.packet.len() + 64);
+        record.encode(&mut payload);
+        match self.journal.append(payload).await {
+            Ok(_) => {
+                self.records.recorded(request, &record);
+                AccountingReply::recorded()
+            }
+            Err(error) => {
+                tracing::debug!(%error, "accounting not recorded");
+                AccountingReply::silent()
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Find the subscriber, ask the policy, have them prove who they are, and grant.
+    async fn decide(
+        &self,
+        snapshot: &Snapshot,
+        request: &AccessRequest,
+        entry: &mut Entry,
+    ) -> Result<Grant, Refusal> {
+        let method = Method::of(request)?;
+        entry.method(method);
+        let Some(subscriber) = find(snapshot, request) else {
+            entry.check("user", CheckOutcome::Failed, "no such user");
+            self.hashing.pretend(request, method, None).await?;
+            return Err(Refusal::UnknownUser);
+        };
+        entry.check("user", CheckOutcome::Passed, subscriber.name());
+        let terms = match policy::admit(snapshot, &subscriber, method, &request.packet()) {
+            Admission::Admit(terms) => terms,
+            Admission::Refuse(refusal) => {
+                entry.check("policy", CheckOutcome::Failed, &refusal.to_string());
+                self.hashing
+                    .pretend(request, method, Some(&subscriber))
+                    .await?;
+                return Err(refusal);
+            }
+        };
+        entry.check("policy", CheckOutcome::Passed, "the user may come in");
+        match self.hashing.prove(request, method, terms.credential).await {
+            Outcome::Busy => Err(Refusal::Busy),
+            Outcome::Checked(Proof::Proven(keys)) => {
+                entry.check("password", CheckOutcome::Passed, "it matches");
+                request.on_accept(keys.into_attributes());
+                Ok(self.granted(terms.grant))
+            }
+            Outcome::Checked(Proof::Refuted { why, attributes }) => {
+                entry.check("password", CheckOutcome::Failed, &why.to_string());
+                request.on_reject(attributes);
+                Err(why.into())
+            }
+            Outcome::Checked(Proof::Asks(challenge)) => match challenge {},
+        }
+    }
+
+    /// The grant with what is ours: what the session is to be known by, and how often to report on
+    /// it.
+    fn granted(&self, grant: Grant) -> Grant {
+        let class = random::octets();
+        // Up to a tenth more or less, so that a thousand sessions of one moment do not report in
+        // one.
+        let spread = u32::from(class.unwrap_or_default()[0]);
+        let interval = |s: u32| s - s / 10 + s / 5 * spread / 255;
+        Grant {
+            class: class.map(ClassId::new),
+            interim_interval_s: self.interim_interval_s.map(interval),
+            ..grant
+        }
+    }
+}
+
+fn find(snapshot: &Snapshot, request: &Request) -> Option<Arc<Subscriber>> {
+    snapshot.subscriber(request.user_name()?).cloned()
+}

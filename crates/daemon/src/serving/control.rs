@@ -1,0 +1,300 @@
+//! How a running server is asked how it is: a socket in its data directory that only its owner can
+//! open.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    net::SocketAddr,
+    os::{
+        fd::AsRawFd as _,
+        unix::{fs::PermissionsExt as _, net::UnixStream},
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use portreeve::{Code, Discard, server::Meter};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixListener,
+    time::timeout,
+};
+
+use super::{bookkeeping, world};
+use crate::data::DataDir;
+
+/// The longest path that an address of a Unix socket holds.
+const PATH_MAX: usize = 107;
+/// How long either side waits for the other.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The most octets of an answer.
+const ANSWER_MAX: u64 = 1 << 20;
+const QUESTION: &[u8] = b"status\n";
+
+/// How a server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    /// When it started, in milliseconds since 1970.
+    pub(crate) started_ms: u64,
+    pub(crate) uptime_s: u64,
+    pub(crate) listen: Listening,
+    /// Requests handed on, by kind.
+    pub(crate) requests: BTreeMap<String, u64>,
+    /// Answers, by kind.
+    pub(crate) replies: BTreeMap<String, u64>,
+    /// Silence, by reason.
+    pub(crate) discards: BTreeMap<String, u64>,
+    /// Datagrams that came, whatever became of them.
+    pub(crate) received: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) journal: JournalReport,
+    pub(crate) definitions: DefinitionsReport,
+}
+
+/// Where it listens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listening {
+    pub(crate) auth: Vec<SocketAddr>,
+    pub(crate) accounting: Vec<SocketAddr>,
+}
+
+/// How accounting is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JournalReport {
+    /// Records made durable since the start.
+    pub(crate) recorded: u64,
+    /// Records that could not be made durable.
+    pub(crate) failed: u64,
+    /// Records that wait for the disk.
+    pub(crate) waiting: u64,
+    /// Octets of durable records that the database does not have yet, at most.
+    pub(crate) lag_octets: u64,
+    /// Octets of segments on the disk.
+    pub(crate) octets: u64,
+    /// Why records cannot be made durable now.
+    pub(crate) alarm: Option<String>,
+    /// Why the database does not take them now.
+    pub(crate) trouble: Option<String>,
+}
+
+/// What it decides by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DefinitionsReport {
+    pub(crate) users: usize,
+    pub(crate) nases: usize,
+    /// The number of the last change it knows.
+    pub(crate) seq: u64,
+    /// Why it cannot learn of changes now.
+    pub(crate) trouble: Option<String>,
+}
+
+/// Something that knows how the server is.
+pub(super) trait Reports: Send + Sync + 'static {
+    fn report(&self) -> Report;
+}
+
+/// Where a running server reads how it is.
+pub(super) struct Health {
+    pub(super) started: Instant,
+    pub(super) started_ms: u64,
+    pub(super) listening: Listening,
+    pub(super) meter: Meter,
+    pub(super) journal: bookkeeping::Gauge,
+    pub(super) definitions: world::Gauge,
+}
+
+impl Reports for Health {
+    fn report(&self) -> Report {
+        let counters = self.meter.counters();
+        let requests = [
+            ("access", Code::ACCESS_REQUEST),
+            ("accounting", Code::ACCOUNTING_REQUEST),
+        ];
+        let replies = [
+            ("access_accept", Code::ACCESS_ACCEPT),
+            ("access_challenge", Code::ACCESS_CHALLENGE),
+            ("access_reject", Code::ACCESS_REJECT),
+            ("accounting_response", Code::ACCOUNTING_RESPONSE),
+        ];
+        let mut requests: BTreeMap<String, u64> = requests
+            .map(|(name, code)| (name.to_owned(), counters.requests(code)))
+            .into();
+        requests.insert("status".to_owned(), counters.status);
+        requests.insert("repeated".to_owned(), counters.replayed);
+        let discards = Discard::ALL.map(|d| (d.label().to_owned(), counters.discarded(d)));
+        Report {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started_ms: self.started_ms,
+            uptime_s: self.started.elapsed().as_secs(),
+            listen: self.listening.clone(),
+            requests,
+            replies: replies
+                .map(|(name, code)| (name.to_owned(), counters.replies(code)))
+                .into(),
+            discards: discards.into(),
+            received: counters.received,
+            in_flight: counters.in_flight,
+            journal: self.journal.read(),
+            definitions: self.definitions.read(),
+        }
+    }
+}
+
+/// The listening socket; it goes when dropped.
+#[derive(Debug)]
+pub(super) struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Control {
+    /// Opens the socket. The caller holds the lock of the directory, so that one that is there is
+    /// left over.
+    pub(super) fn open(data: &DataDir) -> io::Result<Self> {
+        let path = data.socket();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let short = Short::of(&path)?;
+        let listener = UnixListener::bind(&short.path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path })
+    }
+
+    /// Answers until dropped.
+    pub(super) async fn serve(self, reports: Arc<dyn Reports>) {
+        loop {
+            let Ok((stream, _)) = self.listener.accept().await else {
+                // Out of file descriptors, most likely: it gets better or it does not.
+                tokio::time::sleep(PATIENCE).await;
+                continue;
+            };
+            let reports = Arc::clone(&reports);
+            // Whoever asks and does not listen is their own affair.
+            tokio::spawn(async move { timeout(PATIENCE, answer(stream, reports)).await.ok() });
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        fs::remove_file(&self.path).ok();
+    }
+}
+
+async fn answer(mut stream: tokio::net::UnixStream, reports: Arc<dyn Reports>) -> io::Result<()> {
+    let mut question = [0; QUESTION.len()];
+    stream.read_exact(&mut question).await?;
+    if question == *QUESTION {
+        stream
+            .write_all(&serde_json::to_vec(&reports.report())?)
+            .await?;
+    }
+    stream.shutdown().await
+}
+
+/// Asks the server on a data directory how it is.
+pub(crate) fn ask(data: &DataDir) -> io::Result<Report> {
+    let short = Short::of(&data.socket())?;
+    let mut stream = UnixStream::connect(&short.path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(QUESTION)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+/// A path short enough for a socket: a long one goes through the open directory.
+struct Short {
+    path: PathBuf,
+    _folder: Option<File>,
+}
+
+impl Short {
+    fn of(path: &Path) -> io::Result<Self> {
+        if path.as_os_str().len() <= PATH_MAX {
+            return Ok(Self {
+                path: path.to_owned(),
+                _folder: None,
+            });
+        }
+        let folder = File::open(path.parent().unwrap_or(Path::new(".")))?;
+        let name = path.file_name().unwrap_or_default();
+        let short = Path::new("/proc/self/fd")
+            .join(folder.as_raw_fd().to_string())
+            .join(name);
+        Ok(Self {
+            path: short,
+            _folder: Some(folder),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed;
+
+    fn fixed() -> Report {
+        Report {
+            version: "1".to_owned(),
+            pid: 7,
+            started_ms: 1,
+            uptime_s: 2,
+            listen: Listening::default(),
+            requests: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            discards: BTreeMap::from([("unknown_peer".to_owned(), 3)]),
+            received: 3,
+            in_flight: 0,
+            journal: JournalReport::default(),
+            definitions: DefinitionsReport::default(),
+        }
+    }
+
+    impl Reports for Fixed {
+        fn report(&self) -> Report {
+            fixed()
+        }
+    }
+
+    async fn asked_in(folder: &Path) {
+        fs::create_dir_all(folder).unwrap();
+        let data = DataDir::locate(Some(folder.to_owned()));
+        fs::write(data.socket(), "left over").unwrap();
+        let control = Control::open(&data).unwrap();
+        let mode = fs::metadata(data.socket()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let server = tokio::spawn(control.serve(Arc::new(Fixed)));
+        let asking = data.clone();
+        let answer = tokio::task::spawn_blocking(move || ask(&asking))
+            .await
+            .unwrap();
+        assert_eq!(answer.unwrap(), fixed());
+        server.abort();
+        server.await.unwrap_err();
+        assert!(!data.socket().exists());
+        assert!(ask(&data).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_server_says_how_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        asked_in(folder.path()).await;
+    }
+
+    #[tokio::test]
+    async fn a_data_directory_may_have_a_long_name() {
+        let folder = tempfile::tempdir().unwrap();
+        asked_in(&folder.path().join("x".repeat(120))).await;
+    }
+}

@@ -1,0 +1,221 @@
+//! A server at work: what it is made of, how it starts, and how it ends.
+
+mod bookkeeping;
+pub(crate) mod control;
+mod logging;
+mod peers;
+mod welcome;
+mod world;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use portreeve::{Role, Running, Server};
+use portreeve_store::journal::JournalError;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::{
+    bookkeeping::Bookkeeping,
+    control::{Control, Listening},
+    world::{Keeper, World},
+};
+use crate::{
+    attributes,
+    config::Config,
+    data::DataDir,
+    failure::Failure,
+    output::Output,
+    service::{Hashing, Records, Service, Watcher},
+};
+
+/// How long handlers at work get when the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Why a server does not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error("cannot open the control socket {}", path.display())]
+    Control {
+        path: std::path::PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Library(#[from] portreeve::Error),
+    #[error("the system gives no random numbers")]
+    Random,
+    #[error("the system refuses what is needed to start")]
+    Start(#[source] io::Error),
+}
+
+/// Serves until it is told to stop, or cannot go on.
+pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> Result<(), Failure> {
+    let dictionary = Arc::new(attributes::dictionary(config)?);
+    let readiness = data.make_ready()?;
+    let lock = data.lock()?;
+    let mut store = data.open_checked()?;
+    let welcome = welcome::prepare(&mut store, readiness)?;
+    logging::start(config.log);
+    let hashing = Hashing::new(processors_unless(config.security.slow_hashes));
+    let hashing = Arc::new(hashing.ok_or(ServeError::Random)?);
+    let world = World::read(&mut store, dictionary, &hashing)?;
+    let books = Bookkeeping::open(config, data)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("portreeve")
+        .build()
+        .map_err(ServeError::Start)?;
+    let ended = runtime.block_on(async {
+        let parts = Parts {
+            config,
+            data,
+            world,
+            hashing,
+            books: &books,
+        };
+        let mut at_work = parts.start(store).await?;
+        welcome.print(&at_work.listening, data, output)?;
+        let ended = until_stopped(&at_work.running).await;
+        at_work.stop().await;
+        ended
+    });
+    // Handlers that were given up may still hold the journal: they are not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    books.close();
+    drop(lock);
+    ended
+}
+
+fn processors_unless(given: usize) -> usize {
+    match given {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        given => given,
+    }
+}
+
+struct Parts<'a> {
+    config: &'a Config,
+    data: &'a DataDir,
+    world: World,
+    hashing: Arc<Hashing>,
+    books: &'a Bookkeeping,
+}
+
+/// Everything that runs.
+struct AtWork {
+    running: Running,
+    listening: Listening,
+    keeper: Keeper,
+    control: tokio::task::JoinHandle<()>,
+}
+
+impl Parts<'_> {
+    async fn start(self, store: portreeve_store::Sqlite) -> Result<AtWork, Failure> {
+        let records = Records::new(self.books.decisions());
+        let snapshot = self.world.snapshot();
+        let watcher = Watcher::new(records.clone(), Arc::clone(&snapshot));
+        let service = Service {
+            snapshot,
+            hashing: Arc::clone(&self.hashing),
+            journal: self.books.journal(),
+            records,
+            interim_interval_s: self.config.accounting.interim_interval_s,
+        };
+        let control = Control::open(self.data).map_err(|source| ServeError::Control {
+            path: self.data.socket(),
+            source,
+        })?;
+        let server = configured(self.config, Server::new(service)).observer(watcher.clone());
+        let running = self
+            .world
+            .peers()
+            .admit(server)
+            .start()
+            .await
+            .map_err(ServeError::from)?;
+        let listening = listening(self.config, running.addresses());
+        let keeper = Keeper::start(self.world, store, self.hashing, watcher, running.peers())
+            .map_err(ServeError::Start)?;
+        let health = control::Health {
+            started: Instant::now(),
+            started_ms: crate::service::now_ms(),
+            listening: listening.clone(),
+            meter: running.meter(),
+            journal: self.books.gauge(),
+            definitions: keeper.gauge(),
+        };
+        let control = tokio::spawn(control.serve(Arc::new(health)));
+        Ok(AtWork {
+            running,
+            listening,
+            keeper,
+            control,
+        })
+    }
+}
+
+impl AtWork {
+    async fn stop(&mut self) {
+        let counters = self.running.stop().await;
+        self.control.abort();
+        self.keeper.stop();
+        tracing::info!(
+            received = counters.received,
+            sent = counters.sent,
+            "stopped"
+        );
+    }
+}
+
+fn configured(config: &Config, server: Server<Service>) -> Server<Service> {
+    let mut server = server
+        .reject_delay(config.security.reject_delay)
+        .handler_timeout(config.security.handler_timeout)
+        .duplicates(config.duplicates)
+        .receive_buffer(config.server.receive_buffer_bytes)
+        .workers(processors_unless(config.server.workers))
+        .drain(DRAIN);
+    for address in &config.listen.auth {
+        server = server.udp_as(Role::Auth, *address);
+    }
+    for address in &config.listen.accounting {
+        server = server.udp_as(Role::Accounting, *address);
+    }
+    server
+}
+
+/// The addresses come in the order in which they were asked for.
+fn listening(config: &Config, addresses: &[SocketAddr]) -> Listening {
+    let auth = config.listen.auth.len().min(addresses.len());
+    let (auth, accounting) = addresses.split_at(auth);
+    Listening {
+        auth: auth.to_vec(),
+        accounting: accounting.to_vec(),
+    }
+}
+
+async fn until_stopped(running: &Running) -> Result<(), Failure> {
+    let on = |kind| signal(kind).map_err(ServeError::Start);
+    let mut interrupt = on(SignalKind::interrupt())?;
+    let mut terminate = on(SignalKind::terminate())?;
+    let mut hangup = on(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hangup.recv() => tracing::info!(
+                "users, groups and NASes need no reload; portreeve.toml needs a restart"
+            ),
+            ended = running.ended() => return Ok(ended.map_err(ServeError::from)?),
+        }
+    }
+    tracing::info!("stopping: no new requests, those at work get their answers");
+    Ok(())
+}

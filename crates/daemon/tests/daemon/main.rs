@@ -1,0 +1,15 @@
+//! The `portreeve` program as its users meet it: the built binary, its command line, and a server
+//! on free ports.
+
+#[cfg(test)]
+mod administration;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod decisions;
+#[cfg(test)]
+mod serving;
+#[cfg(test)]
+mod site;
+#[cfg(test)]
+mod trouble;
