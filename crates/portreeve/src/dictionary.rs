@@ -17,8 +17,8 @@ const LONGEST: u64 = 4 << 20;
 
 /// Reads a dictionary file, and what it includes, on top of the built-in dictionary.
 ///
-/// What it includes must lie in the file's own folder or below; neither `..` nor a symbolic link leads
-/// out of it. For another folder, such as FreeRADIUS's own, see [`Folder::allow`].
+/// What it includes must lie in the file's own folder or below; neither `..` nor a symbolic link
+/// leads out of it. For another folder, such as FreeRADIUS's own, see [`Folder::allow`].
 ///
 /// # Errors
 /// Every problem in every file, with file and line.
@@ -58,7 +58,8 @@ impl Folder {
         self
     }
 
-    /// The folder that a path is to be looked for in: the root, or an allowed one for an absolute path.
+    /// The folder that a path is to be looked for in: the root, or an allowed one for an absolute
+    /// path.
     fn home(&self, path: &str) -> Result<&Path, SourceError> {
         if !path.starts_with('/') {
             return Ok(&self.root);

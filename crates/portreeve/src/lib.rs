@@ -39,7 +39,9 @@ pub use address::{ToAddress, ToPrefix};
 pub use client::{Access, AccessOutcome, Accounting, Client};
 pub use error::Error;
 pub use handler::Handler;
-pub use portreeve_auth::Proves;
+pub use portreeve_auth as auth;
+pub use portreeve_auth::{Credential, Method, Proves};
+pub use portreeve_proto as proto;
 pub use portreeve_proto::{
     AccessReply, AccessRequest, AccountingReply, AccountingRequest, AnswerError, Ask, Attr,
     AttributeList, CoaReply, CoaRequest, Code, DataType, Dictionary, Discard, DisconnectReply,

@@ -22,9 +22,9 @@ const TARGET: &str = "portreeve::wire";
 
 /// Whether the packets of a server or a client are written out in words, and how much of them.
 ///
-/// They go to `tracing` at level TRACE under the target `portreeve::wire`, or to standard error where
-/// nobody listens there. Passwords, keys, and whatever a password could be guessed from, are left out
-/// unless that is asked for in so many words. A trace that is off costs nothing.
+/// They go to `tracing` at level TRACE under the target `portreeve::wire`, or to standard error
+/// where nobody listens there. Passwords, keys, and whatever a password could be guessed from, are
+/// left out unless that is asked for in so many words. A trace that is off costs nothing.
 #[derive(Debug, Clone)]
 pub struct Trace(Option<On>);
 
@@ -45,8 +45,8 @@ impl Trace {
         Self::with(false)
     }
 
-    /// Packets are written with the passwords and keys that others have hidden in them. Whoever reads
-    /// the trace can then log in as the users in it.
+    /// Packets are written with the passwords and keys that others have hidden in them. Whoever
+    /// reads the trace can then log in as the users in it.
     pub fn with_secrets() -> Self {
         Self::with(true)
     }

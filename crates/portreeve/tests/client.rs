@@ -215,7 +215,7 @@ async fn a_request_that_is_dropped_gives_its_identifier_back() {
 async fn a_retransmission_is_the_same_packet_from_the_same_port() {
     let running = inn().await;
     let relay = Relay::losing(running.address(), 2);
-    let client = client(relay.address).retry(quick(40)).await.unwrap();
+    let client = client(relay.address).retry(quick(150)).await.unwrap();
     let outcome = client.access(tim()).await.unwrap();
     assert_eq!(outcome.response().transmissions(), 3);
     let seen = relay.seen();
@@ -346,7 +346,7 @@ async fn where_no_reply_verifies_the_secret_is_suspected() {
         vec![forged]
     };
     let relay = Relay::new(running.address(), |_| true, forge);
-    let retry = Retry::once(Duration::from_millis(200));
+    let retry = Retry::once(Duration::from_millis(500));
     let client = client(relay.address).retry(retry).await.unwrap();
     let error = client.access(tim()).await.unwrap_err();
     assert!(
@@ -380,7 +380,7 @@ fn old_server() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread")]
 async fn message_authenticator_is_demanded_unless_told_otherwise() {
     let address = old_server();
-    let retry = Retry::once(Duration::from_millis(200));
+    let retry = Retry::once(Duration::from_millis(500));
     let strict = client(address).retry(retry).await.unwrap();
     let error = strict.access(tim()).await.unwrap_err();
     assert!(
@@ -446,7 +446,7 @@ async fn one_lost_packet_is_no_reason_to_leave_a_server() {
     let (first, second) = (inn().await, inn().await);
     let relay = Relay::losing(first.address(), 1);
     let builder = client(relay.address).server(second.address(), SECRET);
-    let client = builder.retry(quick(50)).await.unwrap();
+    let client = builder.retry(quick(150)).await.unwrap();
     let outcome = client.access(tim()).await.unwrap();
     assert_eq!(outcome.response().server(), relay.address);
     assert!(client.servers().all(|(_, alive)| alive));
@@ -464,7 +464,7 @@ async fn a_silent_server_is_left_until_it_answers_status_server() {
     let builder = client(address)
         .server(second.address(), SECRET)
         .watchdog(watchdog);
-    let client = builder.retry(quick(30)).await.unwrap();
+    let client = builder.retry(quick(80)).await.unwrap();
     let is_first_alive = || client.servers().next().unwrap().1;
     for _ in 0..2 {
         let outcome = client.access(tim()).await.unwrap();

@@ -83,13 +83,13 @@ impl Backoff {
         let retry = &self.retry;
         let spread = chance * retry.jitter.clamp(0.0, 1.0);
         let grown = if self.sent == 0 {
-            retry.initial.mul_f64(1.0 + spread)
+            scaled(retry.initial, 1.0 + spread)
         } else {
-            self.wait.mul_f64(2.0 + spread)
+            scaled(self.wait, 2.0 + spread)
         };
         let bounded = !retry.maximum.is_zero() && grown > retry.maximum;
         self.wait = if bounded {
-            retry.maximum.mul_f64(1.0 + spread)
+            scaled(retry.maximum, 1.0 + spread)
         } else {
             grown
         };
@@ -106,6 +106,11 @@ impl Backoff {
         let timed_out = !self.retry.duration.is_zero() && elapsed >= self.retry.duration;
         !counted_out && !timed_out
     }
+}
+
+/// As `Duration::mul_f64`, which panics where there is no such duration.
+fn scaled(duration: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
@@ -153,6 +158,19 @@ mod tests {
     fn waits_are_bounded_by_the_maximum_give_or_take_its_jitter() {
         let waits = waits(Retry::forever(), 1.0);
         about(&waits[4..], &[17.6, 17.6, 17.6, 17.6]);
+    }
+
+    #[test]
+    fn endless_waits_are_no_reason_to_panic() {
+        let retry = Retry {
+            initial: Duration::MAX,
+            maximum: Duration::ZERO,
+            jitter: f64::INFINITY,
+            ..Retry::forever()
+        };
+        let mut backoff = Backoff::new(retry);
+        assert_eq!(backoff.transmitted(Duration::MAX, 1.0), Duration::MAX);
+        assert_eq!(backoff.transmitted(Duration::MAX, 1.0), Duration::MAX);
     }
 
     #[test]

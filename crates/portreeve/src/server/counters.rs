@@ -63,6 +63,16 @@ impl Counters {
         at(&REPLIES, &self.replies, code)
     }
 
+    /// Every code of a request that a handler sees, with its count.
+    pub fn all_requests(&self) -> impl Iterator<Item = (Code, u64)> {
+        REQUESTS.into_iter().zip(self.requests)
+    }
+
+    /// Every code of an answer, with its count.
+    pub fn all_replies(&self) -> impl Iterator<Item = (Code, u64)> {
+        REPLIES.into_iter().zip(self.replies)
+    }
+
     /// Requests met with silence, by the reason.
     pub fn discarded(&self, reason: Discard) -> u64 {
         self.discarded.get(reason.index()).copied().unwrap_or(0)
@@ -292,6 +302,10 @@ mod tests {
         for (times, code) in (1..).zip(REPLIES) {
             assert_eq!(sum.replies(code), 2 * times, "{code}");
         }
+        assert!(
+            sum.all_replies()
+                .eq(REPLIES.into_iter().zip((2..).step_by(2)))
+        );
         for (times, reason) in (1..).zip(Discard::ALL) {
             assert_eq!(sum.discarded(reason), 2 * times, "{reason}");
         }

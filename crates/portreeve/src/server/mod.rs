@@ -127,7 +127,8 @@ impl<H: Handler> Server<H> {
 
     /// How long after its receipt a request is rejected, give or take up to a tenth of it at
     /// random; by default 1 s. It slows guessing down, and hides how long the decision took. It
-    /// delays nobody else, and nothing but Access-Reject. Zero sends rejects at once.
+    /// delays nobody else, and nothing but Access-Reject. Zero sends rejects at once; more than
+    /// half of [`DuplicateLimits::in_progress`] counts as that.
     pub fn reject_delay(mut self, delay: Duration) -> Self {
         self.tuning.reject_delay = delay;
         self

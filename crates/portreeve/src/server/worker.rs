@@ -32,6 +32,8 @@ use crate::{Handler, Trace, random::OsRandom};
 const WAKER: Token = Token(usize::MAX);
 /// How often a worker looks at everything even though nothing has called it.
 const TICK: Duration = Duration::from_secs(1);
+/// Longer than any drain is meant to last, and short enough to reckon with.
+const LONGEST_DRAIN: Duration = Duration::from_hours(24 * 365);
 /// The share of the reject delay by which it varies.
 const JITTER: f64 = 0.1;
 /// The least time between two log lines about defective handlers.
@@ -88,6 +90,8 @@ pub(super) struct Worker<H> {
     /// Set while the server drains: when to end at the latest.
     end: Option<Instant>,
     next_fault_log: Option<Instant>,
+    /// When to look at every socket again, called or not.
+    next_look: Instant,
 }
 
 /// A reject whose time has not come.
@@ -127,6 +131,7 @@ impl<H: Handler> Worker<H> {
             in_flight: 0,
             end: None,
             next_fault_log: None,
+            next_look: Instant::now(),
         })
     }
 
@@ -176,7 +181,9 @@ impl<H: Handler> Worker<H> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
-        if events.is_empty() && timeout == TICK {
+        let now = Instant::now();
+        if now >= self.next_look {
+            self.next_look = now + TICK;
             for listener in &mut self.listeners {
                 listener.readable = true;
             }
@@ -195,7 +202,7 @@ impl<H: Handler> Worker<H> {
             (State::Serving, _) => false,
             (State::Draining, None) => {
                 self.endpoint.set_serving(false);
-                self.end = Some(Instant::now() + self.tuning.drain);
+                self.end = Some(Instant::now() + self.tuning.drain.min(LONGEST_DRAIN));
                 false
             }
             (State::Draining, Some(end)) => self.is_idle() || Instant::now() >= end,
@@ -370,7 +377,10 @@ impl<H: Handler> Worker<H> {
     /// When an answer may leave: rejects are held back.
     fn answer_at(&mut self, exchange: &Exchange, reply: &Reply) -> Instant {
         let received = exchange.request.received();
-        let delay = self.tuning.reject_delay;
+        let delay = self
+            .tuning
+            .reject_delay
+            .min(self.tuning.duplicates.in_progress / 2);
         match reply {
             Reply::Access(reply) if reply.verdict() == Verdict::Reject && !delay.is_zero() => {
                 received + delay.mul_f64(self.random.around_one(JITTER))
