@@ -64,11 +64,11 @@ fn decide<'a>(
     };
     let own = usable(subscriber.terms())?;
     let groups = ranked(snapshot, subscriber)?;
-    check(snapshot, own, request, None)?;
+    check(own, request, None)?;
     let mut sources = vec![own];
     for (name, group) in groups {
         let terms = usable(group.terms())?;
-        check(snapshot, terms, request, Some(name))?;
+        check(terms, request, Some(name))?;
         sources.push(terms);
     }
     let scheme = credential.scheme();
@@ -92,15 +92,10 @@ fn usable(terms: &Result<OwnTerms, crate::attribute::Problem>) -> Result<&OwnTer
         .map_err(|problem| Refusal::Misconfigured(problem.clone()))
 }
 
-fn check(
-    snapshot: &Snapshot,
-    terms: &OwnTerms,
-    request: &Packet<'_>,
-    group: Option<&str>,
-) -> Result<(), Refusal> {
+fn check(terms: &OwnTerms, request: &Packet<'_>, group: Option<&str>) -> Result<(), Refusal> {
     terms
         .conditions
-        .check(snapshot.dictionary(), request, group)
+        .check(request, group)
         .map_err(Refusal::CheckFailed)
 }
 

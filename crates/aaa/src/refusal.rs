@@ -165,9 +165,10 @@ impl fmt::Display for FailedCheck {
 #[cfg(test)]
 mod tests {
     use portreeve_auth::{Method, Scheme};
+    use portreeve_proto::dictionary::PairError;
 
     use super::*;
-    use crate::attribute::{Fault, Owner};
+    use crate::attribute::Owner;
 
     fn every() -> Vec<Refusal> {
         let unproven = [
@@ -200,10 +201,8 @@ mod tests {
             Refusal::Disabled,
             Refusal::Misconfigured(Problem {
                 owner: Owner::User("tim".into()),
-                line: Some(Shown::from("Sesion-Timeout=1")),
-                fault: Fault::UnknownAttribute {
-                    name: Shown::from("Sesion-Timeout"),
-                },
+                line: Some(Shown::from("Session-Timeout")),
+                fault: PairError::Form.into(),
             }),
             Refusal::NoCredential,
             Refusal::UnknownUser,

@@ -9,7 +9,7 @@ use std::{
 use portreeve_proto::Dictionary;
 
 use crate::{
-    attribute::{Fault, Owner, Problem},
+    attribute::{Fault, Known, Lexicon, Owner, Problem},
     definition::{DialectName, Group, Nas, User},
     port::{ChangeSet, Definitions},
     subscriber::{GroupTerms, Subscriber},
@@ -20,6 +20,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     dictionary: Arc<Dictionary>,
+    known: Arc<Known>,
     subscribers: Shards,
     groups: Arc<HashMap<String, GroupTerms>>,
     nases: Arc<HashMap<String, DialectName>>,
@@ -31,6 +32,7 @@ impl Snapshot {
     pub fn new(definitions: &Definitions, dictionary: Arc<Dictionary>) -> Self {
         let empty = Self {
             dictionary,
+            known: Arc::default(),
             subscribers: Shards::default(),
             groups: Arc::default(),
             nases: Arc::default(),
@@ -68,16 +70,17 @@ impl Snapshot {
     }
 
     fn with(mut self, users: &[User], groups: &[Group], nases: &[Nas], seq: u64) -> Self {
+        let mut lexicon = Lexicon::knowing(&self.dictionary, self.known);
         for user in users {
-            self.subscribers
-                .insert(Subscriber::new(user, &self.dictionary));
+            self.subscribers.insert(Subscriber::new(user, &mut lexicon));
         }
         if !groups.is_empty() {
             let known = Arc::make_mut(&mut self.groups);
             for group in groups {
-                known.insert(group.name.clone(), GroupTerms::new(group, &self.dictionary));
+                known.insert(group.name.clone(), GroupTerms::new(group, &mut lexicon));
             }
         }
+        self.known = lexicon.into_known();
         if !nases.is_empty() {
             let known = Arc::make_mut(&mut self.nases);
             known.extend(nases.iter().map(|nas| (nas.name.clone(), nas.dialect)));

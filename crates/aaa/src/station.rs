@@ -88,14 +88,6 @@ pub fn called(text: &str) -> Option<(Mac, Option<&str>)> {
     }
 }
 
-/// Whether two texts name the same station: the same hardware address, or the same text.
-pub fn is_same(one: &str, other: &str) -> bool {
-    match (called(one), called(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one == other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -113,7 +105,7 @@ mod tests {
             "AA-BB-CC-DD-EE-0F",
         ] {
             assert_eq!(Mac::parse(text), Some(mac), "{text}");
-            assert!(is_same(text, "aa-bb-cc-dd-ee-0f"));
+            assert_eq!(called(text), Some((mac, None)), "{text}");
         }
         assert_eq!(mac.to_string(), "aa-bb-cc-dd-ee-0f");
         assert!(mac.is_locally_administered());
@@ -134,8 +126,7 @@ mod tests {
         assert_eq!(mac.octets(), [0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff]);
         assert_eq!(ssid, Some("caf\u{e9}: 5 GHz"));
         assert_eq!(called("AA-BB-CC-DD-EE-FF/lan"), None);
-        assert!(is_same("aabbccddeeff:Lan", "AA:BB:CC:DD:EE:FF:Lan"));
-        assert!(!is_same("aabbccddeeff:Lan", "AA:BB:CC:DD:EE:FF:lan"));
+        assert_eq!(called("aabbccddeeff:Lan"), Some((mac, Some("Lan"))));
     }
 
     proptest! {
@@ -144,7 +135,18 @@ mod tests {
             if let Some(mac) = Mac::parse(&text) {
                 prop_assert_eq!(Mac::parse(&mac.to_string()), Some(mac));
             }
-            prop_assert!(is_same(&text, &text));
+        }
+
+        #[test]
+        fn a_network_is_told_in_every_spelling_of_its_access_point(
+            octets: [u8; 6],
+            separator in "[:-]?",
+            ssid in prop::option::of(".{0,32}"),
+        ) {
+            let digits = octets.map(|octet| format!("{octet:02X}")).join(&separator);
+            let rest = ssid.as_ref().map(|ssid| format!(":{ssid}")).unwrap_or_default();
+            let text = format!("{digits}{rest}");
+            prop_assert_eq!(called(&text), Some((Mac(octets), ssid.as_deref())));
         }
     }
 }

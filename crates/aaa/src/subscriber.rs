@@ -1,10 +1,10 @@
 //! A user or group with its attributes looked up, ready for decisions.
 
 use portreeve_auth::{Credential, CredentialError};
-use portreeve_proto::{AttributeList, Dictionary};
+use portreeve_proto::AttributeList;
 
 use crate::{
-    attribute::{Conditions, Fault, Owner, Problem, reply},
+    attribute::{Conditions, Fault, Lexicon, Owner, Problem, reply},
     definition::{Group, Membership, User},
 };
 
@@ -39,7 +39,7 @@ pub struct GroupTerms {
 impl Subscriber {
     /// Looks up what a user's definition names. What is broken is kept as such, to refuse the user
     /// by.
-    pub fn new(user: &User, dictionary: &Dictionary) -> Self {
+    pub fn new(user: &User, lexicon: &mut Lexicon<'_>) -> Self {
         let owner = Owner::User(user.name.clone());
         Self {
             name: user.name.clone(),
@@ -49,7 +49,7 @@ impl Subscriber {
                 .as_ref()
                 .map(|text| Credential::parse(text.expose())),
             memberships: user.groups.clone().into(),
-            terms: OwnTerms::new(&owner, &user.check, &user.reply, dictionary),
+            terms: OwnTerms::new(&owner, &user.check, &user.reply, lexicon),
         }
     }
 
@@ -94,11 +94,11 @@ impl Subscriber {
 
 impl GroupTerms {
     /// Looks up what a group's definition names.
-    pub fn new(group: &Group, dictionary: &Dictionary) -> Self {
+    pub fn new(group: &Group, lexicon: &mut Lexicon<'_>) -> Self {
         let owner = Owner::Group(group.name.clone());
         Self {
             priority: group.priority,
-            terms: OwnTerms::new(&owner, &group.check, &group.reply, dictionary),
+            terms: OwnTerms::new(&owner, &group.check, &group.reply, lexicon),
         }
     }
 
@@ -118,10 +118,10 @@ impl OwnTerms {
         owner: &Owner,
         check: &[String],
         lines: &[String],
-        dictionary: &Dictionary,
+        lexicon: &mut Lexicon<'_>,
     ) -> Result<Self, Problem> {
-        let conditions = Conditions::read(dictionary, owner, check)?;
-        let (given, added) = reply(dictionary, owner, lines)?;
+        let conditions = Conditions::read(lexicon, owner, check)?;
+        let (given, added) = reply(lexicon, owner, lines)?;
         Ok(Self {
             conditions,
             given,

@@ -93,9 +93,9 @@ fn the_users_own_attributes_come_before_those_of_groups() {
         [
             "Session-Timeout = 5",
             "Idle-Timeout = 20",
-            "Filter-Id = gold",
-            "Framed-Pool = p",
-            "Filter-Id = all",
+            "Filter-Id = \"gold\"",
+            "Framed-Pool = \"p\"",
+            "Filter-Id = \"all\"",
         ]
     );
 }
@@ -115,7 +115,10 @@ fn membership_ranks_before_the_groups_own_priority() {
 fn several_lines_of_one_owner_are_all_sent() {
     let routes = ["Framed-Route=10.0.0.0/8", "Framed-Route=192.0.2.0/24"];
     let groups = vec![group("all", 1, &["Framed-Route=0.0.0.0/0"])];
-    let sent = ["Framed-Route = 10.0.0.0/8", "Framed-Route = 192.0.2.0/24"];
+    let sent = [
+        "Framed-Route = \"10.0.0.0/8\"",
+        "Framed-Route = \"192.0.2.0/24\"",
+    ];
     assert_eq!(granted(user(&["all"], &routes), groups), sent);
 }
 
@@ -187,8 +190,8 @@ fn all_problems_are_listed_at_once() {
     let problems = snapshot(user, vec![group("guests", 1, &["Nonsense=1"])]).problems();
     let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(text.len(), 3);
-    assert!(text[0].starts_with("group guests: \"Nonsense\": no attribute called Nonsense"));
-    assert!(text[1].starts_with("user tim: \"Session-Timeout=soon\": soon is neither"));
+    assert!(text[0].starts_with("group guests: \"Nonsense\": unknown attribute \"Nonsense\""));
+    assert!(text[1].starts_with("user tim: \"Session-Timeout=soon\": Session-Timeout: neither"));
     assert!(!text.concat().contains("opensesame"));
 }
 

@@ -12,8 +12,8 @@ use ipnet::{Ipv4Net, Ipv6Net};
 pub use text::{ValueError, escape};
 
 use crate::{
-    DataType,
-    attr::{self, Encodes, Reads},
+    DataType, Spec,
+    attr::{self, Encodes, MAX_TAG, Reads},
 };
 
 /// A value of one of the data types of RFC 8044, owned.
@@ -58,6 +58,23 @@ impl Value {
     /// [`Value::Octets`].
     pub fn decode(data_type: DataType, octets: &[u8]) -> Self {
         Self::read(data_type, octets).unwrap_or_else(|| Self::Octets(octets.to_vec()))
+    }
+
+    /// As [`Value::decode`], for an attribute that may carry a tag in front of its value: the first
+    /// of the four octets of a number, or an octet from 1 to 31 before text and octets (RFC 2868
+    /// section 3). Gives the tag where there is one.
+    pub fn decode_tagged(spec: &Spec, octets: &[u8]) -> (Option<u8>, Self) {
+        match (spec.tagged, spec.data_type) {
+            (true, DataType::Integer) => match <attr::Tagged<attr::Integer>>::read(octets) {
+                Some((tag, value)) => (Some(tag), Self::Integer(value)),
+                None => (None, Self::Octets(octets.to_vec())),
+            },
+            (true, data_type @ (DataType::Text | DataType::Octets)) => match octets {
+                [tag @ 1..=MAX_TAG, value @ ..] => (Some(*tag), Self::decode(data_type, value)),
+                value => (None, Self::decode(data_type, value)),
+            },
+            (_, data_type) => (None, Self::decode(data_type, octets)),
+        }
     }
 
     /// Appends the value as it stands on the wire, before hiding and without a tag.
@@ -235,6 +252,27 @@ mod tests {
                     prop_assert_eq!(&kept, &octets);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_tag_is_taken_off_where_the_attribute_carries_one() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let group = attr::TUNNEL_PRIVATE_GROUP_ID.spec();
+        let kind = attr::TUNNEL_TYPE.spec();
+        for (spec, octets, read) in [
+            (kind, &[1, 0, 0, 13][..], (Some(1), Value::Integer(13))),
+            (kind, &[0, 0, 0, 13], (Some(0), Value::Integer(13))),
+            (kind, &[1, 0, 13], (None, Value::Octets(vec![1, 0, 13]))),
+            (group, b"\x1f20", (Some(31), text("20"))),
+            (group, b"20", (None, text("20"))),
+            (
+                attr::NAS_IDENTIFIER.spec(),
+                b"\x0120",
+                (None, text("\x0120")),
+            ),
+        ] {
+            assert_eq!(Value::decode_tagged(spec, octets), read);
         }
     }
 

@@ -1,11 +1,13 @@
-use portreeve_proto::{Attr, DataType, Dictionary, Packet, Spec, attr};
+use std::sync::Arc;
+
+use portreeve_proto::{Packet, Value};
 
 use super::{
-    Fault, Line, Operator, Owner, Problem,
-    line::{is_secret, wrong_line},
-    show,
+    Fault, Lexicon, Line, Operator, Owner, Problem,
+    lexicon::{Subject, Wanted},
+    line::wrong_line,
 };
-use crate::{refusal::FailedCheck, shown::Shown, station};
+use crate::{refusal::FailedCheck, shown::Shown};
 
 /// What must hold of a request: all of it.
 #[derive(Debug, Clone, Default)]
@@ -13,85 +15,91 @@ pub struct Conditions(Vec<Condition>);
 
 /// What must hold of one attribute of a request.
 #[derive(Debug, Clone)]
-pub struct Condition {
-    attribute: String,
-    spec: Spec,
+struct Condition {
+    subject: Arc<Subject>,
     /// With `negated` the attribute must have none of these values, otherwise one of them.
-    values: Vec<Vec<u8>>,
+    values: Vec<Wanted>,
     negated: bool,
+    /// As the administrator wrote it.
     wanted: Shown,
 }
 
 impl Conditions {
     /// Reads check lines. Several lines `Name=..` of one attribute are alternatives; each
-    /// `Name!=..` holds by itself, and holds too where the request has no such attribute.
-    pub fn read(dictionary: &Dictionary, owner: &Owner, lines: &[String]) -> Result<Self, Problem> {
-        let mut conditions: Vec<Condition> = Vec::new();
+    /// `Name!=..` holds by itself, and holds too where the request has no such attribute. Tags are
+    /// of no account.
+    ///
+    /// # Errors
+    /// The first line that cannot be used.
+    pub fn read(
+        lexicon: &mut Lexicon<'_>,
+        owner: &Owner,
+        lines: &[String],
+    ) -> Result<Self, Problem> {
+        let mut conditions = Self::default();
         for text in lines {
-            let wrong = |fault| wrong_line(dictionary, owner, text, fault);
-            let line = Line::parse(text).map_err(wrong)?;
-            let (attribute, octets) = line.resolve(dictionary).map_err(wrong)?;
-            if is_secret(&attribute) {
-                return Err(wrong(Fault::Uncheckable));
-            }
-            let negated = match line.operator {
-                Operator::Equal => false,
-                Operator::NotEqual => true,
-                Operator::Add => return Err(wrong(Fault::WrongOperator { allowed: "= or !=" })),
-            };
-            let known = conditions.iter_mut().find(|condition| {
-                !negated && !condition.negated && condition.spec.oid == attribute.spec.oid
-            });
-            match known {
-                Some(condition) => {
-                    condition.values.push(octets);
-                    let either = format!("{} or {}", condition.wanted, line_value(text));
-                    condition.wanted = Shown::sentence(&either);
-                }
-                None => conditions.push(Condition {
-                    attribute: attribute.name.clone().into_owned(),
-                    spec: attribute.spec,
-                    values: vec![octets],
-                    negated,
-                    wanted: Shown::from(text.as_str()),
-                }),
-            }
+            conditions
+                .take(lexicon, text)
+                .map_err(|fault| wrong_line(lexicon, owner, text, fault))?;
         }
-        Ok(Self(conditions))
+        Ok(conditions)
+    }
+
+    fn take(&mut self, lexicon: &mut Lexicon<'_>, text: &str) -> Result<(), Fault> {
+        let line = Line::parse(text)?;
+        let negated = match line.operator {
+            Operator::Equal => false,
+            Operator::NotEqual => true,
+            Operator::Add => return Err(Fault::WrongOperator { allowed: "= or !=" }),
+        };
+        let pair = lexicon.pair(&line)?;
+        let subject = lexicon.subject(&pair.spec.oid);
+        if pair.secret || subject.is_secret {
+            return Err(Fault::Uncheckable);
+        }
+        let value = subject.wanted(&pair);
+        let alike = |condition: &&mut Condition| {
+            !negated && !condition.negated && condition.subject.spec.oid == subject.spec.oid
+        };
+        if let Some(condition) = self.0.iter_mut().find(alike) {
+            condition.values.push(value);
+            let either = format!("{} or {}", condition.wanted, line.value);
+            condition.wanted = Shown::sentence(&either);
+        } else {
+            self.0.push(Condition {
+                subject,
+                values: vec![value],
+                negated,
+                wanted: Shown::from(text),
+            });
+        }
+        Ok(())
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// How many attributes they concern.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Checks a request.
+    /// Checks a request. Everything but the request has been read and looked up before.
     ///
     /// # Errors
     /// The first condition that does not hold; `group` is whose conditions these are.
-    pub fn check(
-        &self,
-        dictionary: &Dictionary,
-        packet: &Packet<'_>,
-        group: Option<&str>,
-    ) -> Result<(), FailedCheck> {
+    pub fn check(&self, packet: &Packet<'_>, group: Option<&str>) -> Result<(), FailedCheck> {
         self.0.iter().try_for_each(|condition| {
-            let found = condition.found(packet);
+            let found = condition.subject.found(packet);
             if condition.holds(&found) {
                 return Ok(());
             }
-            let attribute = dictionary.describe(&condition.spec.oid);
             Err(FailedCheck {
-                attribute: condition.attribute.clone(),
+                attribute: condition.subject.name.clone(),
                 wanted: condition.wanted.clone(),
-                found: found
-                    .first()
-                    .map(|octets| show(dictionary, &attribute, octets)),
+                found: found.first().map(|value| condition.subject.shown(value)),
                 group: group.map(str::to_owned),
             })
         })
@@ -99,64 +107,26 @@ impl Conditions {
 }
 
 impl Condition {
-    fn holds(&self, found: &[&[u8]]) -> bool {
+    fn holds(&self, found: &[Value]) -> bool {
         let any = found
             .iter()
-            .any(|found| self.values.iter().any(|value| self.equal(found, value)));
+            .any(|found| self.values.iter().any(|wanted| wanted.is(found)));
         any != self.negated
     }
-
-    fn equal(&self, found: &[u8], value: &[u8]) -> bool {
-        let is_station = [
-            attr::CALLING_STATION_ID.spec(),
-            attr::CALLED_STATION_ID.spec(),
-        ]
-        .iter()
-        .any(|spec| spec.oid == self.spec.oid);
-        match (str::from_utf8(found), str::from_utf8(value)) {
-            (Ok(found), Ok(value)) if is_station => station::is_same(found, value),
-            // A tagged number has three octets (RFC 2868 section 3.1).
-            _ if self.spec.tagged && self.spec.data_type == DataType::Integer => {
-                value.ends_with(found)
-            }
-            _ => found == value,
-        }
-    }
-
-    /// The values in a request, without tags.
-    fn found<'p>(&self, packet: &Packet<'p>) -> Vec<&'p [u8]> {
-        let mut found = packet.all(Attr::<attr::Octets>::new(self.spec));
-        if self.spec.tagged {
-            for octets in &mut found {
-                let is_number = self.spec.data_type == DataType::Integer;
-                if let [tag, value @ ..] = *octets
-                    && (is_number || *tag <= 0x1f)
-                {
-                    *octets = value;
-                }
-            }
-        }
-        found
-    }
-}
-
-fn line_value(line: &str) -> &str {
-    line.split_once('=')
-        .map_or(line, |(_, value)| value.trim_start_matches('=').trim())
 }
 
 #[cfg(test)]
 mod tests {
-    use portreeve_proto::{Ask, AttributeList, Query, Secret};
+    use portreeve_proto::{Ask, AttributeList, DataType, Dictionary, Query, Secret, Spec, attr};
 
     use super::*;
 
     fn outcome(checks: &[&str], request: &AttributeList) -> Result<(), String> {
-        let dictionary = Dictionary::builtin();
+        let mut lexicon = Lexicon::new(Dictionary::builtin());
         let lines: Vec<_> = checks.iter().map(|&line| line.to_owned()).collect();
         let owner = Owner::User("tim".into());
-        let conditions =
-            Conditions::read(dictionary, &owner, &lines).map_err(|problem| problem.to_string())?;
+        let conditions = Conditions::read(&mut lexicon, &owner, &lines)
+            .map_err(|problem| problem.to_string())?;
         let mut octets = Vec::new();
         let secret = Secret::new("s3cret").unwrap();
         let mut random = |octets: &mut [u8]| octets.fill(7);
@@ -172,7 +142,7 @@ mod tests {
         .unwrap();
         let packet = Packet::parse(&octets).unwrap();
         conditions
-            .check(dictionary, &packet, None)
+            .check(&packet, None)
             .map_err(|failed| failed.to_string())
     }
 
@@ -184,7 +154,7 @@ mod tests {
         assert_eq!(outcome(&[], &request), Ok(()));
         let wrong = outcome(&["NAS-Identifier=attic", "NAS-Identifier=shed"], &request);
         let sentence = "the user's check asks for NAS-Identifier=attic or shed, and the request \
-                        has NAS-Identifier = hall";
+                        has NAS-Identifier = \"hall\"";
         assert_eq!(wrong, Err(sentence.to_owned()));
         let absent = outcome(&["NAS-Port-Type=Ethernet"], &request).unwrap_err();
         assert!(absent.ends_with("has no NAS-Port-Type"), "{absent}");
@@ -213,6 +183,41 @@ mod tests {
         assert!(outcome(&["Calling-Station-Id=aabbccddeefe"], &request).is_err());
         assert_eq!(outcome(&["Tunnel-Type=VLAN"], &request), Ok(()));
         assert!(outcome(&["Tunnel-Type=GRE"], &request).is_err());
+    }
+
+    #[test]
+    fn what_was_found_is_shown_by_its_name() {
+        let request = AttributeList::new().with(attr::NAS_PORT_TYPE, 15);
+        let failed = outcome(&["NAS-Port-Type=Virtual"], &request).unwrap_err();
+        assert!(failed.ends_with("NAS-Port-Type = Ethernet"), "{failed}");
+        let request = AttributeList::new().with(attr::NAS_PORT_TYPE, 99_999);
+        let failed = outcome(&["NAS-Port-Type=Virtual"], &request).unwrap_err();
+        assert!(failed.ends_with("NAS-Port-Type = 99999"), "{failed}");
+    }
+
+    #[test]
+    fn a_tag_plays_no_part() {
+        for octets in [&b"20"[..], b"\x0020", b"\x1f20"] {
+            let mut request = AttributeList::new();
+            let plain = Spec::of(attr::TUNNEL_PRIVATE_GROUP_ID.spec().oid, DataType::Octets);
+            request.push(&plain, 0, octets);
+            let group = |line| outcome(&[line], &request);
+            assert_eq!(group("Tunnel-Private-Group-Id=20"), Ok(()));
+            assert_eq!(group("Tunnel-Private-Group-Id:1=20"), Ok(()));
+            assert!(group("Tunnel-Private-Group-Id!=20").is_err());
+        }
+    }
+
+    #[test]
+    fn values_are_compared_and_not_their_octets() {
+        let mut request = AttributeList::new();
+        // RFC 3162 section 2.3: an address may be sent longer than its prefix asks for.
+        let mut prefix = vec![0, 32, 0x20, 1, 0x0d, 0xb8];
+        prefix.resize(18, 0);
+        request.push(attr::FRAMED_IPV6_PREFIX.spec(), 0, &prefix);
+        let one = outcome(&["Framed-IPv6-Prefix=2001:db8::/32"], &request);
+        assert_eq!(one, Ok(()));
+        assert!(outcome(&["Framed-IPv6-Prefix=2001:db8::/48"], &request).is_err());
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Attributes as an administrator writes them: `Session-Timeout=3600`, `NAS-Port-Type!=Virtual`.
 
 mod condition;
+mod describe;
+mod lexicon;
 mod line;
-mod value;
 
 use std::fmt;
 
-use portreeve_proto::{Dictionary, EncodeError, Oid};
+use portreeve_proto::{EncodeError, dictionary::PairError};
 
 use crate::shown::Shown;
 
-pub use condition::{Condition, Conditions};
+pub use condition::Conditions;
+pub use describe::describe;
+pub(crate) use lexicon::Known;
+pub use lexicon::Lexicon;
 pub use line::{Line, Operator, reply};
-pub use value::{BadValue, describe, read, show};
 
 /// Something an administrator wrote that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,34 +40,18 @@ pub enum Owner {
 /// What is wrong with an attribute line or a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The value does not fit the attribute.
-    BadValue(BadValue),
     /// What is stored to check the user cannot be read.
     Credential(portreeve_auth::CredentialError),
     /// The value cannot be put into a packet.
     Encode(Box<EncodeError>),
     /// A group that does not exist.
     GroupMissing(String),
-    /// The value is neither a number nor one of the attribute's named values.
-    NameUnknown {
-        /// The attribute.
-        oid: Box<Oid>,
-        /// The value.
-        value: Shown,
-    },
-    /// There is no `=` in it.
-    NoOperator,
     /// Only the server itself may set it, or it means nothing in a reply.
     NotForReply,
-    /// A tag on an attribute that has none, or one above 31.
-    Tag,
-    /// Its value is hidden, and so cannot be compared.
+    /// It is no attribute with its value.
+    Pair(Box<PairError>),
+    /// Its value is secret, and so cannot be compared.
     Uncheckable,
-    /// No attribute of that name.
-    UnknownAttribute {
-        /// The name as written.
-        name: Shown,
-    },
     /// An operator that means nothing here.
     WrongOperator {
         /// Those that do.
@@ -72,25 +59,9 @@ pub enum Fault {
     },
 }
 
-impl Problem {
-    /// The problem in words, with what may have been meant. As costly as [`Fault::suggestion`].
-    pub fn explain(&self, dictionary: &Dictionary) -> String {
-        match self.fault.suggestion(dictionary) {
-            Some(meant) => format!("{self}; did you mean {meant}?"),
-            None => self.to_string(),
-        }
-    }
-}
-
-impl Fault {
-    /// What may have been meant. Searches the whole dictionary, so ask for it only where somebody
-    /// reads it.
-    pub fn suggestion(&self, dictionary: &Dictionary) -> Option<String> {
-        match self {
-            Self::NameUnknown { oid, value } => dictionary.suggest_value(oid, value.as_str()),
-            Self::UnknownAttribute { name } => dictionary.suggest(name.as_str()),
-            _ => None,
-        }
+impl From<PairError> for Fault {
+    fn from(error: PairError) -> Self {
+        Self::Pair(Box::new(error))
     }
 }
 
@@ -116,21 +87,12 @@ impl fmt::Display for Owner {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadValue(why) => write!(f, "{why}"),
             Self::Credential(why) => write!(f, "the stored credential cannot be read: {why}"),
             Self::Encode(why) => write!(f, "{why}"),
             Self::GroupMissing(name) => write!(f, "there is no group {}", Shown::new(name)),
-            Self::NameUnknown { value, .. } => write!(
-                f,
-                "{value} is neither a number nor one of the names the dictionary has for it"
-            ),
-            Self::NoOperator => f.write_str("an attribute is written Name=Value"),
             Self::NotForReply => f.write_str("this attribute cannot be given by a definition"),
-            Self::Tag => f.write_str("a tag is a number up to 31, on attributes that carry one"),
-            Self::Uncheckable => f.write_str("the attribute is hidden and cannot be compared"),
-            Self::UnknownAttribute { name } => {
-                write!(f, "no attribute called {name} is in the dictionary")
-            }
+            Self::Pair(why) => write!(f, "{}", Shown::sentence(&why.to_string())),
+            Self::Uncheckable => f.write_str("the attribute is secret and cannot be compared"),
             Self::WrongOperator { allowed } => write!(f, "here the operator is {allowed}"),
         }
     }

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use super::{Attribute, Dictionary};
 use crate::{
     DataType, Hiding, Oid, Packet, Spec, Value, VendorFormat,
-    attr::{self, MAX_TAG, Reads as _},
     walk::{self, Piece, Space},
 };
 
@@ -115,7 +114,7 @@ impl Dictionary {
                 None => (tag, Value::Octets(hidden.to_vec()), Content::Hidden),
             }
         } else {
-            let (tag, value) = untag(&spec, octets);
+            let (tag, value) = Value::decode_tagged(&spec, octets);
             let fits = is_octets(spec.data_type) || !matches!(value, Value::Octets(_));
             let content = if fits {
                 Content::Clear
@@ -148,21 +147,6 @@ impl Space for Dictionary {
     fn holds_tlvs(&self, oid: &Oid) -> bool {
         self.by_oid(oid)
             .is_some_and(|found| found.spec.data_type == DataType::Tlv)
-    }
-}
-
-/// Takes the tag off a value in the clear, by the rules of RFC 2868.
-fn untag(spec: &Spec, octets: &[u8]) -> (Option<u8>, Value) {
-    match (spec.tagged, spec.data_type) {
-        (true, DataType::Integer) => match <attr::Tagged<attr::Integer>>::read(octets) {
-            Some((tag, value)) => (Some(tag), Value::Integer(value)),
-            None => (None, Value::Octets(octets.to_vec())),
-        },
-        (true, data_type @ (DataType::Text | DataType::Octets)) => match octets {
-            [tag @ 1..=MAX_TAG, value @ ..] => (Some(*tag), Value::decode(data_type, value)),
-            value => (None, Value::decode(data_type, value)),
-        },
-        (_, data_type) => (None, Value::decode(data_type, octets)),
     }
 }
 

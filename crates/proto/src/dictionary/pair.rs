@@ -116,6 +116,16 @@ impl Dictionary {
     /// [`Value::parse`] for what values look like.
     pub fn pair(&self, text: &str) -> Result<Pair, PairError> {
         let (name, value) = text.split_once('=').ok_or(PairError::Form)?;
+        self.pair_of(name, value)
+    }
+
+    /// As [`Self::pair`], of a name, with its tag after a colon, and a value that already stand
+    /// apart.
+    ///
+    /// # Errors
+    /// As [`Self::pair`]. What is not known is searched for in the whole dictionary, to suggest
+    /// what is near.
+    pub fn pair_of(&self, name: &str, value: &str) -> Result<Pair, PairError> {
         let (name, value) = (name.trim(), value.trim());
         if name.is_empty() {
             return Err(PairError::Form);
@@ -389,6 +399,18 @@ mod tests {
         let decoded = Dictionary::builtin().decode(&packet);
         let shown: Vec<String> = decoded.iter().map(ToString::to_string).collect();
         assert_eq!(shown, lines);
+    }
+
+    #[test]
+    fn name_and_value_may_come_apart() {
+        let known = Dictionary::builtin();
+        assert_eq!(
+            known.pair_of("Tunnel-Private-Group-Id : 2 ", " \"a=b\""),
+            pair("Tunnel-Private-Group-Id:2=\"a=b\"")
+        );
+        assert_eq!(known.pair_of(" ", "1"), Err(PairError::Form));
+        let error = known.pair_of("Session-Timeout=", "1").unwrap_err();
+        assert!(matches!(error, PairError::Unknown { .. }), "{error}");
     }
 
     #[test]
