@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use portreeve_aaa::attribute::{self, Conditions, Line, Operator, Owner, Problem};
+use portreeve_aaa::attribute::{self, Conditions, Lexicon, Line, Operator, Owner, Problem};
 use portreeve_proto::{
     Dictionary,
     dictionary::{DictionaryErrors, Source, SourceError},
@@ -62,10 +62,11 @@ pub(crate) fn check(
     check: &[String],
 ) -> Result<(), BadLine> {
     let bad = |problem: Problem| BadLine {
-        words: problem.explain(dictionary),
+        words: problem.to_string(),
     };
-    attribute::reply(dictionary, owner, reply).map_err(bad)?;
-    Conditions::read(dictionary, owner, check).map_err(bad)?;
+    let mut lexicon = Lexicon::new(dictionary);
+    attribute::reply(&mut lexicon, owner, reply).map_err(bad)?;
+    Conditions::read(&mut lexicon, owner, check).map_err(bad)?;
     Ok(())
 }
 

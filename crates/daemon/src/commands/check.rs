@@ -53,8 +53,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     narrow_methods(&snapshot, &definitions, &mut context.output)?;
     let problems = snapshot.problems();
     for problem in &problems {
-        let words = problem.explain(snapshot.dictionary());
-        context.output.note(format!("problem: {words}"))?;
+        context.output.note(format!("problem: {problem}"))?;
     }
     match problems.len() {
         0 => Ok(()),
