@@ -141,7 +141,7 @@ fn add(arguments: Add, context: &mut Context<'_>) -> Result<(), Failure> {
     warn(&nas, &mut context.output)
 }
 
-/// A NAS that the first run made for this machine gives way to one that the administrator wants there.
+/// A NAS that the first run made for this machine gives way to the administrator's own.
 fn give_way(store: &mut impl Store, nas: &Nas, output: &mut Output<'_>) -> Result<(), Failure> {
     let nases = store.nases()?;
     let made = |known: &&Nas| welcome::is_made(known) && known.prefix == nas.prefix;

@@ -81,7 +81,10 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
             books: &books,
         };
         let mut at_work = parts.start(store).await?;
-        welcome.print(&at_work.listening, data, output)?;
+        if let Err(error) = welcome.print(&at_work.listening, data, output) {
+            // Whoever was to read it is gone; the NASes are not.
+            tracing::warn!(%error, "cannot print");
+        }
         let ended = until_stopped(&at_work.running).await;
         at_work.stop().await;
         ended
