@@ -126,6 +126,7 @@ impl Duplicates {
             key,
             serial,
         });
+        compact(&mut self.running, &self.entries, self.bound);
         Seen::New(serial)
     }
 
@@ -145,6 +146,7 @@ impl Duplicates {
             key,
             serial,
         });
+        compact(&mut self.answered, &self.entries, self.bound);
         true
     }
 
@@ -193,6 +195,18 @@ impl Duplicates {
         if let Some(due) = self.answered.pop_front() {
             self.forget(&due.key, due.serial);
         }
+    }
+}
+
+/// Drops what stands for no entry any more, once that is more than half: a peer that uses its
+/// identifiers up quickly would otherwise make the queue grow with its rate.
+fn compact(queue: &mut VecDeque<Due>, entries: &HashMap<Key, Entry>, bound: usize) {
+    if queue.len() > 2 * bound.max(8) {
+        queue.retain(|due| {
+            entries
+                .get(&due.key)
+                .is_some_and(|entry| entry.serial == due.serial)
+        });
     }
 }
 
@@ -274,6 +288,17 @@ mod tests {
         assert!(matches!(table.see(now, key(2), [1; 16]), Seen::InProgress));
         assert!(matches!(table.see(now, key(1), [1; 16]), Seen::Full));
         assert_eq!(table.len(), 2);
+    }
+
+    #[test]
+    fn a_peer_that_cycles_its_identifiers_makes_nothing_grow() {
+        let (now, mut table) = (start(), Duplicates::new(&limits(), 16));
+        for turn in 0..10_000_u128 {
+            let serial = new(&table.see(now, key(1), turn.to_be_bytes()));
+            assert!(table.answer(now, key(1), serial, b"answer"));
+        }
+        assert_eq!(table.len(), 1);
+        assert!(table.running.len() <= 33 && table.answered.len() <= 33);
     }
 
     #[test]

@@ -348,8 +348,13 @@ fn encode_reply(
     out.clear();
     out.extend_from_slice(&[code.0, request.identifier(), 0, 0]);
     out.extend_from_slice(&[0; 16]);
-    let answers_access = matches!(request.code(), Code::ACCESS_REQUEST | Code::STATUS_SERVER);
-    let protect = answers_access || request.has(attr::MESSAGE_AUTHENTICATOR);
+    // Not in the answer to an Accounting-Request: clients of many years compute it over zeros there,
+    // no RFC says which is right, and the Response Authenticator protects that answer already.
+    let protect = match request.code() {
+        Code::ACCESS_REQUEST | Code::STATUS_SERVER => true,
+        Code::ACCOUNTING_REQUEST => false,
+        _ => request.has(attr::MESSAGE_AUTHENTICATOR),
+    };
     if protect {
         reserve_message_authenticator(out);
     }

@@ -34,7 +34,7 @@ const WAKER: Token = Token(usize::MAX);
 const TICK: Duration = Duration::from_secs(1);
 /// Longer than any drain is meant to last, and short enough to reckon with.
 const LONGEST_DRAIN: Duration = Duration::from_hours(24 * 365);
-/// The share of the reject delay by which it varies.
+/// The share of the reject delay that chance adds to it.
 const JITTER: f64 = 0.1;
 /// The least time between two log lines about defective handlers.
 const FAULT_LOG_INTERVAL: Duration = Duration::from_secs(1);
@@ -383,7 +383,7 @@ impl<H: Handler> Worker<H> {
             .min(self.tuning.duplicates.in_progress / 2);
         match reply {
             Reply::Access(reply) if reply.verdict() == Verdict::Reject && !delay.is_zero() => {
-                received + delay.mul_f64(self.random.around_one(JITTER))
+                received + delay.mul_f64(1.0 + JITTER * self.random.unit())
             }
             _ => received,
         }
