@@ -13,6 +13,7 @@ mod duplicates;
 mod encode;
 mod endpoint;
 mod hide;
+pub mod inspect;
 mod list;
 mod oid;
 mod packet;
