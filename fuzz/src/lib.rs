@@ -6,6 +6,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -15,6 +16,7 @@ use portreeve_proto::{
     AccessReply, AccountingReply, Arrival, Ask, AttributeList, CoaReply, Dictionary,
     DisconnectReply, DuplicateLimits, Endpoint, ErrorCause, Incoming, Packet, Peer, PeerTable,
     Query, Received, Reply, RequireMessageAuthenticator, Role, Secret, attr,
+    dictionary::{Source, SourceError},
 };
 
 /// The secret of every peer here.
@@ -25,7 +27,10 @@ pub const SECRET: &str = "xyzzy5461";
 /// the gates behind them are reached.
 pub fn receive(input: &[u8]) {
     let Some(peers) = peers() else { return };
-    let mut endpoint = Endpoint::new(&DuplicateLimits { entries: 8, ..DuplicateLimits::default() });
+    let mut endpoint = Endpoint::new(&DuplicateLimits {
+        entries: 8,
+        ..DuplicateLimits::default()
+    });
     let mut out = Vec::new();
     let mut rest = input;
     let mut now = *start();
@@ -43,9 +48,17 @@ pub fn receive(input: &[u8]) {
 
 /// An answer to a client's request: accepted only where it is the genuine one.
 pub fn reply(input: &[u8]) {
-    let Ok(secret) = Secret::new(SECRET) else { return };
+    let Ok(secret) = Secret::new(SECRET) else {
+        return;
+    };
     let mut out = Vec::new();
-    for ask in [Ask::Access, Ask::Accounting, Ask::Coa, Ask::Disconnect, Ask::Status] {
+    for ask in [
+        Ask::Access,
+        Ask::Accounting,
+        Ask::Coa,
+        Ask::Disconnect,
+        Ask::Status,
+    ] {
         let list = AttributeList::new();
         let Ok(query) = Query::encode(ask, 7, &list, &secret, true, &mut fixed, &mut out) else {
             continue;
@@ -58,8 +71,12 @@ pub fn reply(input: &[u8]) {
 
 /// The attributes of a packet: walked, decoded by name, shown, and looked up by type.
 pub fn attributes(input: &[u8]) {
-    let Some(octets) = packet(1, input) else { return };
-    let Ok(packet) = Packet::parse(&octets) else { return };
+    let Some(octets) = packet(1, input) else {
+        return;
+    };
+    let Ok(packet) = Packet::parse(&octets) else {
+        return;
+    };
     for decoded in Dictionary::builtin().decode(&packet) {
         let _text = decoded.to_string();
     }
@@ -72,20 +89,31 @@ pub fn attributes(input: &[u8]) {
 pub fn dictionary(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let _pair = Dictionary::builtin().pair(&text);
-    let mut files = |path: &str| match path {
-        "dictionary" => Ok(text.clone().into_owned()),
-        _ => Ok(String::from("$INCLUDE dictionary\n")),
-    };
-    let _parsed = Dictionary::parse(&mut files, "dictionary");
+    let _parsed = Dictionary::parse(&mut Files(&text), "dictionary");
+}
+
+/// The file under test, and any other that it may include, which includes it again.
+struct Files<'a>(&'a str);
+
+impl Source for Files<'_> {
+    fn read(&mut self, path: &str) -> Result<String, SourceError> {
+        Ok(match path {
+            "dictionary" => self.0.to_owned(),
+            _ => String::from("$INCLUDE dictionary\n"),
+        })
+    }
 }
 
 /// A configuration file.
 pub fn configuration(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    let _config = portreeve_daemon::config::Config::parse("portreeve.toml", &text);
+    let _config = portreeve_daemon::config::Config::parse(Path::new("portreeve.toml"), &text);
 }
 
-/// A stored credential and a password: parsing never panics, and costs stay bounded.
+/// A stored credential: parsing never panics, and what it took is read back.
+///
+/// # Panics
+/// Where what was stored is not read back.
 pub fn credential(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     if let Ok(credential) = Credential::parse(&text) {
@@ -103,7 +131,13 @@ fn exchange(
     out: &mut Vec<u8>,
 ) {
     let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
-    let arrival = Arrival { now, listener: 0, role, from, datagram };
+    let arrival = Arrival {
+        now,
+        listener: 0,
+        role,
+        from,
+        datagram,
+    };
     let Received::Request(incoming, ticket) = endpoint.receive(peers, &arrival, &mut fixed, out)
     else {
         return;

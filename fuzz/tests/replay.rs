@@ -1,11 +1,16 @@
 //! Every input that a fuzzer ever found worth keeping, once more.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as expected")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as expected"
+)]
 
 use std::{fs, path::Path};
 
 fn replay(target: &str, run: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
     let mut inputs = 0;
     for entry in fs::read_dir(&corpus).unwrap() {
         let path = entry.unwrap().path();

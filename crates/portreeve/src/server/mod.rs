@@ -125,8 +125,8 @@ impl<H: Handler> Server<H> {
         self
     }
 
-    /// How long after its receipt a request is rejected, give or take up to a tenth of it at
-    /// random; by default 1 s. It slows guessing down, and hides how long the decision took. It
+    /// How long after its receipt a request is rejected, and up to a tenth of it more at random; by
+    /// default 1 s. It slows guessing down, and hides how long the decision took. It
     /// delays nobody else, and nothing but Access-Reject. Zero sends rejects at once; more than
     /// half of [`DuplicateLimits::in_progress`] counts as that.
     pub fn reject_delay(mut self, delay: Duration) -> Self {

@@ -32,6 +32,8 @@ use crate::{Handler, Trace, random::OsRandom};
 const WAKER: Token = Token(usize::MAX);
 /// How often a worker looks at everything even though nothing has called it.
 const TICK: Duration = Duration::from_secs(1);
+/// How often it does while it drains, so that it ends soon after it is idle.
+const DRAINING_TICK: Duration = Duration::from_millis(20);
 /// Longer than any drain is meant to last, and short enough to reckon with.
 const LONGEST_DRAIN: Duration = Duration::from_hours(24 * 365);
 /// The share of the reject delay that chance adds to it.
@@ -175,7 +177,12 @@ impl<H: Handler> Worker<H> {
         } else {
             let now = Instant::now();
             let due = self.held_back.next().into_iter().chain(self.end).min();
-            due.map_or(TICK, |due| due.saturating_duration_since(now).min(TICK))
+            let tick = if self.end.is_some() {
+                DRAINING_TICK
+            } else {
+                TICK
+            };
+            due.map_or(tick, |due| due.saturating_duration_since(now).min(tick))
         };
         match self.poll.poll(events, Some(timeout)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
