@@ -55,6 +55,14 @@ enum Command {
     /// Sessions: who is connected, and who was
     #[command(subcommand)]
     Session(commands::session::Action),
+    /// Be a RADIUS client: log in, account, ask whether a server is there, change or end a session
+    #[command(subcommand)]
+    Send(commands::send::Action),
+    /// Load a server and measure how it answers
+    #[command(subcommand)]
+    Bench(commands::bench::Action),
+    /// Say what is in a packet or a capture, and whether it is authentic
+    Decode(commands::decode::Arguments),
     /// Look up an attribute by name, part of a name, or number
     Dictionary(commands::dictionary::Arguments),
     /// What was decided: one line for each request
@@ -93,6 +101,9 @@ impl Command {
             Self::Nas(action) => commands::nas::run(action, context),
             Self::Group(action) => commands::group::run(action, context),
             Self::Session(action) => commands::session::run(&action, context),
+            Self::Send(action) => commands::send::run(&action, context),
+            Self::Bench(action) => commands::bench::run(&action, context),
+            Self::Decode(arguments) => commands::decode::run(&arguments, context),
             Self::Dictionary(arguments) => commands::dictionary::run(&arguments, context),
             Self::Log(arguments) => commands::log::run(&arguments, context),
             Self::Explain(arguments) => commands::explain::run(&arguments, context),

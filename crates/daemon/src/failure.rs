@@ -8,7 +8,12 @@ use portreeve_aaa::{
 };
 use portreeve_auth::CredentialError;
 
-use crate::{attributes::BadLine, config::Problems, data::DataError};
+use crate::{
+    attributes::BadLine,
+    commands::{bench::BenchError, decode::DecodeError, send::SendError},
+    config::Problems,
+    data::DataError,
+};
 
 /// What the process says to its caller (house rule: the same for every command).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +43,8 @@ impl From<Exit> for ExitCode {
 pub(crate) enum Failure {
     #[error(transparent)]
     Attribute(#[from] BadLine),
+    #[error(transparent)]
+    Bench(BenchError),
     #[error("found {0} that the server would stumble over; see above")]
     Check(Count),
     #[error("{0}")]
@@ -46,6 +53,8 @@ pub(crate) enum Failure {
     Credential(#[from] CredentialError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    Decode(DecodeError),
     #[error("{0}")]
     Definition(#[from] Invalid),
     #[error(transparent)]
@@ -60,6 +69,11 @@ pub(crate) enum Failure {
     Output(#[source] io::Error),
     #[error("the system gives no random numbers")]
     Random(#[source] io::Error),
+    /// What was printed says it already.
+    #[error("")]
+    Said,
+    #[error(transparent)]
+    Send(#[from] SendError),
     #[error(transparent)]
     Serve(#[from] crate::serving::ServeError),
     #[error("cannot read the password from standard input")]
@@ -156,6 +170,9 @@ impl Failure {
             Self::Attribute(_) | Self::Credential(_) | Self::Definition(_) | Self::Usage(_) => {
                 Exit::Usage
             }
+            Self::Bench(error) if error.is_usage() => Exit::Usage,
+            Self::Decode(error) if error.is_usage() => Exit::Usage,
+            Self::Send(error) if error.is_usage() => Exit::Usage,
             // Whoever reads has read enough: `portreeve log | head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             _ => Exit::Failed,

@@ -1,7 +1,9 @@
 //! One module for each command.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod decode;
 pub(crate) mod dictionary;
 mod edit;
 pub(crate) mod explain;
@@ -11,6 +13,7 @@ pub(crate) mod man;
 pub(crate) mod nas;
 pub(crate) mod password;
 mod rows;
+pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod status;

@@ -128,7 +128,8 @@ impl Set {
     }
 }
 
-fn from_stdin(input: &mut dyn io::Read) -> Result<Zeroizing<String>, Failure> {
+/// One line of standard input.
+pub(crate) fn from_stdin(input: &mut dyn io::Read) -> Result<Zeroizing<String>, Failure> {
     let mut octets = Zeroizing::new(Vec::with_capacity(2_048));
     input
         .take(LONGEST + 3)

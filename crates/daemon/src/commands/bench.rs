@@ -1,0 +1,319 @@
+//! `portreeve bench`: a load generator that verifies every reply.
+
+mod engine;
+mod report;
+mod tally;
+mod users;
+mod work;
+
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use portreeve_proto::Random as _;
+use zeroize::Zeroizing;
+
+use self::{
+    engine::{EngineError, Limits},
+    report::Asked,
+    tally::Outcome,
+    users::{Login, Users, UsersError},
+    work::{Kind, Pool, Stage, Work, WorkError},
+};
+use super::send::{
+    options::{self, Expected, MethodName},
+    pairs::{AttributeArguments, PairsError},
+    secret::{SecretArguments, SecretError},
+    target::{self, TargetError},
+};
+use crate::{cli::Context, failure::Failure, output::Output};
+
+const AUTH_PORT: u16 = 1812;
+const ACCOUNTING_PORT: u16 = 1813;
+/// Requests where neither --count nor --duration says otherwise.
+const REQUESTS: u64 = 10_000;
+/// When a load of a given count ends at the latest.
+const DEADLINE: Duration = Duration::from_mins(10);
+
+/// What to load.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Log in over and over
+    Auth(AuthLoad),
+    /// Account for sessions: each starts, reports once and stops
+    Acct(Load),
+}
+
+/// A load of log-ins.
+#[derive(Debug, Args)]
+pub(crate) struct AuthLoad {
+    #[command(flatten)]
+    load: Load,
+    /// How to log in
+    #[arg(long, value_enum, default_value = "pap")]
+    method: MethodName,
+    /// The answer that counts as success
+    #[arg(long, value_enum, default_value = "accept")]
+    expect: Expected,
+    /// Take answers without Message-Authenticator too (CVE-2024-3596)
+    #[arg(long)]
+    no_require_message_authenticator: bool,
+}
+
+/// What every load has.
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    /// Address or name of the server
+    #[arg(value_name = "SERVER[:PORT]")]
+    server: String,
+    #[command(flatten)]
+    secret: SecretArguments,
+    /// How many requests in all [default: 10000, or as many as --duration allows]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// How long to send, such as 30s or 5m
+    #[arg(long, short = 'd', value_name = "TIME", value_parser = options::period)]
+    duration: Option<Duration>,
+    /// How many requests wait for an answer at once
+    #[arg(long, short = 'p', value_name = "N", default_value_t = 32)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    parallel: u32,
+    /// Requests a second; latency then counts from when a request was due
+    #[arg(long, value_name = "N", value_parser = rate)]
+    rate: Option<f64>,
+    /// How long an answer is waited for before a request is sent again
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = options::period)]
+    timeout: Duration,
+    /// How often a request is sent again
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=20))]
+    retries: u32,
+    /// When everything ends, whatever still waits [default: 10m, or what --duration needs]
+    #[arg(long, value_name = "TIME", value_parser = options::period)]
+    deadline: Option<Duration>,
+    /// A file of users: NAME, a tab or space, PASSWORD on every line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "password"])]
+    users: Option<PathBuf>,
+    /// A user; %d stands for a number
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The password; %d stands for the user's number
+    #[arg(long, value_name = "PASSWORD", requires = "user")]
+    password: Option<String>,
+    /// How far the number of %d runs, from 1
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    numbers: u64,
+    /// The address to send from
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<IpAddr>,
+    #[command(flatten)]
+    attributes: AttributeArguments,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why there was no load.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("cannot print")]
+    Output(#[from] std::io::Error),
+    #[error(transparent)]
+    Pairs(#[from] PairsError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Users(#[from] UsersError),
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        match error {
+            BenchError::Output(error) => Self::Output(error),
+            error => Self::Bench(error),
+        }
+    }
+}
+
+impl BenchError {
+    /// Whether the command line is wrong.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Engine(EngineError::Work(WorkError::Random(_))) => false,
+            Self::Engine(EngineError::Work(_)) | Self::Secret(_) => true,
+            Self::Engine(_) | Self::Output(_) => false,
+            Self::Pairs(error) => error.is_usage(),
+            Self::Target(error) => error.is_usage(),
+            Self::Users(error) => matches!(error, UsersError::Nobody),
+        }
+    }
+}
+
+/// Makes the load, and tells by the exit code whether all went well.
+pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Failure> {
+    if load(action, &mut context.output)? {
+        Ok(())
+    } else {
+        Err(Failure::Said)
+    }
+}
+
+/// Makes the load and tells what came of it; `true` where every request ended as it should.
+fn load(action: &Action, output: &mut Output<'_>) -> Result<bool, BenchError> {
+    let (load, method, expected, require) = match action {
+        Action::Auth(auth) => (
+            &auth.load,
+            Some(auth.method.method()),
+            outcome(auth.expect),
+            !auth.no_require_message_authenticator,
+        ),
+        Action::Acct(load) => (load, None, Outcome::Recorded, true),
+    };
+    let port = match method {
+        Some(_) => AUTH_PORT,
+        None => ACCOUNTING_PORT,
+    };
+    let server = target::find(&load.server, port, load.source)?;
+    let kind = match method {
+        Some(method) => Kind::Auth(method),
+        None => Kind::Accounting { run: fresh_run()? },
+    };
+    let work = Work {
+        kind,
+        users: Arc::new(users(load, method.is_some())?),
+        extra: load.attributes.list()?,
+        secret: load.secret.require()?,
+        require,
+    };
+    // What cannot be sent at all is said before anything is.
+    work.prepare(0, Stage::Start, 0, &mut Pool::new(), &mut Vec::new())
+        .map_err(EngineError::from)?;
+    let limits = limits(load);
+    let bar = progress(load);
+    let finished = engine::run(&work, server, limits, &mut |ended| {
+        bar.set_position(match load.count_or_none() {
+            Some(_) => ended,
+            None => u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+    });
+    bar.finish_and_clear();
+    let finished = finished?;
+    let asked = Asked {
+        server,
+        kind: method.map_or("accounting", |method| method.words()),
+        expected,
+        tries: limits.tries,
+    };
+    if load.json {
+        output.json(&report::json(&finished, &asked))?;
+    } else {
+        report::print(&finished, &asked, output)?;
+    }
+    Ok(report::is_good(&finished, &asked))
+}
+
+impl Load {
+    /// How many requests; `None` where only time ends the load.
+    fn count_or_none(&self) -> Option<u64> {
+        match (self.count, self.duration) {
+            (Some(count), _) => Some(count),
+            (None, Some(_)) => None,
+            (None, None) => Some(REQUESTS),
+        }
+    }
+}
+
+fn limits(load: &Load) -> Limits {
+    let tries = load.retries + 1;
+    let patience = load.timeout * tries + Duration::from_secs(1);
+    let needed = load
+        .duration
+        .map_or(DEADLINE, |duration| duration + patience);
+    Limits {
+        count: load.count_or_none(),
+        duration: load.duration,
+        deadline: load.deadline.unwrap_or(needed),
+        rate: load.rate,
+        timeout: load.timeout,
+        tries,
+        parallel: usize::try_from(load.parallel).unwrap_or(1),
+        source: load.source,
+    }
+}
+
+fn users(load: &Load, needs_password: bool) -> Result<Users, UsersError> {
+    if let Some(path) = &load.users {
+        return Users::from_file(path);
+    }
+    let name = match (&load.user, needs_password) {
+        (Some(name), _) => name.clone(),
+        (None, false) => "user%d".to_owned(),
+        (None, true) => return Err(UsersError::Nobody),
+    };
+    if needs_password && load.password.is_none() {
+        return Err(UsersError::Nobody);
+    }
+    let password = Zeroizing::new(load.password.clone().unwrap_or_default());
+    Ok(Users::Numbered {
+        login: Login { name, password },
+        many: load.numbers,
+    })
+}
+
+/// A number that no other load has, so that its sessions are its own.
+fn fresh_run() -> Result<u64, EngineError> {
+    let mut octets = [0; 8];
+    let mut pool = Pool::new();
+    pool.fill(&mut octets);
+    pool.verdict()?;
+    Ok(u64::from_le_bytes(octets))
+}
+
+/// On a terminal only.
+fn progress(load: &Load) -> ProgressBar {
+    if load.json {
+        return ProgressBar::hidden();
+    }
+    let (length, template) = match (load.count_or_none(), load.duration) {
+        (Some(count), _) => (count, "{bar:40} {pos}/{len} {per_sec} {eta} left"),
+        (None, duration) => {
+            let most = duration.unwrap_or_default().as_millis();
+            (
+                u64::try_from(most).unwrap_or(u64::MAX),
+                "{bar:40} {elapsed} gone, {eta} left",
+            )
+        }
+    };
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+const fn outcome(expected: Expected) -> Outcome {
+    match expected {
+        Expected::Accept => Outcome::Accept,
+        Expected::Challenge => Outcome::Challenge,
+        Expected::Reject => Outcome::Reject,
+    }
+}
+
+/// A text that is no rate.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("write requests a second, from 0.01 to 10000000")]
+struct NoRate;
+
+fn rate(text: &str) -> Result<f64, NoRate> {
+    let rate: f64 = text.parse().map_err(|_| NoRate)?;
+    if (0.01..=1e7).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(NoRate)
+    }
+}

@@ -1,0 +1,97 @@
+//! Options that the tools share.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use portreeve_auth::Method;
+
+/// The longest time that an option takes.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// How to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodName {
+    /// The password, hidden by the shared secret
+    Pap,
+    /// MD5 over a challenge
+    Chap,
+    /// MS-CHAPv1
+    #[value(alias = "mschapv1")]
+    Mschap,
+    /// MS-CHAPv2, where the server proves itself too
+    Mschapv2,
+}
+
+impl MethodName {
+    pub(crate) const fn method(self) -> Method {
+        match self {
+            Self::Pap => Method::Pap,
+            Self::Chap => Method::Chap,
+            Self::Mschap => Method::MsChapV1,
+            Self::Mschapv2 => Method::MsChapV2,
+        }
+    }
+}
+
+/// What the answer should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expected {
+    /// Access-Accept
+    Accept,
+    /// Access-Challenge
+    Challenge,
+    /// Access-Reject
+    Reject,
+}
+
+/// A text that is no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write a time such as 3, 2.5s, 500ms, 10m or 1h, above zero and at most a day")]
+pub(crate) struct NoPeriod;
+
+/// Reads a time: a number with `ms`, `s`, `m` or `h` behind it; seconds without.
+pub(crate) fn period(text: &str) -> Result<Duration, NoPeriod> {
+    let text = text.trim();
+    let end = text
+        .find(|character: char| !(character.is_ascii_digit() || character == '.'))
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: f64 = number.parse().map_err(|_| NoPeriod)?;
+    let factor = match unit.trim() {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(NoPeriod),
+    };
+    let period = Duration::try_from_secs_f64(number * factor).map_err(|_| NoPeriod)?;
+    if period < Duration::from_millis(1) || period > LONGEST {
+        return Err(NoPeriod);
+    }
+    Ok(period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        for (text, milliseconds) in [
+            ("3", 3_000),
+            ("2.5s", 2_500),
+            ("500ms", 500),
+            ("10 m", 600_000),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(
+                period(text),
+                Ok(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
+        }
+        for text in ["", "0", "-1", "soon", "1w", "25h", "1e9", "nan", "0.0001"] {
+            assert_eq!(period(text), Err(NoPeriod), "{text}");
+        }
+    }
+}
