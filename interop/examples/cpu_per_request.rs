@@ -63,7 +63,7 @@ fn cost(cpu_time: impl Fn() -> Duration, ports: Ports, arguments: &[&str], reque
     load(ports, arguments, requests / WARM_UP);
     let before = cpu_time();
     load(ports, arguments, requests);
-    (cpu_time() - before).as_secs_f64() * 1e6 / f64::from(requests)
+    cpu_time().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(requests)
 }
 
 fn load(ports: Ports, arguments: &[&str], requests: u32) {

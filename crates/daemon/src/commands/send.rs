@@ -121,9 +121,10 @@ pub(crate) struct Acct {
 pub(crate) struct Status {
     #[command(flatten)]
     asked: Asked,
-    /// Take answers without Message-Authenticator too (CVE-2024-3596)
+    /// Take only an answer with Message-Authenticator (CVE-2024-3596). An answer to this question
+    /// lets nobody in, and older servers leave it out there; it is remarked upon
     #[arg(long)]
-    no_require_message_authenticator: bool,
+    require_message_authenticator: bool,
 }
 
 /// A wish to a device.
@@ -288,7 +289,7 @@ impl Action {
                 !auth.no_require_message_authenticator,
             ),
             Self::Acct(_) => (Goal::Recorded, true),
-            Self::Status(status) => (Goal::Alive, !status.no_require_message_authenticator),
+            Self::Status(status) => (Goal::Alive, status.require_message_authenticator),
             Self::Coa(_) | Self::Disconnect(_) => (Goal::Done, true),
         };
         let server = target::find(&asked.server, port, asked.source).map_err(SendError::from)?;

@@ -124,7 +124,10 @@ impl Welcome {
             format!("     {command} user add tim --generate"),
             String::new(),
             "2. Try it on this machine, with that password in place of PASSWORD".to_owned(),
-            format!("     radtest tim PASSWORD 127.0.0.1:{auth} 0 {secret}"),
+            format!(
+                "     {command} send auth 127.0.0.1:{auth} --secret {secret} --user tim \
+                 --password PASSWORD"
+            ),
             format!("     {command} log"),
             String::new(),
             "3. Add your router, by the address it sends from; this prints a secret".to_owned(),

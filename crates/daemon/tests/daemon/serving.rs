@@ -14,7 +14,7 @@ fn the_first_run_makes_everything_ready_and_says_what_to_do_next() {
     let said = site.said();
     for words in [
         "user add tim --generate",
-        "radtest tim",
+        "send auth 127.0.0.1:",
         "/radius add address=",
         "made now",
     ] {

@@ -4,6 +4,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use md5::{Digest as _, Md5};
+
 use crate::{
     inn::{Open, SECRET},
     program::{Ended, run, run_with},
@@ -232,6 +234,52 @@ fn answers_that_do_not_verify_mean_another_secret() {
     let ended = login(&address, "tim", "12345", &QUICK);
     assert_eq!(ended.code, 1);
     ended.says(&["the shared secrets differ"]);
+}
+
+/// A server from before 2024: it accepts everything, without Message-Authenticator.
+fn old_server() -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let patience = Some(Duration::from_secs(20));
+    socket.set_read_timeout(patience).unwrap();
+    thread::spawn(move || {
+        let mut request = [0; 4096];
+        while let Ok((_, from)) = socket.recv_from(&mut request) {
+            let mut answer = vec![2, request[1], 0, 20];
+            let digest = Md5::new()
+                .chain_update(&answer)
+                .chain_update(&request[4..20])
+                .chain_update(SECRET)
+                .finalize();
+            answer.extend(digest);
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn an_accept_without_message_authenticator_counts_only_where_that_is_asked_for() {
+    let address = old_server();
+    let ended = login(&address, "tim", "12345", &QUICK);
+    assert_eq!(ended.code, 1);
+    ended.says(&["answers without Message-Authenticator"]);
+    let trust = ["--no-require-message-authenticator"];
+    let ended = login(&address, "tim", "12345", &trust);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    ended.says(&["accepted", "the answer carries no Message-Authenticator"]);
+}
+
+#[test]
+fn an_old_server_is_alive_all_the_same() {
+    let address = old_server();
+    let mut status = vec!["send", "status", &address, "--secret", SECRET];
+    let ended = run(&status);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    ended.says(&["alive", "the answer carries no Message-Authenticator"]);
+    status.extend(["--require-message-authenticator"]);
+    status.extend(QUICK);
+    assert_eq!(run(&status).code, 1);
 }
 
 #[test]

@@ -223,6 +223,8 @@ impl<'a> Reporter<'a> {
         object.insert("round_trip_ms".to_owned(), time.into());
         object.insert("transmissions".to_owned(), response.transmissions().into());
         object.insert("server_proven".to_owned(), server_proof(response).into());
+        let protected = response.has(attr::MESSAGE_AUTHENTICATOR);
+        object.insert("message_authenticator".to_owned(), protected.into());
         object.insert("mppe_keys".to_owned(), keys.label().into());
         if let Some(error) = error_text(response) {
             object.insert("ms_chap_error".to_owned(), error.into());
@@ -335,7 +337,22 @@ fn remarks(response: &Response, keys: Keys) -> Vec<String> {
     }
     remarks.extend(keys.words().map(str::to_owned));
     remarks.extend(error_text(response));
+    if lacks_protection(response) {
+        remarks.push(
+            "the answer carries no Message-Authenticator (CVE-2024-3596): update the server"
+                .to_owned(),
+        );
+    }
     remarks
+}
+
+/// Whether an answer that should carry Message-Authenticator does not.
+fn lacks_protection(response: &Response) -> bool {
+    let is_access = matches!(
+        response.code(),
+        Code::ACCESS_ACCEPT | Code::ACCESS_CHALLENGE | Code::ACCESS_REJECT
+    );
+    is_access && !response.has(attr::MESSAGE_AUTHENTICATOR)
 }
 
 /// MS-CHAP-Error in words.
@@ -379,8 +396,8 @@ fn explain(error: &Error, server: SocketAddr, elapsed: Duration) -> (&'static st
             "no_answer",
             format!(
                 "no answer from {server} after {sent} {} in {seconds:.0} s: is the server running, \
-                 does it know this address as a NAS, is the secret the same? `portreeve log` on the server \
-                 says which",
+                 does it know this address as a NAS, is the secret the same? \
+                 `portreeve log` on the server says which",
                 if *sent == 1 { "try" } else { "tries" }
             ),
         ),
@@ -394,8 +411,8 @@ fn explain(error: &Error, server: SocketAddr, elapsed: Duration) -> (&'static st
         Error::UnprotectedReplies { .. } => (
             "unprotected",
             format!(
-                "{server} answers without Message-Authenticator (CVE-2024-3596): update it, or \
-                 give --no-require-message-authenticator to trust it all the same"
+                "{server} answers without Message-Authenticator (CVE-2024-3596): update it; \
+                 `send auth --no-require-message-authenticator` trusts it all the same"
             ),
         ),
         Error::ServerUnproven { reason, .. } => (
