@@ -86,10 +86,11 @@ fn load(ports: Ports, arguments: &[&str], requests: u32) {
         .args(rest)
         .output()
         .must("run portreeve bench");
+    let said = [output.stdout, output.stderr].concat();
     assert!(
         output.status.success(),
         "{}",
-        String::from_utf8_lossy(&output.stderr)
+        String::from_utf8_lossy(&said)
     );
 }
 

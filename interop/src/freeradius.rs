@@ -138,6 +138,7 @@ run_dir = @FOLDER@
 logdir = @FOLDER@
 libdir = /usr/lib/freeradius
 pidfile = @FOLDER@/radiusd.pid
+max_requests = 65536
 log {
 destination = stdout
 }

@@ -1,4 +1,5 @@
-//! How quickly the built-in dictionary is at hand: `cargo bench -p portreeve-proto --bench dictionary`.
+//! How quickly the built-in dictionary is at hand: `cargo bench -p portreeve-proto --bench
+//! dictionary`.
 
 #![expect(
     clippy::disallowed_methods,

@@ -348,8 +348,9 @@ fn encode_reply(
     out.clear();
     out.extend_from_slice(&[code.0, request.identifier(), 0, 0]);
     out.extend_from_slice(&[0; 16]);
-    // Not in the answer to an Accounting-Request: clients of many years compute it over zeros there,
-    // no RFC says which is right, and the Response Authenticator protects that answer already.
+    // Not in the answer to an Accounting-Request: clients of many years compute it over zeros
+    // there, no RFC says which is right, and the Response Authenticator protects that answer
+    // already.
     let protect = match request.code() {
         Code::ACCESS_REQUEST | Code::STATUS_SERVER => true,
         Code::ACCOUNTING_REQUEST => false,

@@ -285,4 +285,9 @@ macro_rules! into_reply {
         }
     )*};
 }
-into_reply! { Access AccessReply Accounting AccountingReply Coa CoaReply Disconnect DisconnectReply }
+into_reply! {
+    Access AccessReply
+    Accounting AccountingReply
+    Coa CoaReply
+    Disconnect DisconnectReply
+}

@@ -1,5 +1,5 @@
-//! How much is done for a packet: steps over attributes, counted, so that no input costs more than in
-//! proportion to its length.
+//! How much is done for a packet: steps over attributes, counted, so that no input costs more than
+//! in proportion to its length.
 
 use std::{cell::Cell, net::SocketAddr, sync::Arc, time::Instant};
 
