@@ -1,9 +1,8 @@
 //! The portreeve server and its command line.
 //!
 //! [`main`] reads the arguments; `commands` holds one module for each command, `serving` the server
-//! at work, and
-//! `service` the bridge between the library, which knows packets, and the domain, which knows
-//! subscribers.
+//! at work, and `service` the bridge between the library, which knows packets, and the domain,
+//! which knows subscribers.
 
 mod attributes;
 mod cli;

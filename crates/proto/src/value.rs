@@ -100,11 +100,10 @@ impl Value {
     /// Reads a value from text; `values` gives the numbers of a dictionary's named values.
     ///
     /// Numbers are decimal or `0x`; text and octets may stand in quotes, with `\n`, `\t`, `\"`,
-    /// `\x41`,
-    /// `\101` and `\u{41}` understood; octets may be `0x` and hexadecimal digits; times are seconds
-    /// since 1970 or a date such as `2026-01-31`, `2026-01-31T12:00:00Z`; a prefix without a length
-    /// is a single address; every type but numbers and text also takes `0x` and the octets of the
-    /// wire.
+    /// `\x41`, `\101` and `\u{41}` understood; octets may be `0x` and hexadecimal digits; times are
+    /// seconds since 1970 or a date such as `2026-01-31`, `2026-01-31T12:00:00Z`; a prefix without
+    /// a length is a single address; every type but numbers and text also takes `0x` and the octets
+    /// of the wire.
     ///
     /// # Errors
     /// Says what does not fit; nothing is cut off or rounded.

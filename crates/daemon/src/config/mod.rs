@@ -1,8 +1,7 @@
 //! What `portreeve.toml` says.
 //!
 //! Every key has a default, so an absent file is a good one. A key that is not known, or a value
-//! that does
-//! not fit, is a problem with a place; all problems of a file are found at once.
+//! that does not fit, is a problem with a place; all problems of a file are found at once.
 
 mod problem;
 mod reader;

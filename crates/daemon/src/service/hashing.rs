@@ -15,8 +15,7 @@ use tokio::{sync::Semaphore, task};
 const QUEUE: usize = 8;
 
 /// Checks credentials. Slow ones are checked a few at a time on threads of their own; when too many
-/// wait, more
-/// are turned away.
+/// wait, more are turned away.
 pub(crate) struct Hashing {
     seats: Semaphore,
     waiting: AtomicUsize,
@@ -67,8 +66,7 @@ impl Hashing {
     }
 
     /// Takes the time that proving would take for somebody who is refused anyway, so that the time
-    /// of a
-    /// refusal tells neither which names exist nor which are disabled.
+    /// of a refusal tells neither which names exist nor which are disabled.
     pub(super) async fn pretend(
         &self,
         request: &AccessRequest,
@@ -86,7 +84,25 @@ impl Hashing {
                 request.on_reject(attributes);
                 Ok(())
             }
-            Outcome::Checked(_) => Ok(()),
+            // The right password of somebody who is refused all the same: the answer must not show
+            // that it was right.
+            Outcome::Checked(_) => {
+                self.refute(request);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the reject what it would carry had the password been wrong.
+    fn refute(&self, request: &AccessRequest) {
+        let clear = self
+            .decoys
+            .iter()
+            .find(|(scheme, _)| *scheme == Scheme::Clear);
+        if let Some((_, decoy)) = clear
+            && let Proof::Refuted { attributes, .. } = prove(request, decoy.credential())
+        {
+            request.on_reject(attributes);
         }
     }
 

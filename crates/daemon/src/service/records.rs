@@ -47,8 +47,7 @@ pub(crate) trait Sink: Send + Sync + 'static {
 /// record.
 ///
 /// Above [`PER_SECOND`] only rejects and silence are recorded, the latter with packets of one kind
-/// taken
-/// together: a record costs several times what a request costs.
+/// taken together: a record costs several times what a request costs.
 #[derive(Clone)]
 pub(crate) struct Records {
     log: Option<Arc<dyn Sink>>,

@@ -6,8 +6,7 @@ use portreeve::{Handler, Peer, PeerTable, RequireMessageAuthenticator, Secret, S
 use portreeve_aaa::definition::{Nas, Require};
 
 /// The NASes by name, each with the peer made of it. A NAS that has not changed keeps its peer, and
-/// with it
-/// what has been learnt of it.
+/// with it what has been learnt of it.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     by_name: BTreeMap<String, (Nas, Arc<Peer>)>,

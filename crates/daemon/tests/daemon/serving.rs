@@ -192,6 +192,46 @@ fn changes_take_effect_within_a_second_and_without_a_restart() {
 }
 
 #[test]
+fn every_reject_looks_the_same_to_whoever_gets_it() {
+    let site = Site::with_nas();
+    site.ok(&["user", "add", "tim", "--password", "12345"]);
+    site.ok(&["user", "add", "off", "--password", "12345"]);
+    site.ok(&["user", "disable", "off"]);
+    let kept = ["user", "add", "hashed", "--password", "12345", "--store"];
+    site.ok(&[&kept[..], &["sha512-crypt"]].concat());
+    let conditions = ["user", "add", "tied", "--password", "12345", "--check"];
+    site.ok(&[&conditions[..], &["NAS-Port=77"]].concat());
+    let server = site.serve();
+    let client = client(server.auth, SECRET);
+    // The wrong password, then no such user, then the right password of those who may not come in.
+    let tries = [
+        ("tim", "wrong"),
+        ("nobody", "12345"),
+        ("off", "12345"),
+        ("hashed", "12345"),
+        ("tied", "12345"),
+    ];
+    for method in [Access::mschapv2, Access::chap] {
+        let shapes = tries.map(|(user, password)| {
+            let outcome = client.access(method(user, password)).unwrap();
+            assert!(!outcome.is_accept(), "{user}");
+            assert!(
+                outcome.response().elapsed() >= Duration::from_millis(100),
+                "{user}"
+            );
+            let packet = outcome.response().packet();
+            let lengths = packet
+                .attributes()
+                .map(|found| (found.number, found.value.len()));
+            lengths.collect::<Vec<_>>()
+        });
+        for shape in &shapes {
+            assert_eq!(*shape, shapes[0]);
+        }
+    }
+}
+
+#[test]
 fn a_nas_is_taken_on_and_let_go_while_serving() {
     let site = Site::new();
     site.ok(&["user", "add", "tim", "--password", "12345"]);

@@ -4,8 +4,7 @@
 //! `attributes.txt` holds a line for every name, sorted by number, the usual name of a number
 //! first: number, form, name and, where the values have names, where in `values.txt` they start.
 //! The form is a letter for the data type ([`CODES`]) and letters for the flags. `names.txt` holds
-//! the offset of each line of
-//! `attributes.txt`, sorted by name. `vendors.txt` is sorted by number.
+//! the offset of each line of `attributes.txt`, sorted by name. `vendors.txt` is sorted by number.
 
 use std::cmp::Ordering;
 
