@@ -1,6 +1,6 @@
 //! The library on the loopback interface, and what a RADIUS library is expected to keep.
 //!
-//! P rows are what [pyrad2](https://pypi.org/project/pyrad2/) documents of UDP, D rows are mistakes
+//! P rows are what pyrad2 documents of UDP, D rows are mistakes
 //! that RADIUS libraries have made. Each names the test that holds it here;
 //! `every_row_names_a_test` checks the names. Rows about RadSec, RADIUS/1.1 and proxying (P16 to
 //! P20, P45, D12) and about EAP (P27, D2) are not about this crate yet. Rows about Python's
