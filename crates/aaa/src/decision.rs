@@ -205,7 +205,9 @@ impl Draft {
     pub fn rejected(mut self, duration_us: u64, refusal: &Refusal) -> Decision {
         self.decision.reason = Some(Shown::from(refusal.label()));
         let user = self.decision.user.as_ref().map(Shown::as_str);
-        self.decision.cure = refusal.cure(user).map(|cure| Shown::sentence(&cure));
+        let nas = self.decision.nas.as_ref().map(Shown::as_str);
+        let cure = refusal.cure(user, nas);
+        self.decision.cure = cure.map(|cure| Shown::sentence(&cure));
         self.end(
             Outcome::Rejected,
             duration_us,

@@ -83,7 +83,7 @@ impl Refusal {
     }
 
     /// What the administrator can do about it, as a command; `None` where the subscriber has to.
-    pub fn cure(&self, user: Option<&str>) -> Option<String> {
+    pub fn cure(&self, user: Option<&str>, nas: Option<&str>) -> Option<String> {
         let user = argument(user, "NAME");
         Some(match self {
             Self::BadCredential(_) | Self::NoCredential => {
@@ -102,8 +102,11 @@ impl Refusal {
                 format!("portreeve user show {user}")
             }
             Self::Unproven(Refutation::SuspectSecret) => {
-                "set the same shared secret on both ends: portreeve nas set NAS --secret SECRET"
-                    .to_owned()
+                let nas = argument(nas, "NAS");
+                format!(
+                    "set the same shared secret on both ends: \
+                     portreeve nas set {nas} --secret SECRET"
+                )
             }
             Self::Busy | Self::Unproven(_) => return None,
         })
@@ -227,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_name_that_a_shell_would_read_is_not_put_into_a_command() {
-        let cure = |user| Refusal::UnknownUser.cure(Some(user)).unwrap();
+        let cure = |user| Refusal::UnknownUser.cure(Some(user), None).unwrap();
         assert_eq!(
             cure("tim@example.org"),
             "portreeve user add tim@example.org --generate"
