@@ -5,6 +5,7 @@
 //! whether they meet Portreeve or FreeRADIUS, which proves that the tests themselves are right.
 //! Tests in `tests/ours_*.rs` are about Portreeve alone.
 
+pub mod certificates;
 pub mod freeradius;
 mod must;
 pub mod pcap;
@@ -18,4 +19,4 @@ pub mod wire;
 pub mod world;
 
 pub use must::{Must, eventually};
-pub use ports::Ports;
+pub use ports::{Ports, free_port};
