@@ -8,10 +8,13 @@
 pub mod certificates;
 pub mod freeradius;
 mod must;
+pub mod openssl;
 pub mod pcap;
 pub mod portreeve;
-mod ports;
+pub mod ports;
 mod process;
+pub mod pyrad2;
+pub mod radsecproxy;
 pub mod relay;
 pub mod subject;
 pub mod tools;

@@ -1,7 +1,10 @@
 //! Ports nobody else uses.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::Must as _;
 
@@ -82,4 +85,35 @@ pub fn free_port() -> u16 {
             })
         })
         .must("a port that is free on 127.0.0.1 and ::1 (is IPv6 loopback there?)")
+}
+
+/// Waits until some program listens on `port`, without touching the port.
+///
+/// # Panics
+/// If none does within `patience`.
+pub fn wait_until_bound(port: u16, datagrams: bool, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    while !is_bound(port, datagrams) {
+        assert!(Instant::now() < deadline, "nobody listens on port {port}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether some program has `port` open, by the tables of the system (proc(5)).
+pub(crate) fn is_bound(port: u16, datagrams: bool) -> bool {
+    // 0A is the state LISTEN; a socket for datagrams has 07 until it is connected.
+    let (tables, state) = if datagrams {
+        (["/proc/net/udp", "/proc/net/udp6"], "07")
+    } else {
+        (["/proc/net/tcp", "/proc/net/tcp6"], "0A")
+    };
+    let local = format!(":{port:04X}");
+    tables.iter().any(|table| {
+        let text = fs::read_to_string(table).unwrap_or_default();
+        text.lines().skip(1).any(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (address, found) = (fields.next(), fields.nth(1));
+            address.is_some_and(|address| address.ends_with(&local)) && found == Some(state)
+        })
+    })
 }
