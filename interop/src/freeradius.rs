@@ -195,6 +195,12 @@ chap {
 mschap {
 use_mppe = yes
 }
+always ok {
+rcode = ok
+}
+always reject {
+rcode = reject
+}
 files {
 usersfile = @FOLDER@/users
 }
