@@ -17,7 +17,9 @@ pub mod pyrad2;
 pub mod radsecproxy;
 pub mod relay;
 pub mod subject;
+pub mod tcp_relay;
 pub mod tools;
+pub mod weather;
 pub mod wire;
 pub mod world;
 
