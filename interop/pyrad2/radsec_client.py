@@ -56,7 +56,9 @@ async def main():
         negotiated = client._negotiated_version
         result["radius"] = next(name for name, v in VERSIONS.items() if v == negotiated)
         print(json.dumps(result))
-    await client.close()
+    # A polite end would wait half a minute for servers that do not say goodbye.
+    if client._writer is not None:
+        client._writer.transport.abort()
 
 
 asyncio.run(main())
