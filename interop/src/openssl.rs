@@ -34,8 +34,8 @@ impl Terms {
     pub fn of(identity: &Identity) -> Self {
         let path = |path: &std::path::Path| path.display().to_string();
         Self::none()
-            .add(&["-cert", &path(&identity.pair.certificate)])
-            .add(&["-key", &path(&identity.pair.key)])
+            .option(&["-cert", &path(&identity.pair.certificate)])
+            .option(&["-key", &path(&identity.pair.key)])
             .trusting(identity)
     }
 
@@ -46,37 +46,37 @@ impl Terms {
 
     /// With a pre-shared key in hexadecimal and nothing else.
     pub fn psk(identity: &str, key: &str) -> Self {
-        Self::none().add(&["-psk_identity", identity, "-psk", key])
+        Self::none().option(&["-psk_identity", identity, "-psk", key])
     }
 
     /// Offers or, as a server, takes these protocols: `radius/1.0,radius/1.1`.
     #[must_use]
     pub fn alpn(self, protocols: &str) -> Self {
-        self.add(&["-alpn", protocols])
+        self.option(&["-alpn", protocols])
     }
 
     /// TLS 1.2 at most.
     #[must_use]
     pub fn tls12(self) -> Self {
-        self.add(&["-tls1_2"])
+        self.option(&["-tls1_2"])
     }
 
     /// TLS 1.3 at least.
     #[must_use]
     pub fn tls13(self) -> Self {
-        self.add(&["-tls1_3"])
+        self.option(&["-tls1_3"])
     }
 
     /// DTLS 1.2 instead of TLS.
     #[must_use]
     pub fn dtls(mut self) -> Self {
         self.datagrams = true;
-        self.add(&["-dtls1_2"])
+        self.option(&["-dtls1_2"])
     }
 
     /// Any further options of the command.
     #[must_use]
-    pub fn add(mut self, options: &[&str]) -> Self {
+    pub fn option(mut self, options: &[&str]) -> Self {
         self.arguments
             .extend(options.iter().map(ToString::to_string));
         self
@@ -84,9 +84,9 @@ impl Terms {
 
     fn trusting(self, identity: &Identity) -> Self {
         let ca = identity.trusted_in_one_file().display().to_string();
-        let terms = self.add(&["-CAfile", &ca]);
+        let terms = self.option(&["-CAfile", &ca]);
         match identity.crl {
-            Some(_) => terms.add(&["-crl_check"]),
+            Some(_) => terms.option(&["-crl_check"]),
             None => terms,
         }
     }

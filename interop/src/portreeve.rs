@@ -13,6 +13,8 @@ use crate::tools::{self, Ended};
 use crate::world::World;
 use crate::{Must as _, Ports};
 
+/// What the RadSec client is called that [`Setup::radsec`] knows.
+pub const RADSEC_NAS: &str = "radsec";
 /// Where every client of the suite is.
 const NETWORK: &str = "127.0.0.0/8";
 
@@ -46,7 +48,7 @@ impl Portreeve {
         let ports = Ports::free();
         let mut text = listen(ports);
         if setup.openssl {
-            text += &format!("dtls = [\"{}\"]\n", ports.tls_v4());
+            text.extend(["dtls = [\"", &ports.tls_v4().to_string(), "\"]\n"]);
         }
         home.configure(&(text + &setup.configuration));
         let mut server = Self {
@@ -133,8 +135,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A RadSec server that shows `identity`, takes clients of its authority from loopback, and
-    /// closes the door to those on its list of revocations.
+    /// A RadSec server that shows `identity`, takes clients of its authority that are named
+    /// `nas.test`, and closes the door to those on its list of revocations.
     pub fn radsec(identity: &Identity) -> Self {
         let path = |path: &Path| path.display().to_string();
         let mut tls = format!(
@@ -146,7 +148,9 @@ impl Setup {
         if let Some(crl) = &identity.crl {
             tls.extend(["crl = \"", &path(crl), "\"\n"]);
         }
-        Self::default().configured(&tls).radsec_nas("radsec", "any")
+        Self::default()
+            .configured(&tls)
+            .radsec_nas(RADSEC_NAS, "dns:nas.test")
     }
 
     /// Knows a RadSec client on loopback by this rule.

@@ -30,6 +30,9 @@ pub struct Fates {
     pub late: u64,
 }
 
+/// When it arrives, its number, whether it goes to the server, the datagram.
+type Flight = (Instant, u64, bool, Vec<u8>);
+
 /// Datagrams on their way.
 #[derive(Debug)]
 pub(crate) struct Sky {
@@ -37,7 +40,7 @@ pub(crate) struct Sky {
     state: u64,
     count: u64,
     fates: Fates,
-    under_way: BinaryHeap<Reverse<(Instant, u64, bool, Vec<u8>)>>,
+    under_way: BinaryHeap<Reverse<Flight>>,
 }
 
 impl Sky {
@@ -95,7 +98,7 @@ impl Sky {
         percent > 0 && self.next() % 100 < percent
     }
 
-    /// The generator called SplitMix64.
+    /// The generator called `SplitMix64`.
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -115,7 +118,7 @@ mod tests {
         for number in 0..200 {
             sky.enter(now, true, &[number]);
         }
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         let all = std::iter::from_fn(|| sky.leave(later));
         (all.map(|(_, bytes)| bytes).collect(), sky.fates())
     }

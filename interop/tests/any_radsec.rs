@@ -295,7 +295,7 @@ fn a_revoked_certificate_is_refused() {
 fn old_tls_is_refused() {
     let stage = Stage::new();
     // OpenSSL itself must be talked into it.
-    let terms = Terms::of(&stage.client()).add(&["-tls1_1", "-cipher", "ALL@SECLEVEL=0"]);
+    let terms = Terms::of(&stage.client()).option(&["-tls1_1", "-cipher", "ALL@SECLEVEL=0"]);
     refused(stage.server.tls(), &terms);
     stage.is_well();
 }

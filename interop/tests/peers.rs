@@ -228,7 +228,7 @@ fn openssl_carries_packets_over_every_handshake() {
     carried(&of_server.clone().dtls(), &of_client.clone().dtls());
     let psk = Terms::psk("nas", "00112233445566778899aabbccddeeff");
     carried(&psk.clone().tls13(), &psk.clone().tls13());
-    let old = psk.add(&["-cipher", "PSK"]);
+    let old = psk.option(&["-cipher", "PSK"]);
     carried(&old.clone().tls12(), &old.clone().tls12());
     carried(&old.clone().dtls(), &old.clone().dtls());
 }
