@@ -108,6 +108,17 @@ pub enum Error {
         /// How many such answers came.
         replies: u32,
     },
+    /// The server: it has the request, and cannot serve it (RFC 7930 section 4).
+    #[error(
+        "{server} cannot serve this request: Protocol-Error{}",
+        .cause.map(|cause| format!(" with Error-Cause {cause}")).unwrap_or_default()
+    )]
+    ProtocolError {
+        /// The server.
+        server: SocketAddr,
+        /// The number in Error-Cause (RFC 5176 section 3.5), where there is one.
+        cause: Option<u32>,
+    },
     /// The network, or the servers: all of them had been silent before, and stay so.
     #[error("none of {servers} servers answers; {last}")]
     AllDead {

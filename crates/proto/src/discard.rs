@@ -35,13 +35,17 @@ pub enum Discard {
     RequestAuthenticatorWrong,
     /// Too many requests are being worked on.
     TableFull,
+    /// A Token of RADIUS/1.1 stands for two requests at a time (RFC 9765 section 4.2.2).
+    TokenReused,
+    /// The peer is to use another transport, such as TLS.
+    TransportNotAllowed,
     /// The source address belongs to no peer.
     UnknownPeer,
 }
 
 impl Discard {
     /// All of them; the position of each is its [`Self::index`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::AttributeLength,
         Self::AttributeZero,
         Self::CodeNotAllowed,
@@ -57,12 +61,32 @@ impl Discard {
         Self::ReplyUnencodable,
         Self::RequestAuthenticatorWrong,
         Self::TableFull,
+        Self::TokenReused,
+        Self::TransportNotAllowed,
         Self::UnknownPeer,
     ];
 
     /// Its position in [`Self::ALL`], for tables of counters.
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// Whether a stream that carried such a packet is to be closed, because its sender does not
+    /// keep the rules and what follows may have no meaning.
+    pub const fn ends_stream(self) -> bool {
+        matches!(
+            self,
+            Self::AttributeLength
+                | Self::AttributeZero
+                | Self::Length
+                | Self::MessageAuthenticatorMalformed
+                | Self::MessageAuthenticatorMissing
+                | Self::MessageAuthenticatorWrong
+                | Self::RequestAuthenticatorWrong
+                | Self::TokenReused
+                | Self::TransportNotAllowed
+                | Self::UnknownPeer
+        )
     }
 
     /// Its name as a metric label.
@@ -83,6 +107,8 @@ impl Discard {
             Self::ReplyUnencodable => "reply_unencodable",
             Self::RequestAuthenticatorWrong => "request_authenticator_wrong",
             Self::TableFull => "table_full",
+            Self::TokenReused => "token_reused",
+            Self::TransportNotAllowed => "transport_not_allowed",
             Self::UnknownPeer => "unknown_peer",
         }
     }

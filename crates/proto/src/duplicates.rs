@@ -39,7 +39,8 @@ pub(crate) struct Key {
     pub(crate) listener: u16,
     pub(crate) from: SocketAddr,
     pub(crate) code: Code,
-    pub(crate) identifier: u8,
+    /// The Identifier, or the Token of RADIUS/1.1.
+    pub(crate) identifier: u32,
     /// Set for a request that no secret vouches for: it then never meets the entry of another.
     pub(crate) unprotected: Option<[u8; 16]>,
 }
@@ -151,14 +152,16 @@ impl Duplicates {
     }
 
     /// Forgets a request that will not be answered, so that a retransmission is worked on again.
-    pub(crate) fn forget(&mut self, key: &Key, serial: u64) {
-        if self
+    /// False where it was forgotten, or had its place taken, before.
+    pub(crate) fn forget(&mut self, key: &Key, serial: u64) -> bool {
+        let is_there = self
             .entries
             .get(key)
-            .is_some_and(|entry| entry.serial == serial)
-        {
+            .is_some_and(|entry| entry.serial == serial);
+        if is_there {
             self.entries.remove(key);
         }
+        is_there
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -226,7 +229,7 @@ mod tests {
         Instant::now()
     }
 
-    fn key(identifier: u8) -> Key {
+    fn key(identifier: u32) -> Key {
         let from = "192.0.2.1:1024".parse().unwrap();
         Key {
             listener: 0,

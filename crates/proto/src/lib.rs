@@ -4,6 +4,7 @@
 //! datagrams to [`Endpoint::receive`] and answers to [`Endpoint::answer`]; a client encodes with
 //! [`Query::encode`] and verifies with [`Query::accept`].
 
+mod answer;
 pub mod attr;
 mod authenticator;
 mod code;
@@ -12,6 +13,7 @@ mod discard;
 mod duplicates;
 mod encode;
 mod endpoint;
+mod frames;
 mod hide;
 pub mod inspect;
 mod list;
@@ -25,6 +27,7 @@ mod reply;
 mod request;
 mod secret;
 mod spec;
+mod transport;
 pub mod value;
 #[cfg(test)]
 mod vectors;
@@ -39,6 +42,7 @@ pub use discard::Discard;
 pub use duplicates::DuplicateLimits;
 pub use encode::{EncodeError, MAX_VALUE};
 pub use endpoint::{AnswerError, Answered, Arrival, Endpoint, Received, Role, Ticket};
+pub use frames::Frames;
 pub use hide::MAX_USER_PASSWORD;
 pub use list::{AttributeList, Entry};
 pub use oid::{NotAnOid, Oid, VENDOR_SPECIFIC};
@@ -55,4 +59,5 @@ pub use request::{
 };
 pub use secret::{EmptySecret, Secret};
 pub use spec::{DataType, Hiding, Spec, VendorFormat};
+pub use transport::{Transport, Version};
 pub use value::Value;

@@ -10,7 +10,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::Secret;
+use crate::{Secret, Transport};
 
 /// Whether an Access-Request must carry Message-Authenticator (the BlastRADIUS defence,
 /// CVE-2024-3596).
@@ -34,6 +34,7 @@ pub struct Peer {
     secret: Secret,
     require: RequireMessageAuthenticator,
     limit_proxy_state: bool,
+    transport: Transport,
     latched: AtomicBool,
     good_requests: AtomicU32,
     first_good: OnceLock<Instant>,
@@ -52,6 +53,7 @@ impl Peer {
             secret,
             require: RequireMessageAuthenticator::Yes,
             limit_proxy_state: true,
+            transport: Transport::Udp,
             latched: AtomicBool::new(false),
             good_requests: AtomicU32::new(0),
             first_good: OnceLock::new(),
@@ -77,6 +79,19 @@ impl Peer {
     pub fn limit_proxy_state(mut self, limit: bool) -> Self {
         self.limit_proxy_state = limit;
         self
+    }
+
+    /// Sets what it must use to reach us; by default UDP. What comes otherwise is discarded, so that
+    /// nobody can take the place of a peer over a weaker transport.
+    #[must_use]
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// What it must use to reach us.
+    pub fn uses(&self) -> Transport {
+        self.transport
     }
 
     /// What the administrator calls it.

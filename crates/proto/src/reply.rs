@@ -1,6 +1,7 @@
 use crate::{
-    Attr, AttributeList, Code, Spec,
+    Attr, AttributeList, Code, Spec, Version,
     attr::{self, Encodes, Kind},
+    transport::Wire,
 };
 
 /// The answer to an Access-Request. There is no default: say which.
@@ -18,6 +19,8 @@ pub enum Verdict {
     Accept,
     /// Access-Challenge.
     Challenge,
+    /// No decision can be made, and why.
+    Failed(ErrorCause),
     /// Access-Reject.
     Reject,
     /// No answer.
@@ -59,6 +62,15 @@ impl AccessReply {
         }
     }
 
+    /// Say that no decision can be made, and why, so that the peer turns to another server at once:
+    /// a Protocol-Error over TLS and DTLS (RFC 7930 section 4), silence elsewhere.
+    pub fn failed(cause: ErrorCause) -> Self {
+        Self {
+            verdict: Verdict::Failed(cause),
+            attributes: AttributeList::new(),
+        }
+    }
+
     /// Appends an attribute; the value's type must fit the attribute's kind.
     pub fn with<K: Kind>(mut self, attr: Attr<K>, value: impl Encodes<K>) -> Self {
         self.attributes.add(attr, value);
@@ -86,15 +98,22 @@ impl AccessReply {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct AccountingReply {
-    recorded: bool,
+    recorded: Recorded,
     attributes: AttributeList,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Recorded {
+    No,
+    NotBecause(ErrorCause),
+    Yes,
 }
 
 impl AccountingReply {
     /// It is recorded, durably (RFC 2866 section 4.2): the peer may forget it.
     pub fn recorded() -> Self {
         Self {
-            recorded: true,
+            recorded: Recorded::Yes,
             attributes: AttributeList::new(),
         }
     }
@@ -102,7 +121,16 @@ impl AccountingReply {
     /// It is not recorded: say nothing, so that the peer sends it again.
     pub fn silent() -> Self {
         Self {
-            recorded: false,
+            recorded: Recorded::No,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// It is not recorded, and why: a Protocol-Error over TLS and DTLS (RFC 7930 section 4), silence
+    /// elsewhere.
+    pub fn failed(cause: ErrorCause) -> Self {
+        Self {
+            recorded: Recorded::NotBecause(cause),
             attributes: AttributeList::new(),
         }
     }
@@ -114,7 +142,7 @@ impl AccountingReply {
     }
 }
 
-/// Why a CoA or Disconnect was not carried out (RFC 5176 section 3.5).
+/// Why a request was not carried out (RFC 5176 section 3.5, RFC 7930 section 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCause {
@@ -128,6 +156,12 @@ pub enum ErrorCause {
     InvalidAttributeValue,
     /// 501
     AdministrativelyProhibited,
+    /// 505
+    OtherProxyProcessingError,
+    /// 502
+    RequestNotRoutable,
+    /// 601
+    ResponseTooBig,
     /// 508
     MultipleSessionSelectionUnsupported,
     /// 507
@@ -158,11 +192,14 @@ impl ErrorCause {
             Self::UnsupportedExtension => 406,
             Self::InvalidAttributeValue => 407,
             Self::AdministrativelyProhibited => 501,
+            Self::RequestNotRoutable => 502,
             Self::SessionContextNotFound => 503,
             Self::SessionContextNotRemovable => 504,
+            Self::OtherProxyProcessingError => 505,
             Self::ResourcesUnavailable => 506,
             Self::RequestInitiated => 507,
             Self::MultipleSessionSelectionUnsupported => 508,
+            Self::ResponseTooBig => 601,
         }
     }
 }
@@ -226,22 +263,47 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The code that goes on the wire; `None` for silence.
+    /// The code that goes on the wire; `None` for silence, or for a Protocol-Error where that can
+    /// be sent.
     pub(crate) fn code(&self) -> Option<Code> {
         Some(match self {
             Self::Access(reply) => match reply.verdict {
                 Verdict::Accept => Code::ACCESS_ACCEPT,
                 Verdict::Challenge => Code::ACCESS_CHALLENGE,
                 Verdict::Reject => Code::ACCESS_REJECT,
-                Verdict::Silent => return None,
+                Verdict::Failed(_) | Verdict::Silent => return None,
             },
-            Self::Accounting(reply) if reply.recorded => Code::ACCOUNTING_RESPONSE,
-            Self::Accounting(_) => return None,
+            Self::Accounting(reply) => match reply.recorded {
+                Recorded::Yes => Code::ACCOUNTING_RESPONSE,
+                Recorded::No | Recorded::NotBecause(_) => return None,
+            },
             Self::Coa(reply) if reply.refused.is_none() => Code::COA_ACK,
             Self::Coa(_) => Code::COA_NAK,
             Self::Disconnect(reply) if reply.refused.is_none() => Code::DISCONNECT_ACK,
             Self::Disconnect(_) => Code::DISCONNECT_NAK,
         })
+    }
+
+    /// What a Protocol-Error in place of this reply says. RADIUS/1.1 leaves no request unanswered
+    /// (RFC 9765 section 6.1); elsewhere silence stays silence.
+    pub(crate) fn failure(&self, wire: Wire) -> Option<ErrorCause> {
+        let given = match self {
+            Self::Access(reply) => match reply.verdict {
+                Verdict::Failed(cause) => Some(cause),
+                Verdict::Silent => None,
+                Verdict::Accept | Verdict::Challenge | Verdict::Reject => return None,
+            },
+            Self::Accounting(reply) => match reply.recorded {
+                Recorded::NotBecause(cause) => Some(cause),
+                Recorded::No => None,
+                Recorded::Yes => return None,
+            },
+            Self::Coa(_) | Self::Disconnect(_) => return None,
+        };
+        match (wire.version, given) {
+            (Version::V1_1, given) => Some(given.unwrap_or(ErrorCause::ResourcesUnavailable)),
+            (Version::V1_0, given) => given.filter(|_| wire.transport.is_secure()),
+        }
     }
 
     /// What goes on the wire: for a reject, only what a reject may carry.

@@ -37,6 +37,14 @@ pub const fn discard_sentence(discard: Discard) -> &'static str {
              does not verify)"
         }
         Discard::TableFull => "too many requests are being worked on",
+        Discard::TokenReused => {
+            "the NAS gave one RADIUS/1.1 Token to two requests at a time, so its connection was \
+             closed"
+        }
+        Discard::TransportNotAllowed => {
+            "the NAS is to use TLS or DTLS, and this packet came otherwise: it, or somebody who \
+             pretends to be it, is to be looked at"
+        }
         Discard::UnknownPeer => "the address it came from belongs to no NAS",
     }
 }
@@ -66,6 +74,9 @@ pub fn discard_cure(
         Discard::UnknownPeer => Some(format!(
             "if it is yours: portreeve nas add NAME {}",
             from.to_canonical()
+        )),
+        Discard::TransportNotAllowed => Some(format!(
+            "set the NAS to RadSec, or: portreeve nas set {nas} --transport udp"
         )),
         Discard::HandlerSilent => Some("portreeve status, then free disk space".to_owned()),
         Discard::HandlerTimeout => Some("portreeve status".to_owned()),

@@ -201,6 +201,14 @@ impl Client {
                 since,
             };
             match target.exchange(prepared, plan).await {
+                // It cannot serve this request, and another may (RFC 9765 section 6.1).
+                Ok(response) if response.code() == Code::PROTOCOL_ERROR => {
+                    sent += response.transmissions();
+                    error = Error::ProtocolError {
+                        server: response.server(),
+                        cause: response.get(attr::ERROR_CAUSE),
+                    };
+                }
                 Ok(response) => return Ok(response),
                 Err(silence) if silence.is_final => return Err(silence.error),
                 Err(silence) => {

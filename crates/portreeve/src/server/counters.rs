@@ -8,7 +8,7 @@ const REQUESTS: [Code; 4] = [
     Code::COA_REQUEST,
     Code::DISCONNECT_REQUEST,
 ];
-const REPLIES: [Code; 8] = [
+const REPLIES: [Code; 9] = [
     Code::ACCESS_ACCEPT,
     Code::ACCESS_REJECT,
     Code::ACCESS_CHALLENGE,
@@ -17,6 +17,7 @@ const REPLIES: [Code; 8] = [
     Code::COA_NAK,
     Code::DISCONNECT_ACK,
     Code::DISCONNECT_NAK,
+    Code::PROTOCOL_ERROR,
 ];
 
 /// What a server has done since it started: a snapshot, summed over its workers.
@@ -204,17 +205,23 @@ fn at<const N: usize>(codes: &[Code; N], counts: &[u64; N], code: Code) -> u64 {
         .map_or(0, |(_, count)| *count)
 }
 
-/// A number that one thread writes and any thread reads.
+/// A number that any thread writes and reads.
 #[derive(Debug, Default)]
-pub(super) struct Cell(AtomicU64);
+pub(crate) struct Cell(AtomicU64);
 
 impl Cell {
-    pub(super) fn add(&self, more: usize) {
-        self.0.store(self.read() + more as u64, Ordering::Relaxed);
+    pub(crate) fn add(&self, more: usize) {
+        self.0.fetch_add(more as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn set(&self, value: usize) {
+    pub(crate) fn set(&self, value: usize) {
         self.0.store(value as u64, Ordering::Relaxed);
+    }
+
+    /// Follows a number that many have a share in: from what this share was to what it is.
+    pub(crate) fn follow(&self, before: usize, now: usize) {
+        let change = (now as u64).wrapping_sub(before as u64);
+        self.0.fetch_add(change, Ordering::Relaxed);
     }
 
     fn read(&self) -> u64 {
@@ -225,23 +232,23 @@ impl Cell {
 /// The counters of one worker, on cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(super) struct Cells {
-    pub(super) received: Cell,
-    pub(super) status: Cell,
-    pub(super) replayed: Cell,
-    pub(super) superseded: Cell,
-    pub(super) sent: Cell,
-    pub(super) unsent: Cell,
-    pub(super) panicked: Cell,
-    pub(super) in_flight: Cell,
-    pub(super) delayed: Cell,
+pub(crate) struct Cells {
+    pub(crate) received: Cell,
+    pub(crate) status: Cell,
+    pub(crate) replayed: Cell,
+    pub(crate) superseded: Cell,
+    pub(crate) sent: Cell,
+    pub(crate) unsent: Cell,
+    pub(crate) panicked: Cell,
+    pub(crate) in_flight: Cell,
+    pub(crate) delayed: Cell,
     requests: [Cell; REQUESTS.len()],
     replies: [Cell; REPLIES.len()],
     discarded: [Cell; Discard::ALL.len()],
 }
 
 impl Cells {
-    pub(super) fn request(&self, request: &Incoming) {
+    pub(crate) fn request(&self, request: &Incoming) {
         let index = match request {
             Incoming::Access(_) => 0,
             Incoming::Accounting(_) => 1,
@@ -251,17 +258,17 @@ impl Cells {
         self.requests[index].add(1);
     }
 
-    pub(super) fn reply(&self, code: Code) {
+    pub(crate) fn reply(&self, code: Code) {
         if let Some(index) = REPLIES.iter().position(|known| *known == code) {
             self.replies[index].add(1);
         }
     }
 
-    pub(super) fn discard(&self, reason: Discard) {
+    pub(crate) fn discard(&self, reason: Discard) {
         self.discarded[reason.index()].add(1);
     }
 
-    pub(super) fn add_to(&self, sum: &mut Counters) {
+    pub(crate) fn add_to(&self, sum: &mut Counters) {
         sum.received += self.received.read();
         sum.status += self.status.read();
         sum.replayed += self.replayed.read();
@@ -309,7 +316,8 @@ mod tests {
         for (times, reason) in (1..).zip(Discard::ALL) {
             assert_eq!(sum.discarded(reason), 2 * times, "{reason}");
         }
-        assert_eq!(sum.discarded_total(), 16 * 17);
+        let reasons = Discard::ALL.len() as u64;
+        assert_eq!(sum.discarded_total(), reasons * (reasons + 1));
         assert_eq!(sum.replies(Code::ACCESS_REQUEST), 0);
     }
 

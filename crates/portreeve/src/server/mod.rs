@@ -1,6 +1,7 @@
 //! The server: sockets, workers, and what goes on between them and a [`Handler`].
 
 mod counters;
+mod desk;
 mod exchange;
 mod listener;
 pub mod observer;
@@ -21,9 +22,10 @@ pub use self::{
     running::{Meter, Peers, Running},
 };
 use self::{
+    desk::{Means, Tuning},
     observer::Blind,
     running::{Alive, Shared},
-    worker::{Tuning, Worker},
+    worker::Worker,
 };
 use crate::{Error, Handler, ToAddress, ToPrefix, Trace, handler::AccessFn, random::OsRandom};
 
@@ -200,20 +202,19 @@ impl<H: Handler> Server<H> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let bound = listener::bind(&self.listeners, self.workers, self.receive_buffer)?;
         let peers = Arc::new(ArcSwap::from_pointee(PeerTable::new(self.peers)));
-        let handler = Arc::new(self.handler);
-        let trace = self.trace.unwrap_or_else(Trace::from_env);
+        let means = Means {
+            handler: Arc::new(self.handler),
+            observer: self.observer,
+            runtime,
+            trace: self.trace.unwrap_or_else(Trace::from_env),
+            tuning: self.tuning,
+            faults: Arc::default(),
+        };
         let mut workers = Vec::with_capacity(self.workers);
         for sockets in bound.by_worker {
             let random = OsRandom::new()?;
-            let parts = worker::Parts {
-                handler: Arc::clone(&handler),
-                observer: Arc::clone(&self.observer),
-                peers: Arc::clone(&peers),
-                runtime: runtime.clone(),
-                random,
-                trace: trace.clone(),
-            };
-            workers.push(Worker::new(parts, sockets, self.tuning).map_err(Error::Start)?);
+            let worker = Worker::new(means.clone(), Arc::clone(&peers), random, sockets);
+            workers.push(worker.map_err(Error::Start)?);
         }
         let shared = Arc::new(Shared::new(
             peers,

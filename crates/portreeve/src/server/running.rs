@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::{
     counters::{Cells, Counters},
     exchange::Inbox,
+    worker::Way,
 };
 use crate::Error;
 
@@ -169,7 +170,7 @@ pub(super) enum State {
 /// What the workers of a server and its owner share.
 pub(super) struct Shared {
     pub(super) peers: Arc<ArcSwap<PeerTable>>,
-    pub(super) workers: Vec<(Arc<Cells>, Arc<Inbox>)>,
+    pub(super) workers: Vec<(Arc<Cells>, Arc<Inbox<Way>>)>,
     state: AtomicU8,
     /// How many workers are at work.
     alive: watch::Sender<usize>,
@@ -179,7 +180,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         peers: Arc<ArcSwap<PeerTable>>,
-        workers: Vec<(Arc<Cells>, Arc<Inbox>)>,
+        workers: Vec<(Arc<Cells>, Arc<Inbox<Way>>)>,
     ) -> Self {
         let alive = watch::Sender::new(workers.len());
         Self {
