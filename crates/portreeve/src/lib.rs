@@ -28,6 +28,7 @@
 mod address;
 pub mod blocking;
 pub mod client;
+mod connection;
 pub mod dictionary;
 mod error;
 pub mod handler;
@@ -52,7 +53,7 @@ pub use portreeve_proto::{
     AttributeList, CoaReply, CoaRequest, Code, DataType, Dictionary, Discard, DisconnectReply,
     DisconnectRequest, DuplicateLimits, EncodeError, Entry, ErrorCause, Hiding, Incoming, Oid,
     Packet, Peer, PeerTable, Reply, Request, RequireMessageAuthenticator, Role, Secret, Spec,
-    Value, VendorFormat, Verdict, attr,
+    Transport, Value, VendorFormat, Verdict, Version, attr,
 };
-pub use server::{Counters, Observer, Running, Server};
+pub use server::{ConnectionLimits, Connections, Counters, Observer, Running, Server};
 pub use trace::Trace;

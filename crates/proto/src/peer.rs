@@ -118,6 +118,11 @@ impl Peer {
         self.limit_proxy_state
     }
 
+    /// What it shares with us, for requests in the other direction. It cannot be read.
+    pub fn shared_secret(&self) -> Secret {
+        self.secret.clone()
+    }
+
     pub(crate) fn secret(&self) -> &Secret {
         &self.secret
     }

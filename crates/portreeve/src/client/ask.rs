@@ -239,6 +239,15 @@ impl Prepared {
         }
     }
 
+    /// RADIUS/1.1 has no authenticator to challenge with, so the challenge becomes an attribute (RFC
+    /// 9765 section 5.1.2).
+    pub(super) fn with_challenge(&self, attributes: AttributeList) -> AttributeList {
+        match &self.authenticator {
+            Some(challenge) => attributes.with(attr::CHAP_CHALLENGE, &challenge[..]),
+            None => attributes,
+        }
+    }
+
     /// Whether every transmission is a packet of its own, because it tells how old the record is
     /// (RFC 2866 section 5.2).
     pub(super) fn ages(&self) -> bool {

@@ -27,10 +27,10 @@ pub struct ClientCounters {
 
 /// A number that many threads count up.
 #[derive(Debug, Default)]
-pub(super) struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    pub(super) fn add(&self) {
+    pub(crate) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -41,19 +41,19 @@ impl Count {
 
 /// The counters of a client towards one server.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) requests: Count,
-    pub(super) retransmissions: Count,
-    pub(super) answered: Count,
-    pub(super) timeouts: Count,
-    pub(super) unexpected: Count,
+pub(crate) struct Tally {
+    pub(crate) requests: Count,
+    pub(crate) retransmissions: Count,
+    pub(crate) answered: Count,
+    pub(crate) timeouts: Count,
+    pub(crate) unexpected: Count,
     malformed: Count,
     bad_authenticators: Count,
     unknown_types: Count,
 }
 
 impl Tally {
-    pub(super) fn bad_reply(&self, reason: BadReply) {
+    pub(crate) fn bad_reply(&self, reason: BadReply) {
         match reason {
             BadReply::Code => self.unknown_types.add(),
             BadReply::Identifier => self.unexpected.add(),
@@ -65,7 +65,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn snapshot(&self) -> ClientCounters {
+    pub(crate) fn snapshot(&self) -> ClientCounters {
         ClientCounters {
             requests: self.requests.read(),
             retransmissions: self.retransmissions.read(),

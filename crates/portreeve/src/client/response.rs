@@ -9,7 +9,7 @@ use portreeve_proto::{
 };
 use zeroize::Zeroizing;
 
-use super::{Upstream, line::Answer};
+use super::{Upstream, ledger::Answer};
 
 /// What came of a log-in.
 #[derive(Debug)]

@@ -2,6 +2,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use portreeve_proto::{Code, Discard, Incoming};
 
+use crate::tls::Hangup;
+
 const REQUESTS: [Code; 4] = [
     Code::ACCESS_REQUEST,
     Code::ACCOUNTING_REQUEST,
@@ -47,6 +49,13 @@ pub struct Counters {
     pub in_flight: u64,
     /// Rejects that are being held back now.
     pub delayed: u64,
+    /// Connections that were opened.
+    pub accepted: u64,
+    /// Connections that are open now.
+    pub connections: u64,
+    /// Handshakes that are under way now.
+    pub half_open: u64,
+    hung_up: ByHangup<u64>,
     requests: [u64; REQUESTS.len()],
     replies: [u64; REPLIES.len()],
     discarded: [u64; Discard::ALL.len()],
@@ -82,6 +91,11 @@ impl Counters {
     /// Requests met with silence.
     pub fn discarded_total(&self) -> u64 {
         self.discarded.iter().sum()
+    }
+
+    /// Connections refused or ended, by the reason.
+    pub fn hung_up(&self, reason: Hangup) -> u64 {
+        self.hung_up.0.get(reason.index()).copied().unwrap_or(0)
     }
 
     /// The counters that the MIB of RFC 4669 (authentication server) names, under those names.
@@ -229,6 +243,16 @@ impl Cell {
     }
 }
 
+/// One thing for each reason to end a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ByHangup<T>([T; Hangup::ALL.len()]);
+
+impl<T: Default> Default for ByHangup<T> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| T::default()))
+    }
+}
+
 /// The counters of one worker, on cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -242,6 +266,8 @@ pub(crate) struct Cells {
     pub(crate) panicked: Cell,
     pub(crate) in_flight: Cell,
     pub(crate) delayed: Cell,
+    pub(crate) accepted: Cell,
+    hung_up: ByHangup<Cell>,
     requests: [Cell; REQUESTS.len()],
     replies: [Cell; REPLIES.len()],
     discarded: [Cell; Discard::ALL.len()],
@@ -268,6 +294,10 @@ impl Cells {
         self.discarded[reason.index()].add(1);
     }
 
+    pub(crate) fn hung_up(&self, reason: Hangup) {
+        self.hung_up.0[reason.index()].add(1);
+    }
+
     pub(crate) fn add_to(&self, sum: &mut Counters) {
         sum.received += self.received.read();
         sum.status += self.status.read();
@@ -278,6 +308,8 @@ impl Cells {
         sum.panicked += self.panicked.read();
         sum.in_flight += self.in_flight.read();
         sum.delayed += self.delayed.read();
+        sum.accepted += self.accepted.read();
+        add_all(&mut sum.hung_up.0, &self.hung_up.0);
         add_all(&mut sum.requests, &self.requests);
         add_all(&mut sum.replies, &self.replies);
         add_all(&mut sum.discarded, &self.discarded);

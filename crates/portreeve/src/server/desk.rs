@@ -104,6 +104,8 @@ pub(crate) struct Desk<H, W> {
     out: Vec<u8>,
     held_back: Schedule<HeldBack<W>>,
     in_flight: usize,
+    /// What the shared gauges were told last.
+    told: (usize, usize),
 }
 
 /// A reject whose time has not come.
@@ -130,6 +132,7 @@ impl<H: Handler, W: Clone + Send + 'static> Desk<H, W> {
             random,
             out: Vec::new(),
             in_flight: 0,
+            told: (0, 0),
         }
     }
 
@@ -147,6 +150,22 @@ impl<H: Handler, W: Clone + Send + 'static> Desk<H, W> {
         self.held_back.len()
     }
 
+    /// Adds this desk's share to gauges that others have a share in.
+    pub(crate) fn gauge(&mut self) {
+        self.tell_gauges((self.in_flight, self.held_back.len()));
+    }
+
+    /// Takes this desk's share out of the gauges again.
+    pub(crate) fn close(&mut self) {
+        self.tell_gauges((0, 0));
+    }
+
+    fn tell_gauges(&mut self, now: (usize, usize)) {
+        self.cells.in_flight.follow(self.told.0, now.0);
+        self.cells.delayed.follow(self.told.1, now.1);
+        self.told = now;
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.held_back.len() == 0
     }
@@ -156,21 +175,22 @@ impl<H: Handler, W: Clone + Send + 'static> Desk<H, W> {
         self.held_back.next()
     }
 
-    /// Takes in a packet from whoever has its source address.
+    /// Takes in a packet from whoever has its source address; gives the reason where it was not
+    /// served.
     pub(crate) fn receive(
         &mut self,
         peers: &PeerTable,
         arrival: &Arrival<'_>,
         site: (SocketAddr, W),
         outlet: &mut impl Outlet<W>,
-    ) {
+    ) -> Option<Discard> {
         let received = self
             .endpoint
             .receive(peers, arrival, &mut self.random, &mut self.out);
-        self.take_in(received, arrival, site, outlet);
+        self.take_in(received, arrival, site, outlet)
     }
 
-    /// Takes in a packet of a peer; gives the reason where it was not served.
+    /// As [`Self::receive`], from a peer that is known otherwise.
     pub(crate) fn receive_from(
         &mut self,
         peer: &Arc<Peer>,

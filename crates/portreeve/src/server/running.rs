@@ -13,6 +13,7 @@ use portreeve_proto::PeerTable;
 use tokio::sync::watch;
 
 use super::{
+    connections::{Connections, Registry},
     counters::{Cells, Counters},
     exchange::Inbox,
     worker::Way,
@@ -57,6 +58,11 @@ impl Running {
     /// The peers: to look at, and to exchange while the server works.
     pub fn peers(&self) -> Peers {
         Peers(Arc::clone(&self.shared.peers))
+    }
+
+    /// The connections that are open: to look at, and to send requests down.
+    pub fn connections(&self) -> Connections {
+        Connections::new(Arc::clone(&self.shared.registry))
     }
 
     /// What it has done so far.
@@ -161,7 +167,7 @@ impl fmt::Debug for Meter {
 
 /// What a server is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+pub(crate) enum State {
     Serving,
     Draining,
     Stopped,
@@ -171,6 +177,9 @@ pub(super) enum State {
 pub(super) struct Shared {
     pub(super) peers: Arc<ArcSwap<PeerTable>>,
     pub(super) workers: Vec<(Arc<Cells>, Arc<Inbox<Way>>)>,
+    pub(super) registry: Arc<Registry>,
+    /// The counters of all connections.
+    pub(super) cells: Arc<Cells>,
     state: AtomicU8,
     /// How many workers are at work.
     alive: watch::Sender<usize>,
@@ -181,11 +190,14 @@ impl Shared {
     pub(super) fn new(
         peers: Arc<ArcSwap<PeerTable>>,
         workers: Vec<(Arc<Cells>, Arc<Inbox<Way>>)>,
+        registry: Arc<Registry>,
     ) -> Self {
         let alive = watch::Sender::new(workers.len());
         Self {
             peers,
             workers,
+            registry,
+            cells: Arc::default(),
             state: AtomicU8::new(State::Serving as u8),
             alive,
             failure: Mutex::default(),
@@ -206,6 +218,11 @@ impl Shared {
         for (_, inbox) in &self.workers {
             inbox.wake();
         }
+        self.registry.state.send_if_modified(|known| {
+            let goes_on = *known < state;
+            *known = state.max(*known);
+            goes_on
+        });
     }
 
     fn counters(&self) -> Counters {
@@ -213,6 +230,10 @@ impl Shared {
         for (cells, _) in &self.workers {
             cells.add_to(&mut sum);
         }
+        self.cells.add_to(&mut sum);
+        let (open, half_open) = self.registry.counts();
+        sum.connections = open as u64;
+        sum.half_open = half_open as u64;
         sum
     }
 
@@ -224,6 +245,7 @@ impl Shared {
     }
 
     async fn until_ended(&self) {
+        self.registry.until_ended().await;
         // The sender lives as long as `self`, so waiting cannot fail.
         drop(self.alive.subscribe().wait_for(|alive| *alive == 0).await);
     }

@@ -38,6 +38,7 @@ pub struct ClientConfig {
     versions: Versions,
     oldest: TlsVersion,
     psk: Option<Psk>,
+    refuses_self: bool,
     clock: Arc<dyn TimeProvider>,
 }
 
@@ -86,6 +87,7 @@ impl ClientConfig {
             versions: Versions::default(),
             oldest: TlsVersion::V1_2,
             psk: None,
+            refuses_self: false,
             clock: Arc::new(DefaultTimeProvider),
         }
     }
@@ -117,6 +119,14 @@ impl ClientConfig {
     #[must_use]
     pub fn oldest(mut self, oldest: TlsVersion) -> Self {
         self.oldest = oldest;
+        self
+    }
+
+    /// Refuses a server that is in this very process, on both ends of the connection: for a proxy,
+    /// whose requests would otherwise go round in a circle.
+    #[must_use]
+    pub fn refuse_self(mut self) -> Self {
+        self.refuses_self = true;
         self
     }
 
@@ -153,7 +163,7 @@ impl ClientConfig {
         let greeting = Arc::new(OnceLock::new());
         let io = Announcing {
             io,
-            greeting: Some(Arc::clone(&greeting)),
+            greeting: self.refuses_self.then(|| Arc::clone(&greeting)),
         };
         let connecting = TlsConnector::from(Arc::new(engine)).connect(name, io);
         let connected = connecting.into_fallible().await;

@@ -1,9 +1,17 @@
 use std::sync::Arc;
 
+use portreeve_proto::Transport;
+
 /// What is wrong with the certificates, keys and marks that were configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
+    /// A transport that TLS has no part in.
+    #[error("a peer over {transport} has no TLS connection: use tls or dtls")]
+    NotSecure {
+        /// The transport.
+        transport: Transport,
+    },
     /// No certificate in what should hold the chain.
     #[error("there is no certificate: expected PEM text with `-----BEGIN CERTIFICATE-----`")]
     NoCertificate,

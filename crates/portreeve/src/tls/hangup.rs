@@ -65,15 +65,19 @@ pub enum Hangup {
     TooManyHalfOpen,
     /// The configuration changed, and no longer admits this connection.
     TrustWithdrawn,
+    /// The peer answers neither requests nor Status-Server.
+    Unanswering,
     /// The certificate's issuer is none that this peer may have its certificate from.
     UnknownCa,
+    /// No connection could be made at all.
+    Unreachable,
     /// The two ends have no RADIUS version in common (RFC 9765 section 3.3).
     VersionRefused,
 }
 
 impl Hangup {
     /// All of them; the position of each is its [`Self::index`].
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::AddressNotAllowed,
         Self::BadPacket,
         Self::BadRecord,
@@ -103,7 +107,9 @@ impl Hangup {
         Self::TooManyFromPeer,
         Self::TooManyHalfOpen,
         Self::TrustWithdrawn,
+        Self::Unanswering,
         Self::UnknownCa,
+        Self::Unreachable,
         Self::VersionRefused,
     ];
 
@@ -144,7 +150,9 @@ impl Hangup {
             Self::TooManyFromPeer => "too_many_from_peer",
             Self::TooManyHalfOpen => "too_many_half_open",
             Self::TrustWithdrawn => "trust_withdrawn",
+            Self::Unanswering => "unanswering",
             Self::UnknownCa => "unknown_ca",
+            Self::Unreachable => "unreachable",
             Self::VersionRefused => "version_refused",
         }
     }
@@ -239,9 +247,16 @@ impl Hangup {
             Self::TrustWithdrawn => {
                 "the configuration was changed and no longer admits this connection"
             }
+            Self::Unanswering => {
+                "the peer answers neither requests nor Status-Server: see whether it is overloaded"
+            }
             Self::UnknownCa => {
                 "the peer's certificate is not signed by a CA that is trusted for it: \
                  give this end the CA certificate, or the peer a certificate from the right CA"
+            }
+            Self::Unreachable => {
+                "nobody takes connections there: check the address and port, the firewall, and \
+                 that the server listens"
             }
             Self::VersionRefused => {
                 "the two ends allow no RADIUS version in common: allow both 1.0 and 1.1 on one \
@@ -274,7 +289,7 @@ impl Refused {
     /// The most characters that [`Self::details`] has.
     pub const DETAILS: usize = 400;
 
-    pub(super) fn new(reason: Hangup) -> Self {
+    pub(crate) fn new(reason: Hangup) -> Self {
         Self {
             reason,
             details: None,
@@ -282,7 +297,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn because(reason: Hangup, details: &str) -> Self {
+    pub(crate) fn because(reason: Hangup, details: &str) -> Self {
         Self {
             details: Some(tame(details, Self::DETAILS)),
             ..Self::new(reason)
@@ -292,6 +307,12 @@ impl Refused {
     pub(super) fn of(mut self, peer: &Arc<Peer>) -> Self {
         self.peer = Some(Arc::clone(peer));
         self
+    }
+}
+
+impl From<Hangup> for Refused {
+    fn from(reason: Hangup) -> Self {
+        Self::new(reason)
     }
 }
 

@@ -46,7 +46,7 @@ pub use psk::Psk;
 pub use server::{Acceptor, ServerConfig};
 pub use session::Session;
 pub use trust::Trust;
-pub use version::{RadiusVersion, TlsVersion, UnknownVersion, Versions};
+pub use version::{TlsVersion, UnknownVersion, Versions};
 
 /// What a TLS connection runs over, and what it is to those who use it.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}

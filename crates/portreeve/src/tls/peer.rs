@@ -1,7 +1,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
-use portreeve_proto::Peer;
+use portreeve_proto::{Peer, Secret, Transport};
 
 use super::{Certificate, Mark, Psk, TlsError, Trust};
 
@@ -28,6 +28,13 @@ impl TlsPeer {
             max_connections: None,
             psk: None,
         }
+    }
+
+    /// As [`Self::new`], for a peer that needs nothing but a name.
+    pub fn named(name: &str, transport: Transport) -> Result<Self, TlsError> {
+        let secret = Secret::of_transport(transport).ok_or(TlsError::NotSecure { transport })?;
+        let peer = Peer::new(name, secret).transport(transport);
+        Ok(Self::new(Arc::new(peer)))
     }
 
     /// Adds a mark; any one of them suffices.

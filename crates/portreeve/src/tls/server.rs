@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use portreeve_proto::Peer;
+use portreeve_proto::{Peer, Version};
 use rustls::{
     AlertDescription,
     pki_types::UnixTime,
@@ -22,8 +22,8 @@ use tokio::{
 use tokio_rustls::server::{StartHandshake, TlsStream};
 
 use super::{
-    Hangup, Identity, Psk, RadiusVersion, Refused, Session, Stream, TlsError, TlsPeer, TlsVersion,
-    Trust, Versions,
+    Hangup, Identity, Psk, Refused, Session, Stream, TlsError, TlsPeer, TlsVersion, Trust,
+    Versions,
     hello::{HANDSHAKE, Hello, LONGEST, Outgoing},
     provider,
     verify::ClientVerifier,
@@ -471,7 +471,7 @@ fn describe<IO>(
         .ok_or_else(|| Refused::new(Hangup::NoCertificate))?;
     let tls = TlsVersion::of(connection.protocol_version())
         .ok_or_else(|| Refused::new(Hangup::TlsTooOld))?;
-    let version: RadiusVersion = versions
+    let version: Version = versions
         .settle(connection.alpn_protocol(), tls)
         .ok_or_else(|| Refused::new(Hangup::VersionRefused).of(&admitted.peer))?;
     let chain = connection.peer_certificates().unwrap_or_default();

@@ -1,9 +1,9 @@
 use std::{sync::Arc, time::SystemTime};
 
-use portreeve_proto::Peer;
+use portreeve_proto::{Peer, Version};
 use rustls::{SupportedCipherSuite, pki_types::CertificateDer};
 
-use super::{Certificate, Psk, RadiusVersion, TlsVersion};
+use super::{Certificate, Psk, TlsVersion};
 
 /// What a handshake settled.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct Session {
     pub(super) peer: Option<Arc<Peer>>,
     pub(super) tls: TlsVersion,
     pub(super) cipher: String,
-    pub(super) version: RadiusVersion,
+    pub(super) version: Version,
     pub(super) certificate: Option<Certificate>,
     /// What the peer showed, kept so that it can be judged again.
     pub(super) chain: Arc<[CertificateDer<'static>]>,
@@ -36,7 +36,7 @@ impl Session {
     }
 
     /// The RADIUS version.
-    pub fn version(&self) -> RadiusVersion {
+    pub fn version(&self) -> Version {
         self.version
     }
 

@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr};
 
+use portreeve_proto::Version;
 use rustls::{ProtocolVersion, SupportedProtocolVersion, version};
 
 /// The name of historic RADIUS in TLS's protocol negotiation.
@@ -23,17 +24,17 @@ pub enum Versions {
 
 impl Versions {
     /// Whether a connection of a version may be.
-    pub fn allow(self, version: RadiusVersion) -> bool {
+    pub fn allow(self, version: Version) -> bool {
         match version {
-            RadiusVersion::V1_0 => self != Self::V1_1,
-            RadiusVersion::V1_1 => matches!(self, Self::Both | Self::V1_1),
+            Version::V1_0 => self != Self::V1_1,
+            Version::V1_1 => matches!(self, Self::Both | Self::V1_1),
         }
     }
 
     /// The names that this end gives, best first. RADIUS/1.1 is not offered below TLS 1.3.
     pub(super) fn names(self, tls13: bool) -> Vec<Vec<u8>> {
         let mut names = Vec::new();
-        if tls13 && self.allow(RadiusVersion::V1_1) {
+        if tls13 && self.allow(Version::V1_1) {
             names.push(ALPN_1_1.to_vec());
         }
         if matches!(self, Self::V1_0 | Self::Both) {
@@ -44,11 +45,11 @@ impl Versions {
 
     /// What an agreed name means for this end, or `None` when it must close. `name` is what the
     /// handshake settled: nothing when either end gave no name.
-    pub(super) fn settle(self, name: Option<&[u8]>, tls: TlsVersion) -> Option<RadiusVersion> {
+    pub(super) fn settle(self, name: Option<&[u8]>, tls: TlsVersion) -> Option<Version> {
         let version = match name {
-            None => RadiusVersion::V1_0,
-            Some(ALPN_1_0) => RadiusVersion::V1_0,
-            Some(ALPN_1_1) if tls == TlsVersion::V1_3 => RadiusVersion::V1_1,
+            None => Version::V1_0,
+            Some(ALPN_1_0) => Version::V1_0,
+            Some(ALPN_1_1) if tls == TlsVersion::V1_3 => Version::V1_1,
             Some(_) => return None,
         };
         self.allow(version).then_some(version)
@@ -84,15 +85,6 @@ impl FromStr for Versions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected `1.0`, `1.1`, `both` or `historic`")]
 pub struct UnknownVersion;
-
-/// The RADIUS version of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RadiusVersion {
-    /// Historic RADIUS: MD5 and a fixed secret inside TLS.
-    V1_0,
-    /// RADIUS/1.1 (RFC 9765).
-    V1_1,
-}
 
 /// A TLS version, the oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
