@@ -70,6 +70,8 @@ pub(crate) enum Failure {
     },
     #[error("cannot print")]
     Output(#[source] io::Error),
+    #[error(transparent)]
+    Parcel(#[from] crate::commands::cert::ParcelError),
     #[error("the system gives no random numbers")]
     Random(#[source] io::Error),
     /// What was printed says it already.

@@ -114,6 +114,11 @@ impl Details {
         }
     }
 
+    /// What it may sign, in words; empty where it may sign anything or nothing.
+    pub(crate) fn limits(&self) -> Vec<String> {
+        self.constraints.words()
+    }
+
     /// Whether the key of another certificate signed this one, and that one may.
     pub(crate) fn is_signed_by(der: &[u8], issuer: &[u8]) -> bool {
         let (Ok((_, certificate)), Ok((_, issuer))) = (

@@ -38,7 +38,7 @@ use self::{
     work::{Chore, peer_name},
 };
 pub(crate) use self::{
-    details::{Details, Request, Revoked, pem},
+    details::{Details, Request, Revoked, blocks, pem},
     error::{AuthorityError, Refused},
     index::Index,
     loaded::Identity,
@@ -149,6 +149,14 @@ pub(crate) struct Beginning {
     pub(crate) import: Option<(PathBuf, PathBuf)>,
     /// Whether to put aside what is there.
     pub(crate) force: bool,
+}
+
+impl Order {
+    /// Refuses a name that no peer can have, before anything is done.
+    pub(crate) fn checked(self) -> Result<Self, AuthorityError> {
+        peer_name(&self.name)?;
+        Ok(self)
+    }
 }
 
 impl Authority {

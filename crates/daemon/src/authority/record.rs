@@ -122,7 +122,7 @@ impl State {
 
 impl Record {
     /// What the certificate itself says.
-    pub(super) fn of(details: &Details, name: &str, purpose: Purpose) -> Self {
+    pub(crate) fn of(details: &Details, name: &str, purpose: Purpose) -> Self {
         Self {
             serial: details.serial.clone(),
             name: name.to_owned(),

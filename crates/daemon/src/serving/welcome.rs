@@ -176,7 +176,13 @@ fn ports(listening: &Listening) -> String {
 fn this_host(listening: &Listening) -> String {
     let usable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_loopback();
     let listened = listening.auth.iter().map(SocketAddr::ip).find(usable);
-    listened.or_else(|| outward().filter(usable)).map_or_else(
+    listened.map_or_else(this_machine, |address| address.to_string())
+}
+
+/// The address that this machine has for others, whatever it listens on.
+pub(crate) fn this_machine() -> String {
+    let usable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_loopback();
+    outward().filter(usable).map_or_else(
         || "ADDRESS-OF-THIS-MACHINE".to_owned(),
         |address| address.to_string(),
     )
