@@ -14,6 +14,7 @@ use super::{
 };
 
 /// A certificate of ours and its key.
+#[derive(Clone)]
 pub(crate) struct Identity {
     /// The certificate, and those between it and the root, in PEM.
     pub(crate) chain_pem: String,
@@ -41,7 +42,7 @@ pub(super) struct ServerNames {
 }
 
 /// The files as they were read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Loaded {
     pub(super) stamp: Stamp,
     /// The certificate of the CA in DER, and those above it.

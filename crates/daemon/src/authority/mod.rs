@@ -80,7 +80,7 @@ fn written(seconds: u64, form: &str) -> String {
 }
 
 /// The certificate authority of a data directory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Authority {
     place: Place,
     loaded: Loaded,
