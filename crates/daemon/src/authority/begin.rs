@@ -22,12 +22,11 @@ pub(super) fn create(
     machine: &Names,
     now: u64,
 ) -> Result<(), AuthorityError> {
-    let (chain, key_pem) = match &beginning.import {
-        Some((certificate, key)) => imported(certificate, key, now)?,
-        None => {
-            let ca = sign::new_ca(&beginning.permits, now)?;
-            (vec![ca.der], ca.key_pem)
-        }
+    let (chain, key_pem) = if let Some((certificate, key)) = &beginning.import {
+        imported(certificate, key, now)?
+    } else {
+        let ca = sign::new_ca(&beginning.permits, now)?;
+        (vec![ca.der], ca.key_pem)
     };
     let draft = place.draft();
     draft.make()?;

@@ -243,6 +243,7 @@ impl Authority {
     }
 
     /// What the revocation list says.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the TLS listeners"))]
     pub(crate) const fn revoked(&self) -> &Revoked {
         &self.loaded.revoked
     }

@@ -75,6 +75,9 @@ fn the_first_run_makes_a_ca_and_certificates_of_ours() {
     let client = authority.client_identity().unwrap();
     assert_eq!(client.details.purpose, Some(Purpose::Client));
     assert_ne!(client.key_pem, server(&authority).key_pem);
+    let chain = certificates(&server(&authority).chain_pem);
+    assert_eq!(Details::of(&chain[0]).unwrap(), *shown);
+    assert_eq!(chain.len(), 1, "whoever checks has the root");
     assert!(authority.crl_pem().unwrap().contains("X509 CRL"));
     let (again, readiness) = Authority::ensure(&site.data, &machine(), NOW + 1).unwrap();
     assert_eq!(readiness, Readiness::WasThere);

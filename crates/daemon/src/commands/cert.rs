@@ -139,7 +139,7 @@ fn revoke(arguments: &Revoke, context: &mut Context<'_>) -> Result<(), Failure> 
     let mut authority = authority(context)?;
     let now = authority::now();
     let records = authority.issued()?.records;
-    let record = show::pick(&records, &arguments.which, now)?.clone();
+    let record = show::pick(&records, show::meant(&authority, &arguments.which), now)?.clone();
     let machine = Names::of_this_machine();
     let kept = authority.revoke(&record.serial, arguments.reason, &machine, now)?;
     if arguments.listing.json {

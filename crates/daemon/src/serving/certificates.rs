@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// after so long.
 const CHORES: Duration = Duration::from_secs(30);
 /// How often the days that are left are counted.
-const COUNT: Duration = Duration::from_secs(3_600);
+const COUNT: Duration = Duration::from_hours(1);
 
 /// The authority as it is now; `None` where there is none that can be used, which the log says.
 pub(super) type Shared = Arc<ArcSwapOption<Authority>>;

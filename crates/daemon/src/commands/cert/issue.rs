@@ -52,6 +52,7 @@ pub(crate) struct Arguments {
 /// What is only said of a peer.
 #[derive(Debug, Args)]
 #[group(conflicts_with = "server")]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 struct Peers {
     /// How many days it is good [default: 730]
     #[arg(long, value_name = "N")]

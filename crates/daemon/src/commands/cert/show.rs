@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::authority;
 use crate::{
-    authority::{self as ca, AuthorityError, Details, Names, Record, State, date, expiring, pem},
+    authority::{
+        self as ca, Authority, AuthorityError, Details, Names, Record, State, date, expiring, pem,
+    },
     cli::{Context, Listing},
     commands::rows,
     failure::Failure,
@@ -114,11 +116,12 @@ pub(super) fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Fa
     let authority = authority(context)?;
     let now = ca::now();
     let index = authority.issued()?;
-    let shown: Vec<&Record> = index
+    let mut shown: Vec<&Record> = index
         .records
         .iter()
         .filter(|record| arguments.all || record.is_live(now))
         .collect();
+    shown.sort_by_key(|record| (record.purpose, &record.name, record.not_before));
     for problem in index.problems {
         let words = Failure::from(problem).words();
         context.output.warn(words)?;
@@ -165,7 +168,7 @@ pub(super) fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Fa
     let authority = authority(context)?;
     let now = ca::now();
     let records = authority.issued()?.records;
-    let record = pick(&records, &arguments.which, now)?;
+    let record = pick(&records, meant(&authority, &arguments.which), now)?;
     let (der, details) = authority.certificate(&record.serial)?;
     if arguments.listing.json {
         let described = Described::of(record, now).with(&details, Some(&der));
@@ -200,6 +203,17 @@ pub(super) fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Fa
     Ok(context.output.pairs(&pairs)?)
 }
 
+/// The serial of the certificate in use where one of ours is meant.
+pub(super) fn meant<'a>(authority: &'a Authority, which: &'a str) -> &'a str {
+    let own = match which {
+        "ca" => return &authority.ca().serial,
+        "server" => authority.server_identity(),
+        "client" => authority.client_identity(),
+        _ => None,
+    };
+    own.map_or(which, |own| &own.details.serial)
+}
+
 /// The certificate that was meant: by its serial, enough of its first digits, or its name. Of
 /// several of a name the one that is good is meant, if only one is.
 pub(super) fn pick<'a>(
@@ -226,10 +240,6 @@ pub(super) fn pick<'a>(
         .copied()
         .filter(|record| record.is_live(now))
         .collect();
-    // Of our own there is one in use, the last.
-    if let Some(last) = live.last().filter(|record| record.purpose.is_ours()) {
-        return Ok(last);
-    }
     match (live.as_slice(), named.as_slice()) {
         ([one], _) | ([], [one]) => Ok(one),
         ([], []) => Err(AuthorityError::Unknown(which.to_owned())),
@@ -277,14 +287,13 @@ mod tests {
             record("4a0000000001", "ap", Purpose::Peer),
             record("4a0000000002", "ap", Purpose::Peer),
             record("4b0000000003", "server", Purpose::Server),
-            record("4b0000000004", "server", Purpose::Server),
         ];
         let found = |records: &[Record], which: &str| {
             pick(records, which, 1)
                 .map(|record| record.serial.clone())
                 .ok()
         };
-        assert_eq!(found(&records, "server").as_deref(), Some("4b0000000004"));
+        assert_eq!(found(&records, "server").as_deref(), Some("4b0000000003"));
         assert_eq!(
             found(&records, "4A:00:00:00:00:01").as_deref(),
             Some("4a0000000001")
