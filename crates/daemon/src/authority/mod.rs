@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 use self::{
     begin::create,
     loaded::{Loaded, stamp},
-    place::Place,
+    place::{CA, Place},
     sign::Leaf,
     work::{Chore, peer_name},
 };
@@ -175,6 +175,14 @@ impl Authority {
         let _guard = place.lock()?;
         let readiness = if place.exists() {
             Readiness::WasThere
+        } else if place.root().exists() {
+            // Not a first run: another CA in its place would be trusted by nobody.
+            return Err(AuthorityError::Damaged {
+                path: place.path(CA),
+                what: "is missing; put it back from a backup, or begin anew with `portreeve cert \
+                       init --force`"
+                    .to_owned(),
+            });
         } else {
             create(&place, &Beginning::default(), machine, now)?;
             Readiness::Made

@@ -465,6 +465,17 @@ fn a_lost_list_is_signed_again_from_the_records() {
 }
 
 #[test]
+fn a_lost_ca_is_not_replaced_in_silence() {
+    let site = site();
+    let authority = made(&site);
+    fs::remove_file(authority.path().join("ca.crt")).unwrap();
+    let refused = Authority::ensure(&site.data, &machine(), NOW).unwrap_err();
+    assert!(refused.to_string().contains("ca.crt"), "{refused}");
+    assert!(authority.path().join("ca.key").exists());
+    assert!(Authority::open(&site.data).is_err());
+}
+
+#[test]
 fn commands_at_the_same_time_do_not_lose_each_others_work() {
     let site = site();
     made(&site);

@@ -138,6 +138,40 @@ fn several_of_a_name_are_told_by_their_serials() {
 }
 
 #[test]
+fn of_our_own_certificates_the_one_in_use_is_listed() {
+    let site = Site::new();
+    let server = site.serve();
+    let before = site.json(&["cert", "show", "server", "--json"]);
+    site.ok(&["cert", "issue", "--server", "--dns", "radius.example.org"]);
+    site.ok(&["cert", "revoke", "client"]);
+    let listed = site.json(&["cert", "list", "--json"]);
+    let purposes: Vec<&str> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["purpose"].as_str().unwrap())
+        .collect();
+    assert_eq!(purposes, ["ca", "server", "client"]);
+    assert_ne!(listed[1]["serial"], before["serial"]);
+    assert!(
+        listed[1]["dns"]
+            .as_array()
+            .unwrap()
+            .contains(&"radius.example.org".into())
+    );
+    assert!(
+        site.json(&["cert", "list", "--all", "--json"])
+            .as_array()
+            .unwrap()
+            .len()
+            > 3
+    );
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert!(!site.said().contains("ERROR"), "{}", site.said());
+}
+
+#[test]
 fn wrong_usage_names_the_flag() {
     let site = Site::new();
     for (arguments, named) in [

@@ -19,7 +19,7 @@ const SHORTEST_SERIAL: usize = 6;
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Also those that have expired or are revoked
+    /// Also those that have expired, are revoked, or were ours before they were renewed
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -119,7 +119,7 @@ pub(super) fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Fa
     let mut shown: Vec<&Record> = index
         .records
         .iter()
-        .filter(|record| arguments.all || record.is_live(now))
+        .filter(|record| arguments.all || (record.is_live(now) && is_in_use(&authority, record)))
         .collect();
     shown.sort_by_key(|record| (record.purpose, &record.name, record.not_before));
     for problem in index.problems {
@@ -154,6 +154,12 @@ pub(super) fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Fa
     let nothing = "no certificate is good; --all shows those that were";
     context.output.table(&heading, rows.collect(), nothing)?;
     warn(&index.records, now, &mut context.output)
+}
+
+/// Of our own certificates the last is in use; of a peer's any may be.
+fn is_in_use(authority: &Authority, record: &Record) -> bool {
+    let own = record.purpose.as_str();
+    !record.purpose.is_ours() || meant(authority, own) == record.serial
 }
 
 /// Says what expires soon.
