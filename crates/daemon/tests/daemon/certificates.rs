@@ -172,6 +172,30 @@ fn of_our_own_certificates_the_one_in_use_is_listed() {
 }
 
 #[test]
+fn the_log_says_once_that_an_end_is_near() {
+    let site = Site::new();
+    issued(&site, "office", &["--days", "20"]);
+    let server = site.serve();
+    soon("the warning", || site.said().contains("'office'"));
+    assert!(
+        site.said().contains("expires in 19 days"),
+        "{}",
+        site.said()
+    );
+    let record = site.json(&["cert", "show", "office", "--json"]);
+    let path = format!("ca/issued/{}.json", record["serial"].as_str().unwrap());
+    let told = || fs::read_to_string(site.data().join(&path)).unwrap();
+    soon("the warning is remembered", || {
+        told().contains("\"warned\": 30")
+    });
+    server.kill();
+    issued(&site, "branch", &["--days", "5"]);
+    let _server = site.serve();
+    soon("the other warning", || site.said().contains("'branch'"));
+    assert!(!site.said().contains("'office'"), "{}", site.said());
+}
+
+#[test]
 fn wrong_usage_names_the_flag() {
     let site = Site::new();
     for (arguments, named) in [
