@@ -16,8 +16,9 @@ async fn main() -> Result<(), Error> {
         .with(attr::ACCT_SESSION_ID, "8d-0001");
     match device.disconnect(session).await? {
         DynamicOutcome::Ack(_) => println!("tim is off"),
-        DynamicOutcome::Nak(reply) => {
-            println!("not done, Error-Cause {:?}", reply.get(attr::ERROR_CAUSE));
+        refused if refused.is_gone() => println!("tim was off already"),
+        refused => {
+            println!("not done: {:?}", refused.cause());
             inn.assert(false);
         }
     }

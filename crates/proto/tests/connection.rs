@@ -1,6 +1,9 @@
 //! The server's and the client's end on a connection: RADIUS/1.1, TLS, longer packets.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Instant, UNIX_EPOCH},
+};
 
 use portreeve_proto::{
     AccessReply, AccountingReply, Answered, Arrival, Ask, AttributeList, Code, Discard,
@@ -30,6 +33,7 @@ impl Bench {
     fn receive(&mut self, octets: &[u8]) -> Received {
         let arrival = Arrival {
             now: Instant::now(),
+            clock: UNIX_EPOCH,
             listener: 0,
             role: self.role,
             from: ([192, 0, 2, 1], 40_000).into(),
