@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let faster = session().with(attr::mikrotik::RATE_LIMIT, "10M/50M");
     match device.coa(faster).await? {
         DynamicOutcome::Ack(_) => println!("tim is faster now"),
-        refused => {
+        refused @ DynamicOutcome::Nak(_) => {
             println!("not done: {:?}", refused.cause());
             inn.assert(false);
         }

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     match device.disconnect(session).await? {
         DynamicOutcome::Ack(_) => println!("tim is off"),
         refused if refused.is_gone() => println!("tim was off already"),
-        refused => {
+        refused @ DynamicOutcome::Nak(_) => {
             println!("not done: {:?}", refused.cause());
             inn.assert(false);
         }

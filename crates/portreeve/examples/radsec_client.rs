@@ -16,19 +16,17 @@ use portreeve::{
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let (address, config, started) = match &arguments[..] {
-        [address, name, chain, key, authority] => {
-            let identity = Identity::from_pem(&std::fs::read(chain)?, &std::fs::read(key)?)?;
-            let authority = Trust::from_pem(&std::fs::read(authority)?)?;
-            let address = address
-                .to_address()
-                .map_err(|it| format!("{it}: no address"))?;
-            (address, ClientConfig::new(identity, authority, name)?, None)
-        }
-        _ => {
-            let (running, config) = start().await?;
-            (running.address(), config, Some(running))
-        }
+    let (address, config, started) = if let [address, name, chain, key, authority] = &arguments[..]
+    {
+        let identity = Identity::from_pem(&std::fs::read(chain)?, &std::fs::read(key)?)?;
+        let authority = Trust::from_pem(&std::fs::read(authority)?)?;
+        let address = address
+            .to_address()
+            .map_err(|it| format!("{it}: no address"))?;
+        (address, ClientConfig::new(identity, authority, name)?, None)
+    } else {
+        let (running, config) = start().await?;
+        (running.address(), config, Some(running))
     };
     // A server that knows only historic RADIUS is refused. `Versions::Both` would speak it.
     let client = Client::radsec(address, config.versions(Versions::V1_1)).await?;
@@ -42,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for (server, session) in client.sessions() {
         let Some(session) = session else { continue };
-        println!("{server}: TLS {}, {}", session.tls(), session.cipher());
+        println!("{server}: {}, {}", session.tls(), session.cipher());
         assert_eq!(session.version(), Version::V1_1);
     }
     assert!(outcome.is_accept() || started.is_none(), "it does not work");

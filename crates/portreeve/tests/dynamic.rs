@@ -94,7 +94,7 @@ async fn what_is_old_or_from_whom_it_may_not_come_meets_silence() {
     let limits = DuplicateLimits {
         dynamic: DynamicLimits {
             require_event_timestamp: true,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             ..DynamicLimits::default()
         },
         ..DuplicateLimits::default()
@@ -196,11 +196,15 @@ async fn a_retransmission_is_the_same_packet_and_the_next_request_another() {
     for _ in 0..2 {
         let outcome: Result<DynamicOutcome, _> = client.coa(whose("tim")).await;
         outcome.unwrap_err();
-        for _ in 0..3 {
+        let so_far = sent.len();
+        while sent.len() < so_far + 3 {
             let mut octets = vec![0; 4096];
             let length = wire.recv(&mut octets).unwrap();
             octets.truncate(length);
-            sent.push(octets);
+            // A silent server is asked whether it is there besides.
+            if octets[0] == Code::COA_REQUEST.0 {
+                sent.push(octets);
+            }
         }
     }
     assert!(sent[..3].iter().all(|octets| *octets == sent[0]));

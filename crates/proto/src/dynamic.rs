@@ -32,7 +32,7 @@ pub struct DynamicLimits {
 
 impl DynamicLimits {
     /// How far Event-Timestamp may lie from the clock unless told otherwise (RFC 5176 section 6.3).
-    pub const WINDOW: Duration = Duration::from_secs(300);
+    pub const WINDOW: Duration = Duration::from_mins(5);
 
     const LONGEST_WINDOW: Duration = Duration::from_hours(1);
 

@@ -75,10 +75,6 @@ pub struct Arrival<'a> {
 /// What became of a packet.
 #[derive(Debug)]
 #[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack; a box would allocate"
-)]
 pub enum Received {
     /// Silence, and why; the peer where the source address has one.
     Discarded(Discard, Option<Arc<Peer>>),
@@ -314,9 +310,10 @@ impl Endpoint {
             Version::V1_1 => true,
         };
         if !is_dynamic {
-            return Ok(match protected {
-                true => Shelf::Protected,
-                false => Shelf::Unprotected,
+            return Ok(if protected {
+                Shelf::Protected
+            } else {
+                Shelf::Unprotected
             });
         }
         let dated = dynamic::is_dated(packet, arrival.clock, &self.dynamic)?;
@@ -373,7 +370,7 @@ impl Endpoint {
         Err(Discard::CodeNotAllowed)
     }
 
-    fn key(&self, arrival: &Arrival<'_>, packet: &Packet<'_>, shelf: Shelf) -> Key {
+    fn key(&self, arrival: &Arrival<'_>, packet: &Packet<'_>, kept_on: Shelf) -> Key {
         let (code, identifier) = match self.wire.version {
             Version::V1_0 => (packet.code(), u32::from(packet.identifier())),
             // A Token is unique whatever the code (RFC 9765 section 4.2.1).
@@ -384,8 +381,8 @@ impl Endpoint {
             from: arrival.from,
             code,
             identifier,
-            own: (shelf != Shelf::Protected).then(|| self.distinguishes(packet)),
-            shelf,
+            own: (kept_on != Shelf::Protected).then(|| self.distinguishes(packet)),
+            shelf: kept_on,
         }
     }
 

@@ -378,7 +378,7 @@ mod tests {
             assert_eq!(again.len(), list.len(), "the caller's own stays");
         }
         let longest = prepared.within_window(Retry::forever()).duration;
-        assert_eq!(longest, Duration::from_secs(300));
+        assert_eq!(longest, Duration::from_mins(5));
         let short = Retry::once(Duration::from_secs(3));
         assert_eq!(prepared.within_window(short), short);
         let record = Accounting::start("a").prepare();

@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn an_identifier_that_is_to_rest_is_used_again_only_where_there_is_no_other() {
         let ledger = Arc::new(Ledger::of_socket(Trace::off()));
-        let rest = Duration::from_secs(300);
+        let rest = Duration::from_mins(5);
         let mut octets = Vec::new();
         let list = portreeve_proto::AttributeList::new();
         let query = Query::encode_open(portreeve_proto::Ask::Coa, 0, &list, &mut octets).unwrap();

@@ -179,7 +179,8 @@ impl Client {
     /// long, and another is opened as long as there are fewer than
     /// [`sockets`](ClientBuilder::sockets). Beyond that the identifier that has rested longest is
     /// used again: the packet is another because its content is, and a device that heeds the Request
-    /// Authenticator, as RFC 5080 section 2.2.2 asks, is not misled.
+    /// Authenticator, as RFC 5080 section 2.2.2 asks, is not misled. Over a connection nothing is sent
+    /// twice, so nobody has to tell, and identifiers need no rest.
     pub async fn coa(&self, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         self.dynamic(Ask::Coa, attributes).await
     }
