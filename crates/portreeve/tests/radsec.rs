@@ -1,5 +1,10 @@
 //! The server and the client over connections: TLS, RADIUS/1.1, TCP, and the way back.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as expected"
+)]
+
 use std::{
     net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},

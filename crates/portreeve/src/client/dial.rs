@@ -33,7 +33,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Between two attempts to connect, at least (radiusdtls-bis section 4.6).
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// And at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The share of the wait that chance adds to it.
 const JITTER: f64 = 0.2;
 /// Requests that may wait to be sent down one connection.
@@ -125,7 +125,7 @@ impl Link {
         Ok(Slot {
             link: Arc::clone(self),
             place,
-            _permit: permit,
+            permit,
         })
     }
 }
@@ -134,7 +134,7 @@ impl Link {
 pub(super) struct Slot {
     link: Arc<Link>,
     place: Place,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slot {
@@ -205,7 +205,7 @@ impl Dial {
         for link in &links.open {
             match link.slot(waiting, None) {
                 Ok(mut slot) => {
-                    slot._permit = Some(permit);
+                    slot.permit = Some(permit);
                     return Ok(slot);
                 }
                 Err(back) => waiting = back,

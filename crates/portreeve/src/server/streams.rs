@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    connections::{OpenConnection, Registry, Way},
+    connections::{OpenConnection, Registered, Registry, Way},
     counters::Cells,
     desk::{Desk, Means},
     observer::{Connected, HungUp},
@@ -49,6 +49,18 @@ impl Kind {
             Self::Tls(_) => Transport::Tls,
             #[cfg(feature = "openssl")]
             Self::Dtls(_) => Transport::Dtls,
+        }
+    }
+}
+
+impl Kind {
+    /// Who judges those who connect.
+    fn acceptor(&self) -> Option<&Acceptor> {
+        match self {
+            Self::Tcp => None,
+            Self::Tls(acceptor) => Some(acceptor),
+            #[cfg(feature = "openssl")]
+            Self::Dtls(acceptor) => Some(acceptor),
         }
     }
 }
@@ -252,10 +264,7 @@ impl<H: Handler> Door<H> {
         self.hung_up(from, to, Some(&peer), &refused);
     }
 
-    fn connection(
-        &self,
-        admitted: Admitted,
-    ) -> Result<(Connection<H>, super::connections::Registered), Refused> {
+    fn connection(&self, admitted: Admitted) -> Result<(Connection<H>, Registered), Refused> {
         let Admitted {
             stream,
             session,
@@ -268,17 +277,7 @@ impl<H: Handler> Door<H> {
         let version = session.as_ref().map_or(Version::V1_0, Session::version);
         let no_random = |_| Refused::from(Hangup::HandshakeFailed);
         let mut random = OsRandom::new().map_err(no_random)?;
-        let mut start = [0; 4];
-        random.fill(&mut start);
-        let trace = hall.means.trace.clone();
-        let ledger = Ledger::of_connection(version, u32::from_be_bytes(start), trace);
-        let (orders, ordered) = mpsc::channel(ORDERS);
-        let way = Way {
-            ledger: Arc::new(ledger),
-            upstream: Arc::new(Upstream::of_peer(&peer, from, transport)),
-            tally: Arc::<Tally>::default(),
-            orders,
-        };
+        let (way, ordered) = self.way(&peer, from, version, &mut random);
         let about = OpenConnection {
             peer: Arc::clone(&peer),
             from,
@@ -312,12 +311,6 @@ impl<H: Handler> Door<H> {
             orders: ordered,
             watch: None,
         };
-        let acceptor = match &self.kind {
-            Kind::Tcp => None,
-            Kind::Tls(acceptor) => Some(acceptor.clone()),
-            #[cfg(feature = "openssl")]
-            Kind::Dtls(acceptor) => Some(acceptor.clone()),
-        };
         let connection = Connection {
             stream,
             transport,
@@ -326,10 +319,32 @@ impl<H: Handler> Door<H> {
             serves: Some(serves),
             asks,
             patience: hall.registry.limits.patience(),
-            judged: session.map(|session| (session, acceptor)),
+            judged: session.map(|session| (session, self.kind.acceptor().cloned())),
             state: hall.registry.state.subscribe(),
         };
         Ok((connection, registered))
+    }
+
+    /// The way down a connection that is about to open.
+    fn way(
+        &self,
+        peer: &Peer,
+        from: SocketAddr,
+        version: Version,
+        random: &mut OsRandom,
+    ) -> (Way, mpsc::Receiver<Vec<u8>>) {
+        let mut start = [0; 4];
+        random.fill(&mut start);
+        let trace = self.hall.means.trace.clone();
+        let ledger = Ledger::of_connection(version, u32::from_be_bytes(start), trace);
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let way = Way {
+            ledger: Arc::new(ledger),
+            upstream: Arc::new(Upstream::of_peer(peer, from, self.kind.transport())),
+            tally: Arc::<Tally>::default(),
+            orders,
+        };
+        (way, ordered)
     }
 
     /// Counts the end of a connection, and tells those who watch.

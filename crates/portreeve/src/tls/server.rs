@@ -1,6 +1,5 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
-    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -24,7 +23,7 @@ use tokio_rustls::server::{StartHandshake, TlsStream};
 use super::{
     Hangup, Identity, Psk, Refused, Session, Stream, TlsError, TlsPeer, TlsVersion, Trust,
     Versions,
-    hello::{HANDSHAKE, Hello, LONGEST, Outgoing},
+    hello::{HANDSHAKE, Hello, LONGEST, LoopGuard},
     provider,
     verify::ClientVerifier,
     version::ALPN_1_1,
@@ -45,6 +44,7 @@ pub struct ServerConfig {
     pub(super) versions: Versions,
     pub(super) oldest: TlsVersion,
     pub(super) clock: Arc<dyn TimeProvider>,
+    pub(super) loop_guard: LoopGuard,
 }
 
 impl ServerConfig {
@@ -57,6 +57,7 @@ impl ServerConfig {
             versions: Versions::default(),
             oldest: TlsVersion::V1_2,
             clock: Arc::new(DefaultTimeProvider),
+            loop_guard: LoopGuard::default(),
         }
     }
 
@@ -86,6 +87,13 @@ impl ServerConfig {
     #[must_use]
     pub fn oldest(mut self, oldest: TlsVersion) -> Self {
         self.oldest = oldest;
+        self
+    }
+
+    /// Refuses connections that come from ourselves: give the clients the same guard.
+    #[must_use]
+    pub fn loop_guard(mut self, guard: LoopGuard) -> Self {
+        self.loop_guard = guard;
         self
     }
 
@@ -175,7 +183,7 @@ impl InForce {
         offers: &ClientHello<'_>,
         from: IpAddr,
     ) -> Result<(), (AlertDescription, Refused)> {
-        if hello.is_some_and(|hello| Outgoing::is_ours(&hello.random)) {
+        if hello.is_some_and(|hello| self.config.loop_guard.is_ours(&hello.random)) {
             let refused = Refused::new(Hangup::SelfConnection);
             return Err((AlertDescription::AccessDenied, refused));
         }
@@ -261,11 +269,11 @@ impl Acceptor {
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
         let in_force = self.in_force();
         let address = from.ip().to_canonical();
-        let (accepted, hello, mut io) = read_greeting(io).await?;
+        let (accepted, hello, mut io) = Box::pin(read_greeting(io)).await?;
         let greeted = in_force.greet(hello.as_ref(), &accepted.client_hello(), address);
         if let Err((alert, refused)) = greeted {
             // The peer may be gone; what was found out stays true.
-            let _: io::Result<()> = io.write_all(&plain_alert(alert)).await;
+            drop(io.write_all(&plain_alert(alert)).await);
             linger(io).await;
             return Err(refused);
         }
@@ -275,7 +283,7 @@ impl Acceptor {
             .engine(Arc::clone(&verifier), tls13)
             .map_err(|error| Refused::because(Hangup::HandshakeFailed, &error.to_string()))?;
         let handshake = StartHandshake::from_parts(accepted, io).into_stream(Arc::new(engine));
-        match handshake.into_fallible().await {
+        match Box::pin(handshake.into_fallible()).await {
             Ok(stream) => settle(stream, &verifier, &in_force).await,
             Err((error, io)) => {
                 linger(io).await;
@@ -303,7 +311,7 @@ impl InForce {
         from: IpAddr,
         now: SystemTime,
     ) -> Result<Arc<Peer>, Hangup> {
-        if session.tls < self.config.oldest {
+        if session.tls.is_too_old_for(self.config.oldest) {
             return Err(Hangup::TlsTooOld);
         }
         if !self.config.versions.allow(session.version) {
@@ -374,7 +382,7 @@ fn unix_time(time: SystemTime) -> UnixTime {
 async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Option<Hello>, IO), Refused> {
     let mut greeter = Greeter::default();
     let mut whole = Vec::new();
-    let mut piece = [0; 4096];
+    let mut piece = vec![0; 4096];
     loop {
         let count = match io.read(&mut piece).await {
             Ok(0) => return Err(Refused::new(Hangup::PeerVanished)),
@@ -404,7 +412,7 @@ async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Option<Hello
                 let mut octets = Vec::new();
                 if alert.write_all(&mut octets).is_ok() {
                     // The peer may be gone; what was found out stays true.
-                    let _: io::Result<()> = io.write_all(&octets).await;
+                    drop(io.write_all(&octets).await);
                 }
                 linger(io).await;
                 return Err(Refused::by_engine(&error));
@@ -453,7 +461,7 @@ async fn settle<IO: Stream>(
         Ok(session) => Ok((Box::new(stream), session)),
         Err(refused) => {
             // The peer may be gone; what was found out stays true.
-            let _: io::Result<()> = stream.shutdown().await;
+            drop(stream.shutdown().await);
             Err(refused)
         }
     }
