@@ -34,11 +34,11 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     identity: Option<Identity>,
-    wanted: Arc<Wanted>,
-    versions: Versions,
-    oldest: TlsVersion,
+    pub(super) wanted: Arc<Wanted>,
+    pub(super) versions: Versions,
+    pub(super) oldest: TlsVersion,
     psk: Option<Psk>,
-    clock: Arc<dyn TimeProvider>,
+    pub(super) clock: Arc<dyn TimeProvider>,
 }
 
 /// The server that we want to reach.
@@ -146,6 +146,10 @@ impl ClientConfig {
         io: impl Stream,
         server: SocketAddr,
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
+        #[cfg(feature = "openssl")]
+        if let Some(psk) = &self.psk {
+            return super::openssl::connect_psk(self, psk, io, server).await;
+        }
         let verifier = Arc::new(ServerVerifier::new(Arc::clone(&self.wanted)));
         let (engine, name) = self
             .engine(Arc::clone(&verifier))

@@ -18,6 +18,8 @@ mod hangup;
 mod hello;
 mod identity;
 mod mark;
+#[cfg(feature = "openssl")]
+mod openssl;
 mod peer;
 mod psk;
 mod refusal;
@@ -35,6 +37,10 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(feature = "openssl")]
+pub use self::openssl::{DtlsCounters, DtlsLimits};
+#[cfg(feature = "openssl")]
+pub(crate) use self::openssl::{DtlsListener, connect_dtls};
 pub use certificate::Certificate;
 pub use client::ClientConfig;
 pub use error::TlsError;
