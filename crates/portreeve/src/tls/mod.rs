@@ -19,7 +19,7 @@ mod hello;
 mod identity;
 mod mark;
 #[cfg(feature = "openssl")]
-mod openssl;
+pub(crate) mod openssl;
 mod peer;
 mod psk;
 mod refusal;
@@ -39,8 +39,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 #[cfg(feature = "openssl")]
 pub use self::openssl::{DtlsCounters, DtlsLimits};
-#[cfg(feature = "openssl")]
-pub(crate) use self::openssl::{DtlsListener, connect_dtls};
 pub use certificate::Certificate;
 pub use client::ClientConfig;
 pub use error::TlsError;
