@@ -148,7 +148,7 @@ impl ClientConfig {
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
         #[cfg(feature = "openssl")]
         if let Some(psk) = &self.psk {
-            return super::openssl::connect_psk(self, psk, io, server).await;
+            return super::openssl::connect_psk(self, psk, io).await;
         }
         let verifier = Arc::new(ServerVerifier::new(Arc::clone(&self.wanted)));
         let (engine, name) = self

@@ -14,11 +14,10 @@ use super::{
     association::Association,
     case::{Case, Judge, fit},
     context,
-    cookie::FirstHello,
     stream::{self, Link},
     tcp::unready,
 };
-use crate::tls::{ClientConfig, Hangup, Refused, Session, Stream, TlsVersion, hello::Outgoing};
+use crate::tls::{ClientConfig, Refused, Session, Stream, TlsVersion};
 
 /// Opens a DTLS association with a server, from an address if one is given, and gives up after
 /// `limit`. Lost datagrams are sent again after 1 s, 2 s, 4 s and so on.
@@ -40,33 +39,17 @@ pub(crate) async fn connect_dtls(
     let link = link(server, source)
         .await
         .map_err(|error| Refused::ended(&error))?;
-    let (association, greeting) = open(config, &case).map_err(unready)?;
-    let connected = stream::shake(association, link, &case, limit).await;
-    if greeting.is_some_and(|greeting| greeting.came_back()) {
-        let details = format!("{server} is this very server");
-        return Err(Refused::because(Hangup::SelfConnection, &details));
-    }
-    let (stream, session) = connected?;
+    let association = open(config, &case).map_err(unready)?;
+    let (stream, session) = stream::shake(association, link, &case, limit).await?;
     Ok((Box::new(stream), session))
 }
 
-/// The association, with its first flight ready to be sent and remembered.
-fn open(
-    config: &ClientConfig,
-    case: &Arc<Case>,
-) -> Result<(Association, Option<Outgoing>), ErrorStack> {
+fn open(config: &ClientConfig, case: &Arc<Case>) -> Result<Association, ErrorStack> {
     let identity = config.identity().filter(|_| config.psk().is_none());
     let mut ssl = context::dtls_client(identity)?;
     case.attach(&mut ssl)?;
     super::name_versions(&mut ssl, &config.versions.names(false))?;
-    let mut association = Association::open(ssl)?;
-    // An error shows again when the handshake goes on.
-    drop(association.handshake());
-    let greeting = association
-        .departing()
-        .and_then(FirstHello::read)
-        .map(|hello| Outgoing::announce(hello.random()));
-    Ok((association, greeting))
+    Association::open(ssl)
 }
 
 async fn link(server: SocketAddr, source: Option<IpAddr>) -> io::Result<Link> {

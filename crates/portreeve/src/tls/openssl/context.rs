@@ -66,7 +66,8 @@ pub(super) fn dtls_server(identity: &Identity, keys: bool) -> Result<SslContext,
     let mut context = dtls(SslMethod::dtls_server())?;
     show(&mut context, identity)?;
     if keys {
-        context.set_cipher_list(&format!("{CERTIFICATES}:{SHARED_KEYS}"))?;
+        // A client that has a key may offer all else too; whoever has a certificate offers no keys.
+        context.set_cipher_list(&format!("{SHARED_KEYS}:{CERTIFICATES}"))?;
         share_keys_with_clients(&mut context)?;
     } else {
         context.set_cipher_list(CERTIFICATES)?;

@@ -29,7 +29,7 @@ use super::{
     cookie::{Answer, FirstHello, Jar},
     stream::{self, Link},
 };
-use crate::tls::{Acceptor, Refused, Session, Stream, hello::Outgoing, server::InForce};
+use crate::tls::{Acceptor, Refused, Session, Stream, server::InForce};
 
 /// How long a cookie's key is in use; a cookie is good for one to two times as long.
 const KEY_TURNS: Duration = Duration::from_secs(60);
@@ -330,9 +330,6 @@ impl Post {
             return count(&self.counters.0.not_allowed);
         }
         match self.jar.judge(from, hello) {
-            Answer::Proven if Outgoing::is_ours(&hello.random()) => {
-                count(&self.counters.0.not_allowed);
-            }
             Answer::Proven => self.open(hello, datagram, from),
             Answer::Ask(request) => {
                 count(&self.counters.0.asked);

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io::{self, ErrorKind},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -22,7 +22,6 @@ use super::{
 };
 use crate::tls::{
     ClientConfig, Hangup, Psk, Refused, Session, Stream,
-    hello::{Hello, Outgoing},
     server::{InForce, linger},
 };
 
@@ -52,26 +51,17 @@ pub(in crate::tls) async fn connect_psk(
     config: &ClientConfig,
     psk: &Psk,
     io: impl Stream,
-    server: SocketAddr,
 ) -> Result<(Box<dyn Stream>, Session), Refused> {
     super::usable(psk)?;
     let case = Case::new(Judge::Sharer(psk.clone()), config.versions);
-    let mut stream = context::tls_client(psk)
+    let stream = context::tls_client(psk)
         .and_then(|mut ssl| {
             let names = config.versions.names(!psk.is_for_tls12());
             super::name_versions(&mut ssl, &names)?;
             TlsStream::new(ssl, &case, Side::Client, io)
         })
         .map_err(unready)?;
-    // The first flight is written to memory; it leaves once it is remembered.
-    drop(stream.ssl.do_handshake());
-    let greeting = Hello::random(stream.ssl.get_ref().departing()).map(Outgoing::announce);
-    let connected = shake(stream, &case, config.oldest).await;
-    if greeting.is_some_and(|greeting| greeting.came_back()) {
-        let details = format!("{server} is this very server");
-        return Err(Refused::because(Hangup::SelfConnection, &details));
-    }
-    connected
+    shake(stream, &case, config.oldest).await
 }
 
 pub(super) fn unready(error: ErrorStack) -> Refused {

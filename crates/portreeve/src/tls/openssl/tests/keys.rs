@@ -169,15 +169,6 @@ async fn key_is_good_only_from_where_its_peer_may_come() {
 }
 
 #[tokio::test]
-async fn one_port_serves_certificates_too() {
-    let world = World::new();
-    let config = world.server().peer(nas1().psk(psk()));
-    let (server, client) = meet_tcp(config, &world.client()).await;
-    assert!(server.unwrap().1.certificate().is_some());
-    assert!(client.is_ok());
-}
-
-#[tokio::test]
 async fn longest_identities_that_can_be_sent() {
     let long = Psk::new(&"i".repeat(255), KEY).unwrap();
     let (server, client) = meet_tcp(sharing(long.clone()), &with(long)).await;

@@ -108,9 +108,8 @@ async fn s_client_with_a_key_on_dtls() {
     converse(&mut program, &mut stream).await;
 }
 
-#[tokio::test]
-async fn s_client_with_a_certificate_on_dtls() {
-    let world = World::new();
+/// What makes the program show the client's certificate, in files.
+fn shown(world: &World) -> (tempfile::TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -119,9 +118,7 @@ async fn s_client_with_a_certificate_on_dtls() {
     };
     let (chain, key) = (file("chain", &world.client.0), file("key", &world.client.1));
     let ca = file("ca", &world.ca);
-    let mut listener = listen(world.server(), limits()).await;
-    let at = listener.local_addr().to_string();
-    let files = [
+    let arguments = [
         "-cert",
         &chain,
         "-key",
@@ -130,15 +127,37 @@ async fn s_client_with_a_certificate_on_dtls() {
         &ca,
         "-verify_return_error",
     ];
-    let arguments = [
-        &["s_client", "-quiet", "-dtls1_2", "-connect", &at][..],
-        &files,
-    ]
-    .concat();
+    (folder, arguments.map(str::to_owned).to_vec())
+}
+
+#[tokio::test]
+async fn s_client_with_a_certificate_on_dtls() {
+    let world = World::new();
+    let (_folder, files) = shown(&world);
+    let mut listener = listen(world.server(), limits()).await;
+    let at = listener.local_addr().to_string();
+    let mut arguments = vec!["s_client", "-quiet", "-dtls1_2", "-connect", &at];
+    arguments.extend(files.iter().map(String::as_str));
     let mut program = openssl(&arguments);
     let met = timeout(PATIENCE, listener.accept()).await.unwrap().0;
     let (mut stream, session) = met.unwrap();
     assert_eq!(&**session.peer().unwrap().name(), "nas1");
+    converse(&mut program, &mut stream).await;
+}
+
+#[tokio::test]
+async fn port_with_keys_serves_certificates_too() {
+    let world = World::new();
+    let (_folder, files) = shown(&world);
+    let acceptor = Acceptor::new(world.server().peer(nas1().psk(psk()))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let mut arguments = vec!["s_client", "-quiet", "-connect", &at];
+    arguments.extend(files.iter().map(String::as_str));
+    let mut program = openssl(&arguments);
+    let (io, from) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let (mut stream, session) = acceptor.accept(io, from).await.unwrap();
+    assert!(session.certificate().is_some() && session.psk_identity().is_none());
     converse(&mut program, &mut stream).await;
 }
 
