@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{io::AsyncWriteExt as _, net::UdpSocket, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UdpSocket,
+    time::timeout,
+};
 
 use super::{
     super::{
@@ -17,7 +21,10 @@ use super::{
     },
     setting::{World, exchange, limits, listen, meet, meet_at, nas1, packet, psk12, read},
 };
-use crate::tls::{ClientConfig, Versions, openssl::DtlsLimits};
+use crate::tls::{
+    ClientConfig, Hangup, Versions,
+    openssl::{DtlsLimits, DtlsListener},
+};
 
 /// What becomes of a datagram.
 #[derive(Clone, Copy, PartialEq)]
@@ -85,31 +92,45 @@ async fn relay(
     address
 }
 
-/// The handshake ends well whichever one of its datagrams is touched. OpenSSL sends a flight again
-/// after 1 s, and when what it was sent before comes again.
+/// A client is served whichever one of the datagrams is touched. OpenSSL sends a flight again after
+/// 1 s, and when what it answers comes again.
 async fn survives(touch: Fate) {
     let world = Arc::new(World::new());
     let mut tasks = tokio::task::JoinSet::new();
     for touched in 0..8 {
         let world = Arc::clone(&world);
         tasks.spawn(async move {
-            let mut listener = listen(world.server(), DtlsLimits::default()).await;
+            let listener = listen(world.server(), DtlsLimits::default()).await;
             let fate = move |n| if n == touched { touch } else { Fate::Passes };
             let at = relay(listener.local_addr(), fate).await;
+            let echo = tokio::spawn(echo(listener));
             let limit = Duration::from_secs(20);
-            let (server, client) = meet_at(&mut listener, &world.client(), at, limit).await;
-            let (mut near, mut far) = (server.unwrap().0, client.unwrap().0);
+            let met = connect_dtls(&world.client(), at, None, limit).await;
+            let (mut far, _) = met.unwrap_or_else(|refused| panic!("{touched}: {refused}"));
+            let mut served = false;
             for number in 1..4 {
+                // This one may be the one that is touched.
                 far.write_all(&packet(1000, number)).await.unwrap();
-                near.write_all(&packet(1000, number)).await.unwrap();
-                // One of these may be the one that is touched.
-                drop(timeout(Duration::from_millis(200), read(&mut far)).await);
-                drop(timeout(Duration::from_millis(200), read(&mut near)).await);
+                let mut octets = vec![0; 1000];
+                let echoed = timeout(Duration::from_secs(1), far.read_exact(&mut octets)).await;
+                served |= echoed.is_ok_and(|read| read.is_ok());
             }
+            assert!(served, "{touched}");
+            drop(far);
+            echo.await.unwrap();
         });
     }
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
+    }
+}
+
+/// Sends back what the first client sends, until it closes.
+async fn echo(mut listener: DtlsListener) {
+    let (mut near, _) = listener.accept().await.0.unwrap();
+    let mut octets = vec![0; 1000];
+    while near.read(&mut octets).await.unwrap() > 0 {
+        near.write_all(&octets).await.unwrap();
     }
 }
 
@@ -278,7 +299,9 @@ async fn beginning_anew_from_an_address_ends_nothing_until_it_is_done() {
         packet(30, 9),
         "the first association still stands"
     );
-    let (server, client) = meet_at(&mut listener, &world.client(), at, limit).await;
+    let (abandoned, client) = meet_at(&mut listener, &world.client(), at, limit).await;
+    assert_eq!(abandoned.err().unwrap().reason, Hangup::PeerVanished);
+    let server = listener.accept().await.0;
     exchange(&mut server.unwrap().0, &mut client.unwrap().0).await;
     assert_eq!(
         read(&mut near).await,
@@ -322,8 +345,6 @@ async fn padding_is_cut_off_and_nonsense_ends_the_association() {
     short[3] = 41;
     association.send(&short).unwrap();
     socket.send(&association.depart()[0]).await.unwrap();
-    let error = tokio::io::AsyncReadExt::read(&mut near, &mut octets)
-        .await
-        .unwrap_err();
+    let error = near.read(&mut octets).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
 }
