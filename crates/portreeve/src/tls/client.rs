@@ -19,7 +19,7 @@ use super::{
     Certificate, Hangup, Identity, Mark, Psk, Refused, Session, Stream, TlsError, TlsVersion,
     Trust, Versions,
     certificate::Name,
-    hello::{Hello, Outgoing},
+    hello::{Hello, LoopGuard, Outgoing},
     mark::{host_name, names_match},
     provider,
     server::linger,
@@ -39,6 +39,7 @@ pub struct ClientConfig {
     pub(super) oldest: TlsVersion,
     psk: Option<Psk>,
     pub(super) clock: Arc<dyn TimeProvider>,
+    pub(super) loop_guard: LoopGuard,
 }
 
 /// The server that we want to reach.
@@ -87,13 +88,19 @@ impl ClientConfig {
             oldest: TlsVersion::V1_2,
             psk: None,
             clock: Arc::new(DefaultTimeProvider),
+            loop_guard: LoopGuard::default(),
         }
     }
 
     /// Accepts, instead of the name, a certificate for a realm (`NAIRealm`, RFC 7585 section 2.2).
     pub fn realm(mut self, realm: &str) -> Result<Self, TlsError> {
         let bad = || TlsError::BadRealm(realm.into());
-        let realm = host_name(realm, false).ok_or_else(bad)?;
+        let labels = realm.split('.').all(|label| !label.is_empty());
+        let letters = |letter: char| letter.is_control() || letter.is_whitespace() || letter == '*';
+        if !labels || realm.len() > 253 || realm.chars().any(letters) {
+            return Err(bad());
+        }
+        let realm = realm.to_lowercase();
         Arc::make_mut(&mut self.wanted).realm = Some(realm);
         Ok(self)
     }
@@ -117,6 +124,13 @@ impl ClientConfig {
     #[must_use]
     pub fn oldest(mut self, oldest: TlsVersion) -> Self {
         self.oldest = oldest;
+        self
+    }
+
+    /// Refuses connections that come from ourselves: give the server the same guard.
+    #[must_use]
+    pub fn loop_guard(mut self, guard: LoopGuard) -> Self {
+        self.loop_guard = guard;
         self
     }
 
@@ -148,7 +162,7 @@ impl ClientConfig {
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
         #[cfg(feature = "openssl")]
         if let Some(psk) = &self.psk {
-            return super::openssl::connect_psk(self, psk, io).await;
+            return super::openssl::connect_psk(self, psk, io, server).await;
         }
         let verifier = Arc::new(ServerVerifier::new(Arc::clone(&self.wanted)));
         let (engine, name) = self
@@ -157,6 +171,7 @@ impl ClientConfig {
         let greeting = Arc::new(OnceLock::new());
         let io = Announcing {
             io,
+            guard: self.loop_guard.clone(),
             greeting: Some(Arc::clone(&greeting)),
         };
         let connecting = TlsConnector::from(Arc::new(engine)).connect(name, io);
@@ -176,7 +191,9 @@ impl ClientConfig {
             },
             Err((error, io)) => {
                 linger(io).await;
-                Err(verifier.refusal().unwrap_or_else(|| Refused::ended(&error)))
+                Err(verifier
+                    .refusal()
+                    .unwrap_or_else(|| Refused::greeted(&error)))
             }
         }
     }
@@ -331,6 +348,7 @@ fn server_name(text: &str) -> Result<ServerName<'static>, TlsError> {
 /// Remembers our greeting before its first octet goes out, so that it is known where it comes back.
 struct Announcing<IO> {
     io: IO,
+    guard: LoopGuard,
     /// Until the first write.
     greeting: Option<Arc<OnceLock<Outgoing>>>,
 }
@@ -340,7 +358,7 @@ impl<IO> Announcing<IO> {
         if let Some(greeting) = self.greeting.take()
             && let Some(random) = Hello::random(octets)
         {
-            greeting.get_or_init(|| Outgoing::announce(random));
+            greeting.get_or_init(|| self.guard.announce(random));
         }
     }
 }

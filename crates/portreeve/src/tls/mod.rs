@@ -43,6 +43,7 @@ pub use certificate::Certificate;
 pub use client::ClientConfig;
 pub use error::TlsError;
 pub use hangup::{Hangup, Refused};
+pub use hello::LoopGuard;
 pub use identity::Identity;
 pub use mark::Mark;
 pub use peer::TlsPeer;

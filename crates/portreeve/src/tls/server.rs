@@ -24,7 +24,7 @@ use tokio_rustls::server::{StartHandshake, TlsStream};
 use super::{
     Hangup, Identity, Psk, RadiusVersion, Refused, Session, Stream, TlsError, TlsPeer, TlsVersion,
     Trust, Versions,
-    hello::{HANDSHAKE, Hello, LONGEST, Outgoing},
+    hello::{HANDSHAKE, Hello, LONGEST, LoopGuard},
     provider,
     verify::ClientVerifier,
     version::ALPN_1_1,
@@ -45,6 +45,7 @@ pub struct ServerConfig {
     pub(super) versions: Versions,
     pub(super) oldest: TlsVersion,
     pub(super) clock: Arc<dyn TimeProvider>,
+    pub(super) loop_guard: LoopGuard,
 }
 
 impl ServerConfig {
@@ -57,6 +58,7 @@ impl ServerConfig {
             versions: Versions::default(),
             oldest: TlsVersion::V1_2,
             clock: Arc::new(DefaultTimeProvider),
+            loop_guard: LoopGuard::default(),
         }
     }
 
@@ -86,6 +88,13 @@ impl ServerConfig {
     #[must_use]
     pub fn oldest(mut self, oldest: TlsVersion) -> Self {
         self.oldest = oldest;
+        self
+    }
+
+    /// Refuses connections that come from ourselves: give the clients the same guard.
+    #[must_use]
+    pub fn loop_guard(mut self, guard: LoopGuard) -> Self {
+        self.loop_guard = guard;
         self
     }
 
@@ -175,7 +184,7 @@ impl InForce {
         offers: &ClientHello<'_>,
         from: IpAddr,
     ) -> Result<(), (AlertDescription, Refused)> {
-        if hello.is_some_and(|hello| Outgoing::is_ours(&hello.random)) {
+        if hello.is_some_and(|hello| self.config.loop_guard.is_ours(&hello.random)) {
             let refused = Refused::new(Hangup::SelfConnection);
             return Err((AlertDescription::AccessDenied, refused));
         }
@@ -308,7 +317,7 @@ impl InForce {
         from: IpAddr,
         now: SystemTime,
     ) -> Result<Arc<Peer>, Hangup> {
-        if session.tls < self.config.oldest {
+        if session.tls.is_too_old_for(self.config.oldest) {
             return Err(Hangup::TlsTooOld);
         }
         if !self.config.versions.allow(session.version) {

@@ -94,8 +94,8 @@ pub enum RadiusVersion {
     V1_1,
 }
 
-/// A TLS version, the oldest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A TLS version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsVersion {
     /// DTLS 1.2 (RFC 6347), which is TLS 1.2 over UDP.
     Dtls1_2,
@@ -113,6 +113,11 @@ impl TlsVersion {
             Self::Dtls1_2 | Self::V1_2 => &BOTH,
             Self::V1_3 => &BOTH[..1],
         }
+    }
+
+    /// Whether it is older than the oldest that is allowed.
+    pub(super) fn is_too_old_for(self, oldest: Self) -> bool {
+        self != Self::V1_3 && oldest == Self::V1_3
     }
 
     pub(super) fn of(version: Option<ProtocolVersion>) -> Option<Self> {

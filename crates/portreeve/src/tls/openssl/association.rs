@@ -76,6 +76,11 @@ impl Association {
         self.stream.get_mut().depart()
     }
 
+    /// The first of the datagrams to be sent.
+    pub(super) fn departing(&self) -> Option<&[u8]> {
+        self.stream.get_ref().departing()
+    }
+
     /// Takes the handshake as far as it goes; `true` when it is done.
     pub(super) fn handshake(&mut self) -> Result<bool, Error> {
         match self.stream.do_handshake() {

@@ -56,14 +56,16 @@ enum Finding {
 pub(super) struct Case {
     judge: Judge,
     versions: Versions,
+    oldest: TlsVersion,
     finding: Mutex<Option<Result<Finding, Refused>>>,
 }
 
 impl Case {
-    pub(super) fn new(judge: Judge, versions: Versions) -> Arc<Self> {
+    pub(super) fn new(judge: Judge, versions: Versions, oldest: TlsVersion) -> Arc<Self> {
         Arc::new(Self {
             judge,
             versions,
+            oldest,
             finding: Mutex::default(),
         })
     }
@@ -132,6 +134,9 @@ impl Case {
         let found = self.finding().clone();
         let finding = found.unwrap_or_else(|| Err(Refused::new(Hangup::NoCertificate)))?;
         let tls = version(ssl).ok_or_else(|| Refused::new(Hangup::TlsTooOld))?;
+        if tls.is_too_old_for(self.oldest) {
+            return Err(Refused::new(Hangup::TlsTooOld));
+        }
         let agreed = self.versions.settle(ssl.selected_alpn_protocol(), tls);
         let version = agreed.ok_or_else(|| Refused::new(Hangup::VersionRefused))?;
         let cipher = ssl
@@ -199,7 +204,7 @@ impl Case {
 
 /// RFC 9813 section 4.1: a key is never used for TLS 1.3 and for earlier versions.
 pub(super) fn fit(psk: &Psk, tls: TlsVersion) -> Result<(), Refused> {
-    if psk.is_for_tls12() == (tls < TlsVersion::V1_3) {
+    if psk.is_for_tls12() == (tls != TlsVersion::V1_3) {
         return Ok(());
     }
     let only = if psk.is_for_tls12() {

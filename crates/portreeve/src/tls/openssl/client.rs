@@ -14,10 +14,11 @@ use super::{
     association::Association,
     case::{Case, Judge, fit},
     context,
+    cookie::FirstHello,
     stream::{self, Link},
     tcp::unready,
 };
-use crate::tls::{ClientConfig, Refused, Session, Stream, TlsVersion};
+use crate::tls::{ClientConfig, Hangup, Refused, Session, Stream, TlsVersion};
 
 /// Opens a DTLS association with a server, from an address if one is given, and gives up after
 /// `limit`. Lost datagrams are sent again after 1 s, 2 s, 4 s and so on.
@@ -35,12 +36,23 @@ pub(crate) async fn connect_dtls(
         }
         None => Judge::Client(Arc::clone(&config.wanted), Arc::clone(&config.clock)),
     };
-    let case = Case::new(judge, config.versions);
+    let case = Case::new(judge, config.versions, config.oldest);
     let link = link(server, source)
         .await
         .map_err(|error| Refused::ended(&error))?;
-    let association = open(config, &case).map_err(unready)?;
-    let (stream, session) = stream::shake(association, link, &case, limit).await?;
+    let mut association = open(config, &case).map_err(unready)?;
+    // The first flight is written to memory; it leaves once it is remembered.
+    drop(association.handshake());
+    let greeting = association
+        .departing()
+        .and_then(FirstHello::read)
+        .map(|hello| config.loop_guard.announce(hello.random()));
+    let connected = stream::shake(association, link, &case, limit).await;
+    if greeting.is_some_and(|greeting| greeting.came_back()) {
+        let details = format!("{server} is this very server");
+        return Err(Refused::because(Hangup::SelfConnection, &details));
+    }
+    let (stream, session) = connected?;
     Ok((Box::new(stream), session))
 }
 

@@ -29,7 +29,7 @@ use super::{
     cookie::{Answer, FirstHello, Jar},
     stream::{self, Link},
 };
-use crate::tls::{Acceptor, Refused, Session, Stream, server::InForce};
+use crate::tls::{Acceptor, Hangup, Refused, Session, Stream, server::InForce};
 
 /// How long a cookie's key is in use; a cookie is good for one to two times as long.
 const KEY_TURNS: Duration = Duration::from_secs(60);
@@ -330,6 +330,11 @@ impl Post {
             return count(&self.counters.0.not_allowed);
         }
         match self.jar.judge(from, hello) {
+            Answer::Proven if self.in_force.config.loop_guard.is_ours(&hello.random()) => {
+                let refused = Refused::new(Hangup::SelfConnection);
+                // Nobody may be there to take it; the greeting is not answered either way.
+                drop(self.done.try_send((Err(refused), from)));
+            }
             Answer::Proven => self.open(hello, datagram, from),
             Answer::Ask(request) => {
                 count(&self.counters.0.asked);
@@ -356,7 +361,8 @@ impl Post {
             self.sweep();
         }
         let judge = Judge::Server(Arc::clone(&self.in_force), from.ip());
-        let case = Case::new(judge, self.in_force.config.versions);
+        let config = &self.in_force.config;
+        let case = Case::new(judge, config.versions, config.oldest);
         let association = match self.associate(&case, hello, datagram) {
             Ok(association) => association,
             Err(error) => {

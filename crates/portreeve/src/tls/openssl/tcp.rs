@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io::{self, ErrorKind},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::tls::{
     ClientConfig, Hangup, Psk, Refused, Session, Stream,
+    hello::Hello,
     server::{InForce, linger},
 };
 
@@ -38,12 +39,13 @@ pub(in crate::tls) async fn accept_psk(
     from: IpAddr,
 ) -> Result<(Box<dyn Stream>, Session), Refused> {
     let judge = Judge::Server(Arc::clone(in_force), from);
-    let case = Case::new(judge, in_force.config.versions);
+    let config = &in_force.config;
+    let case = Case::new(judge, config.versions, config.oldest);
     let mut stream = context::tls_server()
         .and_then(|ssl| TlsStream::new(ssl, &case, Side::Server, io))
         .map_err(unready)?;
     stream.ssl.get_mut().arrive(greeting);
-    shake(stream, &case, in_force.config.oldest).await
+    shake(stream, &case).await
 }
 
 /// Shakes hands with a server that we share a key with; the caller sets the deadline.
@@ -51,17 +53,27 @@ pub(in crate::tls) async fn connect_psk(
     config: &ClientConfig,
     psk: &Psk,
     io: impl Stream,
+    server: SocketAddr,
 ) -> Result<(Box<dyn Stream>, Session), Refused> {
     super::usable(psk)?;
-    let case = Case::new(Judge::Sharer(psk.clone()), config.versions);
-    let stream = context::tls_client(psk)
+    let case = Case::new(Judge::Sharer(psk.clone()), config.versions, config.oldest);
+    let mut stream = context::tls_client(psk)
         .and_then(|mut ssl| {
             let names = config.versions.names(!psk.is_for_tls12());
             super::name_versions(&mut ssl, &names)?;
             TlsStream::new(ssl, &case, Side::Client, io)
         })
         .map_err(unready)?;
-    shake(stream, &case, config.oldest).await
+    // The first flight is written to memory; it leaves once it is remembered.
+    drop(stream.ssl.do_handshake());
+    let random = Hello::random(stream.ssl.get_ref().departing());
+    let greeting = random.map(|random| config.loop_guard.announce(random));
+    let connected = shake(stream, &case).await;
+    if greeting.is_some_and(|greeting| greeting.came_back()) {
+        let details = format!("{server} is this very server");
+        return Err(Refused::because(Hangup::SelfConnection, &details));
+    }
+    connected
 }
 
 pub(super) fn unready(error: ErrorStack) -> Refused {
@@ -71,7 +83,6 @@ pub(super) fn unready(error: ErrorStack) -> Refused {
 async fn shake<IO: Stream>(
     mut stream: TlsStream<IO>,
     case: &Case,
-    oldest: crate::tls::TlsVersion,
 ) -> Result<(Box<dyn Stream>, Session), Refused> {
     let settled = match poll_fn(|cx| stream.poll_shake(cx)).await {
         Ok(()) => case.settle(stream.ssl.ssl()),
@@ -83,12 +94,6 @@ async fn shake<IO: Stream>(
         }
         Err(Failure::Io(error)) => return Err(Refused::ended(&error)),
     };
-    let settled = settled.and_then(|session| {
-        if session.tls < oldest {
-            return Err(Refused::new(Hangup::TlsTooOld));
-        }
-        Ok(session)
-    });
     match settled {
         Ok(session) => Ok((Box::new(stream), session)),
         Err(refused) => {

@@ -25,6 +25,11 @@ impl Datagrams {
         std::mem::take(&mut self.departing)
     }
 
+    /// The first of what was written.
+    pub(super) fn departing(&self) -> Option<&[u8]> {
+        self.departing.first().map(Vec::as_slice)
+    }
+
     /// From here on, records of epoch 0 leave with numbers that are higher by `shift`.
     pub(super) fn shift_records(&mut self, shift: u64) {
         self.shift = shift;

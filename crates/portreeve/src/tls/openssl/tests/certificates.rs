@@ -6,7 +6,8 @@ use super::setting::{
     World, exchange, identity, known, limits, listen, meet, meet_at, packet, read, reasons,
 };
 use crate::tls::{
-    ClientConfig, Hangup, RadiusVersion, ServerConfig, TlsVersion, Versions, openssl::DtlsLimits,
+    Acceptor, ClientConfig, Hangup, LoopGuard, RadiusVersion, ServerConfig, TlsVersion, Versions,
+    openssl::{DtlsLimits, DtlsListener},
 };
 
 #[tokio::test]
@@ -155,4 +156,38 @@ async fn writes_are_whole_packets() {
         sound[60..],
         "what one read leaves, the next one takes"
     );
+}
+
+#[tokio::test]
+async fn who_connects_to_itself_is_told_at_both_ends() {
+    let world = World::new();
+    let guard = LoopGuard::default();
+    let mut listener = listen(world.server().loop_guard(guard.clone()), limits()).await;
+    let met = meet(&mut listener, &world.client().loop_guard(guard)).await;
+    let reason = Some(Hangup::SelfConnection);
+    assert_eq!(reasons(&met), (reason, reason));
+}
+
+#[tokio::test]
+async fn where_tls_1_3_is_demanded_there_is_no_dtls() {
+    let world = World::new();
+    let mut listener = listen(world.server().oldest(TlsVersion::V1_3), limits()).await;
+    let (server, _) = meet(&mut listener, &world.client()).await;
+    assert_eq!(server.err().unwrap().reason, Hangup::TlsTooOld);
+}
+
+#[tokio::test]
+async fn another_configuration_is_in_force_at_once() {
+    let world = World::new();
+    let acceptor = Acceptor::new(world.server()).unwrap();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let bound = DtlsListener::bind(address, acceptor.clone(), limits()).await;
+    let mut listener = bound.unwrap();
+    let (server, client) = meet(&mut listener, &world.client()).await;
+    let (mut near, mut far) = (server.unwrap().0, client.unwrap().0);
+    let next = World::new();
+    acceptor.reload(next.server()).unwrap();
+    let (server, client) = meet(&mut listener, &next.client()).await;
+    exchange(&mut server.unwrap().0, &mut client.unwrap().0).await;
+    exchange(&mut near, &mut far).await;
 }

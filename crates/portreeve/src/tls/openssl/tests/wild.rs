@@ -22,7 +22,7 @@ use super::{
     setting::{World, exchange, limits, listen, meet, meet_at, nas1, packet, psk12, read},
 };
 use crate::tls::{
-    ClientConfig, Hangup, Versions,
+    ClientConfig, Hangup, TlsVersion, Versions,
     openssl::{DtlsLimits, DtlsListener},
 };
 
@@ -221,7 +221,7 @@ fn greeting(client: &ClientConfig) -> Vec<u8> {
 
 fn begin(client: &ClientConfig) -> Association {
     let judge = Judge::Client(Arc::clone(&client.wanted), Arc::clone(&client.clock));
-    let case = Case::new(judge, Versions::default());
+    let case = Case::new(judge, Versions::default(), TlsVersion::V1_2);
     let mut ssl = context::dtls_client(client.identity()).unwrap();
     case.attach(&mut ssl).unwrap();
     let mut association = Association::open(ssl).unwrap();
