@@ -162,7 +162,7 @@ impl ClientConfig {
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
         #[cfg(feature = "openssl")]
         if let Some(psk) = &self.psk {
-            return super::openssl::connect_psk(self, psk, io, server).await;
+            return Box::pin(super::openssl::connect_psk(self, psk, io, server)).await;
         }
         let verifier = Arc::new(ServerVerifier::new(Arc::clone(&self.wanted)));
         let (engine, name) = self

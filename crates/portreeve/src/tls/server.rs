@@ -281,7 +281,8 @@ impl Acceptor {
         }
         #[cfg(feature = "openssl")]
         if in_force.shares_keys() && super::openssl::offers_psk(&greeting) {
-            return super::openssl::accept_psk(&in_force, &greeting, io, address).await;
+            let accepting = super::openssl::accept_psk(&in_force, &greeting, io, address);
+            return Box::pin(accepting).await;
         }
         let verifier = Arc::new(ClientVerifier::new(Arc::clone(&in_force), address));
         let tls13 = hello.is_some_and(|hello| hello.tls13);

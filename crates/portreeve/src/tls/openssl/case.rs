@@ -10,7 +10,7 @@ use openssl::{
     error::ErrorStack,
     ex_data::Index,
     rand::rand_bytes,
-    ssl::{AlpnError, Error, ErrorCode, Ssl, SslRef, SslVersion},
+    ssl::{AlpnError, Error, ErrorCode, Ssl, SslCipherRef, SslRef, SslVersion},
     x509::{X509StoreContext, X509StoreContextRef, X509VerifyResult},
 };
 use portreeve_proto::Peer;
@@ -141,7 +141,7 @@ impl Case {
         let version = agreed.ok_or_else(|| Refused::new(Hangup::VersionRefused))?;
         let cipher = ssl
             .current_cipher()
-            .and_then(|cipher| cipher.standard_name())
+            .and_then(SslCipherRef::standard_name)
             .unwrap_or_default()
             .to_owned();
         let (peer, max_connections, certificate, chain, psk) = match finding {
@@ -218,13 +218,11 @@ pub(super) fn fit(psk: &Psk, tls: TlsVersion) -> Result<(), Refused> {
 
 fn index() -> Result<Index<Ssl, Arc<Case>>, ErrorStack> {
     static INDEX: OnceLock<Index<Ssl, Arc<Case>>> = OnceLock::new();
-    match INDEX.get() {
-        Some(index) => Ok(*index),
-        None => {
-            let fresh = Ssl::new_ex_index()?;
-            Ok(*INDEX.get_or_init(|| fresh))
-        }
+    if let Some(index) = INDEX.get() {
+        return Ok(*index);
     }
+    let fresh = Ssl::new_ex_index()?;
+    Ok(*INDEX.get_or_init(|| fresh))
 }
 
 fn of(ssl: &SslRef) -> Option<Arc<Case>> {
@@ -257,17 +255,16 @@ pub(super) fn key_of_client(
         _ => None,
     };
     *case.finding() = Some(found);
-    match length {
-        Some(length) => Ok(length),
-        None => {
-            let nobodys = key.len().min(32);
-            rand_bytes(&mut key[..nobodys])?;
-            Ok(nobodys)
-        }
+    if let Some(length) = length {
+        return Ok(length);
     }
+    let nobodys = key.len().min(32);
+    rand_bytes(&mut key[..nobodys])?;
+    Ok(nobodys)
 }
 
 /// Gives a client its identity and key.
+#[expect(clippy::unnecessary_wraps, reason = "OpenSSL's callback has this form")]
 pub(super) fn key_of_server(
     ssl: &mut SslRef,
     _hint: Option<&[u8]>,
@@ -402,23 +399,23 @@ pub(super) fn translated(error: &Error) -> EngineError {
     const BAD_RECORD_MAC: i32 = 281;
     const NO_SUITABLE_KEY_SHARE: i32 = 101;
     const NO_SIGNATURE: i32 = 118;
-    for reason in reasons(error) {
-        if let Some(alert) = alert(reason) {
-            return EngineError::AlertReceived(AlertDescription::from(alert));
-        }
-        return match reason {
-            NO_SHARED_CIPHER => PeerIncompatible::NoCipherSuitesInCommon.into(),
-            NO_SUITABLE_KEY_SHARE => PeerIncompatible::NoKxGroupsInCommon.into(),
-            NO_SIGNATURE => PeerIncompatible::NoSignatureSchemesInCommon.into(),
-            NO_CERTIFICATE => EngineError::NoCertificatesPresented,
-            UNSUPPORTED_PROTOCOL | WRONG_SSL_VERSION | VERSION_TOO_LOW | WRONG_VERSION_NUMBER => {
-                PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig.into()
-            }
-            BAD_RECORD_MAC => EngineError::DecryptError,
-            _ => break,
-        };
+    let Some(reason) = reasons(error).next() else {
+        return EngineError::General(error.to_string());
+    };
+    if let Some(alert) = alert(reason) {
+        return EngineError::AlertReceived(AlertDescription::from(alert));
     }
-    EngineError::General(error.to_string())
+    match reason {
+        NO_SHARED_CIPHER => PeerIncompatible::NoCipherSuitesInCommon.into(),
+        NO_SUITABLE_KEY_SHARE => PeerIncompatible::NoKxGroupsInCommon.into(),
+        NO_SIGNATURE => PeerIncompatible::NoSignatureSchemesInCommon.into(),
+        NO_CERTIFICATE => EngineError::NoCertificatesPresented,
+        UNSUPPORTED_PROTOCOL | WRONG_SSL_VERSION | VERSION_TOO_LOW | WRONG_VERSION_NUMBER => {
+            PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig.into()
+        }
+        BAD_RECORD_MAC => EngineError::DecryptError,
+        _ => EngineError::General(error.to_string()),
+    }
 }
 
 /// Whether it is worth trying again when more has arrived or left.

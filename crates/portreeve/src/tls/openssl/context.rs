@@ -152,6 +152,7 @@ fn show(context: &mut SslContextBuilder, identity: &Identity) -> Result<(), Erro
     context.set_private_key(&key)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "OpenSSL's callback has this form")]
 fn play_cookie(_: &mut SslRef, cookie: &mut [u8]) -> Result<usize, ErrorStack> {
     match cookie.first_mut() {
         Some(first) => {

@@ -12,14 +12,14 @@ const MESSAGE_HEADER: usize = 12;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const HELLO_VERIFY_REQUEST: u8 = 3;
-/// DTLS 1.0, which a HelloVerifyRequest bears whatever will be agreed on.
+/// DTLS 1.0, which a `HelloVerifyRequest` bears whatever will be agreed on.
 const DTLS_1_0: [u8; 2] = [0xfe, 0xff];
 const COOKIE: usize = 32;
 /// The hellos before the one that is answered. The second one comes with the cookie; a third is
 /// needed where the cookie was too old.
 const MOST_HELLOS_BEFORE: u16 = 2;
 
-/// A ClientHello that fills one record of epoch 0.
+/// A `ClientHello` that fills one record of epoch 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FirstHello<'a> {
     body: Body<'a>,
@@ -31,7 +31,7 @@ pub(super) struct FirstHello<'a> {
 }
 
 impl<'a> FirstHello<'a> {
-    /// `None` for what cannot begin an association: no ClientHello, or one in fragments.
+    /// `None` for what cannot begin an association: no `ClientHello`, or one in fragments.
     pub(super) fn read(datagram: &'a [u8]) -> Option<Self> {
         let (header, rest) = datagram.split_at_checked(RECORD_HEADER)?;
         let &[HANDSHAKE, 0xfe, minor, 0, 0, n0, n1, n2, n3, n4, n5, l0, l1] = header else {
@@ -62,7 +62,7 @@ impl<'a> FirstHello<'a> {
         random
     }
 
-    /// `true` if it says that it follows a HelloVerifyRequest, in numbers that can be true.
+    /// `true` if it says that it follows a `HelloVerifyRequest`, in numbers that can be true.
     fn follows_request(&self) -> bool {
         (1..=MOST_HELLOS_BEFORE).contains(&self.message) && self.record >= u64::from(self.message)
     }
@@ -121,7 +121,7 @@ fn message(version: [u8; 2], record: u64, kind: u8, number: u16, body: &[u8]) ->
     octets
 }
 
-/// What a server says to a ClientHello.
+/// What a server says to a `ClientHello`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The sender has read what was sent to its address.

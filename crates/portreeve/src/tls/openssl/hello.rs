@@ -1,4 +1,4 @@
-//! The ClientHello, read before anybody answers it: which engine is to take a TCP connection, and
+//! The `ClientHello`, read before anybody answers it: which engine is to take a TCP connection, and
 //! for DTLS whether the sender owns its address.
 //!
 //! Every octet is a stranger's. Nothing is kept, and reading never goes beyond what is there.
@@ -30,7 +30,7 @@ pub(in crate::tls) fn offers_psk(mut records: &[u8]) -> bool {
         .is_some_and(|body| body.offers_psk())
 }
 
-/// The body of a ClientHello of TLS or DTLS.
+/// The body of a `ClientHello` of TLS or DTLS.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Body<'a> {
     pub(super) version: &'a [u8],
@@ -45,7 +45,7 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// `None` where the structure is not that of a ClientHello.
+    /// `None` where the structure is not that of a `ClientHello`.
     pub(super) fn read(octets: &'a [u8], dtls: bool) -> Option<Self> {
         let mut cursor = Cursor(octets);
         let version = cursor.take(2)?;
@@ -182,12 +182,13 @@ mod tests {
 
     #[test]
     fn keys_and_certificates_are_told_apart() {
-        let cases: &[(&[u8], &[&[u8]], bool)] = &[
+        type Case = (&'static [u8], &'static [&'static [u8]], bool);
+        let cases: &[Case] = &[
             (&[0x13, 0x01], &[], false),
             (&[0x13, 0x01, 0xc0, 0x2b], &[], false),
             (&[0x13, 0x01], &[b"ap-17"], true),
             (&[0x13, 0x01], &[&[0x80; 32]], false),
-            (&[0x13, 0x01], &[&[0x80; 32], "zürich".as_bytes()], true),
+            (&[0x13, 0x01], &[&[0x80; 32], b"z\xc3\xbcrich"], true),
             (&[0x13, 0x01], &[b"line\nfeed"], false),
             (&[0xc0, 0x2b, 0xcc, 0xac], &[], true),
             (&[0xd0, 0x01], &[], true),

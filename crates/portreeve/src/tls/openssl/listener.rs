@@ -32,7 +32,7 @@ use super::{
 use crate::tls::{Acceptor, Hangup, Refused, Session, Stream, server::InForce};
 
 /// How long a cookie's key is in use; a cookie is good for one to two times as long.
-const KEY_TURNS: Duration = Duration::from_secs(60);
+const KEY_TURNS: Duration = Duration::from_mins(1);
 /// How often what has ended is cleared away.
 const SWEEP: Duration = Duration::from_secs(1);
 /// Datagrams that wait for one association; more are lost.

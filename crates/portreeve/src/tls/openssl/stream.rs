@@ -50,7 +50,7 @@ impl Link {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Vec<u8>>>> {
         match self {
             Self::Own { socket, .. } => {
-                let mut octets = [0; LONGEST_RECORD + 1024];
+                let mut octets = [0; LONGEST_RECORD];
                 let mut into = ReadBuf::new(&mut octets);
                 ready!(socket.poll_recv(cx, &mut into))?;
                 Poll::Ready(Ok(Some(into.filled().to_vec())))

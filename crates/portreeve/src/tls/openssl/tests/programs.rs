@@ -22,7 +22,9 @@ use crate::tls::{Acceptor, ClientConfig, Stream, TlsVersion};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    octets
+        .iter()
+        .fold(String::new(), |text, octet| text + &format!("{octet:02x}"))
 }
 
 /// A child that does not outlive the test.
