@@ -152,12 +152,11 @@ fn serial(octets: &[u8]) -> String {
 
 /// Octets as upper-case hexadecimal digits.
 pub(super) fn hexadecimal(octets: &[u8]) -> String {
-    use fmt::Write as _;
-    octets.iter().fold(String::new(), |mut text, octet| {
-        // Writing to a String cannot fail.
-        let _: fmt::Result = write!(text, "{octet:02X}");
-        text
-    })
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    let halves = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    halves.map(|half| DIGITS[usize::from(half)]).collect()
 }
 
 fn moment(time: ASN1Time) -> SystemTime {

@@ -175,7 +175,7 @@ impl ClientConfig {
             greeting: Some(Arc::clone(&greeting)),
         };
         let connecting = TlsConnector::from(Arc::new(engine)).connect(name, io);
-        let connected = connecting.into_fallible().await;
+        let connected = Box::pin(connecting.into_fallible()).await;
         if greeting.get().is_some_and(Outgoing::came_back) {
             let details = format!("{server} is this very server");
             return Err(Refused::because(Hangup::SelfConnection, &details));
@@ -185,7 +185,7 @@ impl ClientConfig {
                 Ok(session) => Ok((Box::new(stream), session)),
                 Err(refused) => {
                     // The peer may be gone; what was found out stays true.
-                    let _: io::Result<()> = stream.shutdown().await;
+                    drop(stream.shutdown().await);
                     Err(refused)
                 }
             },

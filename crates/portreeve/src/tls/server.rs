@@ -1,6 +1,5 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
-    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -270,12 +269,12 @@ impl Acceptor {
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
         let in_force = self.in_force();
         let address = from.ip().to_canonical();
-        let (accepted, greeting, mut io) = read_greeting(io).await?;
+        let (accepted, greeting, mut io) = Box::pin(read_greeting(io)).await?;
         let hello = Hello::read(&greeting);
         let greeted = in_force.greet(hello.as_ref(), &accepted.client_hello(), address);
         if let Err((alert, refused)) = greeted {
             // The peer may be gone; what was found out stays true.
-            let _: io::Result<()> = io.write_all(&plain_alert(alert)).await;
+            drop(io.write_all(&plain_alert(alert)).await);
             linger(io).await;
             return Err(refused);
         }
@@ -290,7 +289,7 @@ impl Acceptor {
             .engine(Arc::clone(&verifier), tls13)
             .map_err(|error| Refused::because(Hangup::HandshakeFailed, &error.to_string()))?;
         let handshake = StartHandshake::from_parts(accepted, io).into_stream(Arc::new(engine));
-        match handshake.into_fallible().await {
+        match Box::pin(handshake.into_fallible()).await {
             Ok(stream) => settle(stream, &verifier, &in_force).await,
             Err((error, io)) => {
                 linger(io).await;
@@ -396,7 +395,7 @@ fn unix_time(time: SystemTime) -> UnixTime {
 async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Vec<u8>, IO), Refused> {
     let mut greeter = Greeter::default();
     let mut whole = Vec::new();
-    let mut piece = [0; 4096];
+    let mut piece = vec![0; 4096];
     loop {
         let count = match io.read(&mut piece).await {
             Ok(0) => return Err(Refused::new(Hangup::PeerVanished)),
@@ -426,7 +425,7 @@ async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Vec<u8>, IO)
                 let mut octets = Vec::new();
                 if alert.write_all(&mut octets).is_ok() {
                     // The peer may be gone; what was found out stays true.
-                    let _: io::Result<()> = io.write_all(&octets).await;
+                    drop(io.write_all(&octets).await);
                 }
                 linger(io).await;
                 return Err(Refused::by_engine(&error));
@@ -475,7 +474,7 @@ async fn settle<IO: Stream>(
         Ok(session) => Ok((Box::new(stream), session)),
         Err(refused) => {
             // The peer may be gone; what was found out stays true.
-            let _: io::Result<()> = stream.shutdown().await;
+            drop(stream.shutdown().await);
             Err(refused)
         }
     }

@@ -105,7 +105,7 @@ async fn shake_from(acceptor: &Acceptor, client: &ClientConfig, from: &str) -> O
         }
         Ok(session)
     };
-    let both = async { tokio::join!(serve, ask) };
+    let both = async { tokio::join!(Box::pin(serve), Box::pin(ask)) };
     let (server, client) = tokio::time::timeout(Duration::from_secs(20), both)
         .await
         .expect("both ends come to a verdict");

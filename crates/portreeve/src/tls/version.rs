@@ -46,8 +46,7 @@ impl Versions {
     /// handshake settled: nothing when either end gave no name.
     pub(super) fn settle(self, name: Option<&[u8]>, tls: TlsVersion) -> Option<RadiusVersion> {
         let version = match name {
-            None => RadiusVersion::V1_0,
-            Some(ALPN_1_0) => RadiusVersion::V1_0,
+            None | Some(ALPN_1_0) => RadiusVersion::V1_0,
             Some(ALPN_1_1) if tls == TlsVersion::V1_3 => RadiusVersion::V1_1,
             Some(_) => return None,
         };
