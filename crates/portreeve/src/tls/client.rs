@@ -34,12 +34,12 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     identity: Option<Identity>,
-    wanted: Arc<Wanted>,
-    versions: Versions,
-    oldest: TlsVersion,
+    pub(super) wanted: Arc<Wanted>,
+    pub(super) versions: Versions,
+    pub(super) oldest: TlsVersion,
     psk: Option<Psk>,
-    clock: Arc<dyn TimeProvider>,
-    loop_guard: LoopGuard,
+    pub(super) clock: Arc<dyn TimeProvider>,
+    pub(super) loop_guard: LoopGuard,
 }
 
 /// The server that we want to reach.
@@ -160,6 +160,10 @@ impl ClientConfig {
         io: impl Stream,
         server: SocketAddr,
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
+        #[cfg(feature = "openssl")]
+        if let Some(psk) = &self.psk {
+            return Box::pin(super::openssl::connect_psk(self, psk, io, server)).await;
+        }
         let verifier = Arc::new(ServerVerifier::new(Arc::clone(&self.wanted)));
         let (engine, name) = self
             .engine(Arc::clone(&verifier))

@@ -18,6 +18,8 @@ mod hangup;
 mod hello;
 mod identity;
 mod mark;
+#[cfg(feature = "openssl")]
+pub(crate) mod openssl;
 mod peer;
 mod psk;
 mod refusal;
@@ -35,6 +37,8 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(feature = "openssl")]
+pub use self::openssl::{DtlsCounters, DtlsLimits};
 pub use certificate::Certificate;
 pub use client::ClientConfig;
 pub use error::TlsError;

@@ -269,13 +269,19 @@ impl Acceptor {
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
         let in_force = self.in_force();
         let address = from.ip().to_canonical();
-        let (accepted, hello, mut io) = Box::pin(read_greeting(io)).await?;
+        let (accepted, greeting, mut io) = Box::pin(read_greeting(io)).await?;
+        let hello = Hello::read(&greeting);
         let greeted = in_force.greet(hello.as_ref(), &accepted.client_hello(), address);
         if let Err((alert, refused)) = greeted {
             // The peer may be gone; what was found out stays true.
             drop(io.write_all(&plain_alert(alert)).await);
             linger(io).await;
             return Err(refused);
+        }
+        #[cfg(feature = "openssl")]
+        if in_force.shares_keys() && super::openssl::offers_psk(&greeting) {
+            let accepting = super::openssl::accept_psk(&in_force, &greeting, io, address);
+            return Box::pin(accepting).await;
         }
         let verifier = Arc::new(ClientVerifier::new(Arc::clone(&in_force), address));
         let tls13 = hello.is_some_and(|hello| hello.tls13);
@@ -344,6 +350,13 @@ impl InForce {
         }
     }
 
+    /// Whether there is a peer that shares a key with us.
+    #[cfg(feature = "openssl")]
+    fn shares_keys(&self) -> bool {
+        let mut peers = self.config.peers.iter();
+        peers.any(|peer| peer.pre_shared_key().is_some())
+    }
+
     /// Finds the peer that a pre-shared key belongs to, by identity and key.
     fn judge_psk(&self, psk: &Psk, from: IpAddr) -> Result<Arc<Peer>, Refused> {
         let peer = self.find_psk(psk.identity(), from)?;
@@ -379,7 +392,7 @@ fn unix_time(time: SystemTime) -> UnixTime {
 }
 
 /// Reads a client's greeting, and nothing but a greeting.
-async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Option<Hello>, IO), Refused> {
+async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Vec<u8>, IO), Refused> {
     let mut greeter = Greeter::default();
     let mut whole = Vec::new();
     let mut piece = vec![0; 4096];
@@ -406,7 +419,7 @@ async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Option<Hello
                 .map_err(|error| Refused::ended(&error))?;
         }
         match greeter.accept() {
-            Ok(Some(accepted)) => return Ok((accepted, Hello::read(&whole), io)),
+            Ok(Some(accepted)) => return Ok((accepted, whole, io)),
             Ok(None) => {}
             Err((error, mut alert)) => {
                 let mut octets = Vec::new();
