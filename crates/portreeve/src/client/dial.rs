@@ -20,6 +20,8 @@ use super::{
     ledger::{IDENTIFIERS, Ledger, Place, Waiting},
     target::{Chance, Means},
 };
+#[cfg(feature = "openssl")]
+use crate::tls::openssl::connect_dtls;
 use crate::{
     Trace,
     connection::{Asks, Connection, Nobody, Patience, Rhythm, Watch},
@@ -243,10 +245,8 @@ impl Dial {
         let connected = match &self.upstream.how {
             #[cfg(feature = "openssl")]
             How::Dtls(config) => {
-                let source = self.source;
-                let connecting = config.connect_dtls(server, source);
-                let connected = tokio::time::timeout(CONNECT, connecting).await;
-                let (stream, session) = connected.map_err(|_| too_late())??;
+                let limit = CONNECT * 2;
+                let (stream, session) = connect_dtls(config, server, self.source, limit).await?;
                 (stream, Some(session), local_of(server))
             }
             How::Tls(config) => {

@@ -20,6 +20,8 @@ use super::{
     observer::{Connected, HungUp},
     running::State,
 };
+#[cfg(feature = "openssl")]
+use crate::tls::openssl::DtlsListener;
 use crate::{
     Error, Handler,
     client::{Ledger, Tally, Upstream},
@@ -103,10 +105,16 @@ pub(super) async fn listen<H: Handler>(
         }
         #[cfg(feature = "openssl")]
         Kind::Dtls(acceptor) => {
-            let limits = hall.registry.limits;
-            let listener =
-                crate::tls::DtlsListener::bind(address, acceptor, &limits).map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
+            let limits = hall.registry.limits.for_dtls();
+            let listener = DtlsListener::bind(address, acceptor, limits)
+                .await
+                .map_err(failed)?;
+            let bound = listener.local_addr();
+            let doors = &hall.registry.doors;
+            doors
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push(listener.counters().clone());
             tokio::spawn(door.take_associations(listener));
             bound
         }
@@ -153,11 +161,11 @@ impl<H: Handler> Door<H> {
     }
 
     #[cfg(feature = "openssl")]
-    async fn take_associations(self, mut listener: crate::tls::DtlsListener) {
+    async fn take_associations(self, mut listener: DtlsListener) {
         let _at_work = self.hall.registry.at_work();
         let mut state = self.hall.registry.state.subscribe();
         let door = Arc::new(self);
-        let to = listener.local_addr().unwrap_or(([0; 4], 0).into());
+        let to = listener.local_addr();
         loop {
             let (settled, from) = tokio::select! {
                 accepted = listener.accept() => accepted,

@@ -37,8 +37,6 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-#[cfg(feature = "openssl")]
-pub use self::openssl::{DtlsCounters, DtlsLimits};
 pub use certificate::Certificate;
 pub use client::ClientConfig;
 pub use error::TlsError;

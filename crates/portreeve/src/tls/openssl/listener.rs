@@ -42,13 +42,13 @@ const OUTCOMES: usize = 64;
 
 /// The bounds of a [`DtlsListener`].
 #[derive(Clone, Copy, Debug)]
-pub struct DtlsLimits {
+pub(crate) struct DtlsLimits {
     /// Associations in all, those in their handshake among them.
-    pub total: usize,
+    pub(crate) total: usize,
     /// Associations in their handshake.
-    pub half_open: usize,
+    pub(crate) half_open: usize,
     /// How long a handshake may take.
-    pub handshake: Duration,
+    pub(crate) handshake: Duration,
 }
 
 impl Default for DtlsLimits {
@@ -64,7 +64,7 @@ impl Default for DtlsLimits {
 
 /// What became of the datagrams that made no association. Shared by all clones.
 #[derive(Clone, Debug, Default)]
-pub struct DtlsCounters(Arc<Cells>);
+pub(crate) struct DtlsCounters(Arc<Cells>);
 
 #[derive(Debug, Default)]
 struct Cells {
@@ -78,33 +78,29 @@ struct Cells {
 
 impl DtlsCounters {
     /// Greetings without a good cookie, that were asked to come again with one.
-    pub fn asked(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> u64 {
         self.0.asked.load(Ordering::Relaxed)
     }
 
     /// Datagrams that belong to no association and begin none.
-    pub fn stray(&self) -> u64 {
+    pub(crate) fn stray(&self) -> u64 {
         self.0.stray.load(Ordering::Relaxed)
     }
 
     /// Greetings from addresses that no peer may connect from.
-    pub fn not_allowed(&self) -> u64 {
+    pub(crate) fn not_allowed(&self) -> u64 {
         self.0.not_allowed.load(Ordering::Relaxed)
     }
 
     /// Greetings that came while there were as many unfinished handshakes as may be.
-    pub fn half_open_full(&self) -> u64 {
+    pub(crate) fn half_open_full(&self) -> u64 {
         self.0.half_open_full.load(Ordering::Relaxed)
     }
 
     /// Greetings that came while there were as many associations as may be.
-    pub fn full(&self) -> u64 {
+    pub(crate) fn full(&self) -> u64 {
         self.0.full.load(Ordering::Relaxed)
-    }
-
-    /// Datagrams that were lost because an association was slow to take them.
-    pub fn overrun(&self) -> u64 {
-        self.0.overrun.load(Ordering::Relaxed)
     }
 }
 

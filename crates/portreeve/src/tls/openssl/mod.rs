@@ -23,23 +23,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "the connections that use it are not built yet"
-    )
-)]
 pub(crate) use client::connect_dtls;
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "the connections that use it are not built yet"
-    )
-)]
 pub(crate) use listener::DtlsListener;
-pub use listener::{DtlsCounters, DtlsLimits};
+pub(crate) use listener::{DtlsCounters, DtlsLimits};
 use openssl::{error::ErrorStack, ssl::Ssl};
 
 pub(in crate::tls) use hello::offers_psk;

@@ -6,7 +6,7 @@ use super::setting::{
     World, exchange, identity, known, limits, listen, meet, meet_at, packet, read, reasons,
 };
 use crate::tls::{
-    Acceptor, ClientConfig, Hangup, LoopGuard, RadiusVersion, ServerConfig, TlsVersion, Versions,
+    Acceptor, ClientConfig, Hangup, LoopGuard, ServerConfig, TlsVersion, Versions,
     openssl::{DtlsLimits, DtlsListener},
 };
 
@@ -21,7 +21,7 @@ async fn both_ends_learn_who_the_other_is() {
     assert!(client.peer().is_none());
     for session in [&server, &client] {
         assert_eq!(session.tls(), TlsVersion::Dtls1_2);
-        assert_eq!(session.version(), RadiusVersion::V1_0);
+        assert_eq!(session.version(), portreeve_proto::Version::V1_0);
         let cipher = session.cipher();
         assert!(
             cipher.contains("GCM") || cipher.contains("CHACHA20"),

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::setting::{
     KEY, Met, World, exchange, known, limits, listen, meet, nas1, psk, psk12, reasons,
 };
-use crate::tls::{Acceptor, ClientConfig, Hangup, Psk, RadiusVersion, ServerConfig, TlsVersion};
+use crate::tls::{Acceptor, ClientConfig, Hangup, Psk, ServerConfig, TlsVersion};
 
 fn with(psk: Psk) -> ClientConfig {
     ClientConfig::with_psk(psk).unwrap()
@@ -99,8 +99,8 @@ async fn key_of_one_version_is_not_used_for_the_other() {
 #[tokio::test]
 async fn key_makes_the_peer_on_tcp() {
     let versions = [
-        (psk(), TlsVersion::V1_3, RadiusVersion::V1_1),
-        (psk12(), TlsVersion::V1_2, RadiusVersion::V1_0),
+        (psk(), TlsVersion::V1_3, portreeve_proto::Version::V1_1),
+        (psk12(), TlsVersion::V1_2, portreeve_proto::Version::V1_0),
     ];
     for (psk, tls, version) in versions {
         let (server, client) = meet_tcp(sharing(psk.clone()), &with(psk)).await;
