@@ -1,7 +1,7 @@
 //! Why somebody is refused: for the administrator. The subscriber gets one and the same
 //! Access-Reject.
 
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 use portreeve_auth::{CredentialError, NoMethod, Refutation};
 
@@ -24,6 +24,8 @@ pub enum Refusal {
     NoCredential,
     /// They are at home elsewhere, and the request cannot be sent there.
     NotForwarded(Obstacle),
+    /// Their home server refuses them.
+    RefusedAtHome(SocketAddr),
     /// No such user.
     UnknownUser,
     /// They did not prove who they are.
@@ -45,7 +47,7 @@ pub struct FailedCheck {
 
 impl Refusal {
     /// Every label, for tables of counters.
-    pub const LABELS: [&str; 23] = [
+    pub const LABELS: [&str; 24] = [
         "bad_credential",
         "busy",
         "check_failed",
@@ -58,6 +60,7 @@ impl Refusal {
         "pool_dead",
         "realm_not_allowed",
         "too_many_hops",
+        "refused_at_home",
         "unknown_user",
         "wrong_password",
         "suspect_secret",
@@ -81,6 +84,7 @@ impl Refusal {
             Self::Misconfigured(_) => "misconfigured",
             Self::NoCredential => "no_credential",
             Self::NotForwarded(why) => why.label(),
+            Self::RefusedAtHome(_) => "refused_at_home",
             Self::UnknownUser => "unknown_user",
             Self::Unproven(why) => why.label(),
         }
@@ -118,7 +122,7 @@ impl Refusal {
                      portreeve nas set {nas} --secret SECRET"
                 )
             }
-            Self::Busy | Self::Unproven(_) => return None,
+            Self::Busy | Self::RefusedAtHome(_) | Self::Unproven(_) => return None,
         })
     }
 }
@@ -163,6 +167,7 @@ impl fmt::Display for Refusal {
             Self::Misconfigured(problem) => write!(f, "{problem}"),
             Self::NoCredential => f.write_str("the user has no password"),
             Self::NotForwarded(why) => why.fmt(f),
+            Self::RefusedAtHome(server) => write!(f, "the home server {server} refused it"),
             Self::UnknownUser => f.write_str("there is no such user"),
             Self::Unproven(why) => why.fmt(f),
         }
@@ -230,6 +235,7 @@ mod tests {
             Refusal::NoCredential,
         ];
         every.extend(obstacles().map(Refusal::NotForwarded));
+        every.push(Refusal::RefusedAtHome(([192, 0, 2, 1], 1812).into()));
         every.push(Refusal::UnknownUser);
         every.extend(unproven.map(Refusal::from));
         every
