@@ -1,5 +1,14 @@
 //! A packet from hop to hop: what goes on, and what is hidden anew.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some starting point in time"
+)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as expected"
+)]
+
 use std::{net::Ipv4Addr, sync::Arc, time::Instant};
 
 use portreeve_proto::{

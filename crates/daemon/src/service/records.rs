@@ -137,6 +137,22 @@ impl Records {
         }
     }
 
+    /// Somebody who is asked for more.
+    pub(super) fn challenged(&self, entry: Entry, request: &Request) {
+        if let Some(draft) = entry.0 {
+            self.write(draft.challenged(elapsed_us(request)));
+        }
+    }
+
+    /// Accounting that is on the disk, on its way to a home server.
+    pub(super) fn spooled(&self, request: &AccountingRequest) {
+        let entry = self.begin(Asked::Accounting, request, &self.shared.all, PER_SECOND);
+        if let Entry(Some(draft)) = entry {
+            let elapsed = elapsed_us(request);
+            self.write(draft.answered(elapsed, "durable, and on its way to its home server"));
+        }
+    }
+
     /// Somebody for whom there was no time.
     pub(super) fn silent(&self, mut entry: Entry, request: &Request, snapshot: &Snapshot) {
         entry.check(

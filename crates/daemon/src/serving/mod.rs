@@ -3,6 +3,7 @@
 mod bookkeeping;
 mod certificates;
 pub(crate) mod control;
+mod forwarding;
 mod logging;
 mod peers;
 pub(crate) mod welcome;
@@ -16,7 +17,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portreeve::{Role, Running, Server};
+use portreeve::{Role, Running, Server, tls::LoopGuard};
+use portreeve_proto::Dictionary;
 use portreeve_store::journal::JournalError;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,6 +50,8 @@ pub(crate) enum ServeError {
         source: io::Error,
     },
     #[error(transparent)]
+    Forwarding(#[from] crate::forwarding::ForwardingError),
+    #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
     Library(#[from] portreeve::Error),
@@ -69,7 +73,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     logging::start(config.log);
     let hashing = Hashing::new(processors_unless(config.security.slow_hashes));
     let hashing = Arc::new(hashing.ok_or(ServeError::Random)?);
-    let world = World::read(&mut store, dictionary, &hashing)?;
+    let world = World::read(&mut store, Arc::clone(&dictionary), &hashing)?;
     let books = Bookkeeping::open(config, data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -84,6 +88,8 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
             world,
             hashing,
             books: &books,
+            dictionary,
+            authority: certificates.shared(),
         };
         let mut at_work = parts.start(store).await?;
         if let Err(error) = welcome.print(&at_work.listening, data, output) {
@@ -115,6 +121,8 @@ struct Parts<'a> {
     world: World,
     hashing: Arc<Hashing>,
     books: &'a Bookkeeping,
+    dictionary: Arc<Dictionary>,
+    authority: certificates::Shared,
 }
 
 /// Everything that runs.
@@ -122,6 +130,7 @@ struct AtWork {
     running: Running,
     listening: Listening,
     keeper: Keeper,
+    forwarding: forwarding::AtWork,
     control: tokio::task::JoinHandle<()>,
 }
 
@@ -130,11 +139,21 @@ impl Parts<'_> {
         let records = Records::new(self.books.decisions());
         let snapshot = self.world.snapshot();
         let watcher = Watcher::new(records.clone(), Arc::clone(&snapshot));
+        let guard = LoopGuard::default();
+        let forwarding = forwarding::AtWork::start(
+            self.config,
+            self.data,
+            self.dictionary,
+            &self.authority,
+            &guard,
+        )
+        .map_err(ServeError::from)?;
         let service = Service {
             snapshot,
             hashing: Arc::clone(&self.hashing),
             journal: self.books.journal(),
             records,
+            forwarding: forwarding.forwarding.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
         let control = Control::open(self.data).map_err(|source| ServeError::Control {
@@ -165,6 +184,7 @@ impl Parts<'_> {
             running,
             listening,
             keeper,
+            forwarding,
             control,
         })
     }
@@ -175,6 +195,7 @@ impl AtWork {
         let counters = self.running.stop().await;
         self.control.abort();
         self.keeper.stop();
+        self.forwarding.stop().await;
         tracing::info!(
             received = counters.received,
             sent = counters.sent,
