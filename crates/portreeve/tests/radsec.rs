@@ -239,6 +239,65 @@ async fn who_is_not_recognised_is_told_apart_and_counted() {
 }
 
 #[tokio::test]
+async fn versions_are_agreed_on_and_a_demand_is_not_lowered() {
+    use Versions::{Both, Historic, V1_0, V1_1};
+    let authority = Authority::new();
+    for ours in [Historic, V1_0, Both, V1_1] {
+        let config = authority.server().versions(ours);
+        let running = serve(&Acceptor::new(config).unwrap()).await;
+        for theirs in [Historic, V1_0, Both, V1_1] {
+            let config = authority.client("nas.example").versions(theirs);
+            let client = client(config, running.address()).await;
+            let outcome = client.access(Access::pap("tim", "12345")).await;
+            // RFC 9765 section 3.3: silence means historic, and what both can do best is spoken.
+            let expected = match (ours, theirs) {
+                (Both | V1_1, Both | V1_1) => Some(Version::V1_1),
+                (V1_1, _) | (_, V1_1) => None,
+                _ => Some(Version::V1_0),
+            };
+            let session = client.sessions().next().and_then(|(_, session)| session);
+            let spoken = session.map(|session| session.version());
+            assert_eq!(outcome.is_ok(), expected.is_some(), "{ours:?} {theirs:?}");
+            if outcome.is_ok() {
+                assert_eq!(spoken, expected, "{ours:?} {theirs:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn fingerprints_decide_on_both_ends() {
+    let authority = Authority::new();
+    let (server, known) = (authority.issue("radius.example"), authority.issue("nas"));
+    let mark = Mark::Sha256(known.certificate().sha256());
+    let nas = TlsPeer::named("by fingerprint", Transport::Tls).unwrap();
+    let pin = server.certificate().sha256();
+    let config = ServerConfig::new(server).trust(authority.trust());
+    let running = serve(&Acceptor::new(config.peer(nas.mark(mark))).unwrap()).await;
+    let other = authority.issue("nas");
+    for (identity, pin, expected) in [
+        (&known, pin, true),
+        (&known, [7; 32], false),
+        (&other, pin, false),
+    ] {
+        let config = ClientConfig::new(identity.clone(), authority.trust(), "127.0.0.1");
+        let client = client(config.unwrap().pin(pin), running.address()).await;
+        let outcome = client.access(Access::pap("tim", "12345")).await;
+        assert_eq!(outcome.is_ok(), expected);
+        let open = running.connections().list();
+        let names = open.iter().map(|open| open.peer.name().as_ref());
+        let expected = if expected {
+            &["by fingerprint"][..]
+        } else {
+            &[]
+        };
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+        drop(client);
+        until(|| running.connections().is_empty()).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_tls_or_stops_midway_ends_and_disturbs_nobody() {
     let authority = Authority::new();
     let limits = ConnectionLimits {

@@ -115,7 +115,10 @@ impl<H: Handler> Server<H> {
         self.udp_as(Role::Accounting, address)
     }
 
-    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799.
+    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799 (RFC
+    /// 5176), for some older equipment 1700. Every peer may send them unless
+    /// [`Peer::may_change_sessions`] says otherwise: name here only those whose word ends sessions.
+    /// How old they may be, [`DuplicateLimits::dynamic`] says.
     pub fn dynamic(self, address: impl ToAddress) -> Self {
         self.udp_as(Role::Dynamic, address)
     }
