@@ -4,8 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use portreeve::{
     AccessReply, AccessRequest, AccountingReply, AccountingRequest, CoaReply, CoaRequest,
-    DisconnectReply, DisconnectRequest, ErrorCause, Handler, Peer, Proves as _, Running, Secret,
-    Server, Transport, attr,
+    DisconnectReply, DisconnectRequest, ErrorCause, Handler, Peer, Proves as _, Role, Running,
+    Secret, Server, Transport, attr,
     tls::{Acceptor, ServerConfig},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -76,9 +76,9 @@ impl Open {
     }
 
     /// Over TLS.
-    pub(crate) fn radsec(config: ServerConfig) -> Self {
+    pub(crate) fn radsec(role: Role, config: ServerConfig) -> Self {
         let acceptor = Acceptor::new(config).unwrap();
-        Self::start(Server::new(Inn).radsec("127.0.0.1:0", acceptor))
+        Self::start(Server::new(Inn).radsec_as(role, "127.0.0.1:0", acceptor))
     }
 
     fn start(server: Server<Inn>) -> Self {

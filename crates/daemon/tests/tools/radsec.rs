@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener, path::Path};
 
 use portreeve::{
-    Transport,
+    Role, Transport,
     tls::{Identity, Mark, ServerConfig, TlsPeer, Trust, Versions},
 };
 use rcgen::{
@@ -49,6 +49,10 @@ struct Site {
 
 impl Site {
     fn new(versions: Versions) -> Self {
+        Self::of(Role::Home, versions)
+    }
+
+    fn of(role: Role, versions: Versions) -> Self {
         let (authority, other) = (Authority::new(), Authority::new());
         let files = tempfile::tempdir().unwrap();
         let write = |name: &str, content: &str| {
@@ -74,7 +78,7 @@ impl Site {
             .peer(nas.mark(Mark::Dns("nas.example".to_owned())))
             .versions(versions);
         Self {
-            open: Open::radsec(config),
+            open: Open::radsec(role, config),
             files,
         }
     }
@@ -171,7 +175,7 @@ fn json_has_the_same_as_fields() {
 
 #[test]
 fn accounting_status_and_dynamic_authorisation_go_over_tls_too() {
-    let site = Site::new(Versions::Both);
+    let site = Site::of(Role::Any, Versions::Both);
     for (what, more, code, said) in [
         ("acct", &["--session-id", "s-1"][..], 0, "recorded"),
         ("status", &[], 0, "alive"),
@@ -188,6 +192,10 @@ fn accounting_status_and_dynamic_authorisation_go_over_tls_too() {
         assert_eq!(ended.code, code, "{ended:?}");
         ended.says(&[said, "over TLS 1.3"]);
     }
+    let home = Site::new(Versions::Both);
+    let ended = home.send("coa", &["--session-id", "s-1"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    ended.says(&["Protocol-Error, Unsupported-Extension"]);
 }
 
 #[test]
@@ -224,7 +232,11 @@ fn a_refused_connection_says_why_and_what_to_change() {
         assert!(words.contains(said), "{words}");
     }
     let ended = site.run_as("nas", "other-ca.crt", ["send", "auth"], &TIM);
-    ended.says(&["failed: no answer over TLS from", "subject", "see --ca"]);
+    ended.says(&[
+        "failed: no answer over TLS from",
+        "subject",
+        "--ca says which CA",
+    ]);
 }
 
 #[test]

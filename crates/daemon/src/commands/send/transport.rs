@@ -22,6 +22,8 @@ use crate::data::DataDir;
 
 /// The port of RADIUS over TLS and DTLS.
 const SECURE_PORT: u16 = 2083;
+/// The heading of the options that say how TLS is done.
+const WITH_TLS: &str = "With --tls or --dtls";
 
 /// What carries requests: UDP, unless said otherwise.
 #[derive(Debug, Args)]
@@ -47,26 +49,31 @@ struct Carrier {
 }
 
 #[derive(Args)]
-#[command(next_help_heading = "With --tls or --dtls")]
 struct TlsArguments {
     /// Our certificate in PEM, followed by its issuers except the root
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "FILE", requires = "secured")]
     cert: Option<PathBuf>,
     /// The private key of --cert in PEM, not encrypted [default: in the same file]
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
     /// The CA certificates in PEM that the server's certificate may come from; those of the system
     /// never count
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "FILE", requires = "secured")]
     ca: Option<PathBuf>,
     /// The name or address that the server's certificate has to hold [default: SERVER as given]
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "NAME", requires = "secured")]
     server_name: Option<String>,
     /// RADIUS/1.1 (RFC 9765) and nothing else, as --radius 1.1
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, requires = "secured")]
     radius11: bool,
     /// The RADIUS versions that are allowed: 1.0, 1.1, both, or historic, which is 1.0 without a
     /// word about versions, for servers that cannot bear it [default: both]
+    #[arg(help_heading = WITH_TLS)]
     #[arg(
         long,
         value_name = "VERSIONS",
@@ -75,18 +82,22 @@ struct TlsArguments {
     )]
     radius: Option<Versions>,
     /// A revocation list in PEM. With one, every CA of the server's chain needs one. May be repeated
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "FILE", requires = "ca")]
     crl: Vec<PathBuf>,
     /// Take only the certificate with this SHA-256 hash, in hexadecimal digits. May be repeated
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "SHA256", requires = "ca", value_parser = pin)]
     pin: Vec<Pin>,
     /// The identity of a pre-shared key instead of certificates (RFC 9813). Needs a build with the
     /// cargo feature openssl
+    #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "ID", requires = "secured", requires = "shared_key")]
     #[arg(conflicts_with_all = ["cert", "ca", "server_name"])]
     psk_identity: Option<String>,
     /// The pre-shared key, at least 16 octets in hexadecimal digits. Other users of this machine may
     /// see it in the list of processes: prefer --psk-file
+    #[arg(help_heading = WITH_TLS)]
     #[arg(
         long,
         value_name = "HEX",
@@ -95,6 +106,7 @@ struct TlsArguments {
     )]
     psk: Option<String>,
     /// Read the pre-shared key from a file of one line of hexadecimal digits
+    #[arg(help_heading = WITH_TLS)]
     #[arg(
         long,
         value_name = "FILE",

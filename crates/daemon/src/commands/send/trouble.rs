@@ -6,6 +6,7 @@ use portreeve::{
     Error, Transport,
     tls::{Hangup, Refused},
 };
+use portreeve_proto::{Dictionary, attr};
 
 /// The server, and what carries requests to it.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +30,7 @@ pub(crate) fn explain(error: &Error, to: Destination, elapsed: Duration) -> (&'s
             refused: false,
             ..
         } if transport != Transport::Udp => ("no_answer", unanswered(to, *sent, seconds)),
-        Error::ProtocolError { .. } => ("protocol_error", error.to_string()),
+        Error::ProtocolError { cause, .. } => ("protocol_error", unserved(server, *cause)),
         Error::NoAnswer { refused: true, .. } => (
             "nothing_listens",
             format!("nothing listens on {server}: is the server running, is the port right?"),
@@ -64,6 +65,21 @@ pub(crate) fn explain(error: &Error, to: Destination, elapsed: Duration) -> (&'s
         Error::Socket { error, .. } => ("unreachable", format!("cannot send to {server}: {error}")),
         other => ("failed", other.to_string()),
     }
+}
+
+/// A request that the server has, and cannot serve.
+fn unserved(server: SocketAddr, cause: Option<u32>) -> String {
+    let oid = attr::ERROR_CAUSE.spec().oid;
+    let name = |cause| Dictionary::builtin().value_name(&oid, u64::from(cause));
+    let why = match (cause, cause.and_then(name)) {
+        (Some(_), Some(name)) => format!(", {name}"),
+        (Some(cause), None) => format!(", Error-Cause {cause}"),
+        (None, _) => String::new(),
+    };
+    format!(
+        "{server} cannot serve this request (Protocol-Error{why}): does it take such requests on \
+         this port? Its log says more"
+    )
 }
 
 /// Silence on a connection.
