@@ -85,8 +85,9 @@ pub(crate) struct Load {
     #[arg(long, short = 'p', value_name = "N", default_value_t = 32)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=16_384))]
     parallel: u32,
-    /// Over how many connections, with --tls, --dtls or --tcp; at most --parallel. One of RADIUS/1.0
-    /// carries 255 requests at once, others wait [default: as few as can carry --parallel]
+    /// Over how many connections, with --tls, --dtls or --tcp; at most --parallel. One of
+    /// RADIUS/1.0 carries 255 requests at once, others wait [default: as few as can carry
+    /// --parallel]
     #[arg(long, value_name = "N", requires = "connected")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=16_384))]
     connections: Option<u32>,

@@ -81,7 +81,8 @@ struct TlsArguments {
         conflicts_with = "radius11"
     )]
     radius: Option<Versions>,
-    /// A revocation list in PEM. With one, every CA of the server's chain needs one. May be repeated
+    /// A revocation list in PEM. With one, every CA of the server's chain needs one. May be
+    /// repeated
     #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "FILE", requires = "ca")]
     crl: Vec<PathBuf>,
@@ -95,8 +96,8 @@ struct TlsArguments {
     #[arg(long, value_name = "ID", requires = "secured", requires = "shared_key")]
     #[arg(conflicts_with_all = ["cert", "ca", "server_name"])]
     psk_identity: Option<String>,
-    /// The pre-shared key, at least 16 octets in hexadecimal digits. Other users of this machine may
-    /// see it in the list of processes: prefer --psk-file
+    /// The pre-shared key, at least 16 octets in hexadecimal digits. Other users of this machine
+    /// may see it in the list of processes: prefer --psk-file
     #[arg(help_heading = WITH_TLS)]
     #[arg(
         long,

@@ -49,8 +49,8 @@ pub(crate) enum TransportError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(
-        "--{transport} takes no shared secret: RFC {} fixes it, and the keys of the connection do its work; \
-         leave --secret and --secret-file out",
+        "--{transport} takes no shared secret: RFC {} fixes it, and the keys of the connection do \
+         its work; leave --secret and --secret-file out",
         if *transport == Transport::Dtls { 7360 } else { 6614 }
     )]
     SecretFixed { transport: Transport },
