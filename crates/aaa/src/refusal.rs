@@ -5,7 +5,7 @@ use std::fmt;
 
 use portreeve_auth::{CredentialError, NoMethod, Refutation};
 
-use crate::{attribute::Problem, shown::Shown};
+use crate::{attribute::Problem, proxy::Obstacle, shown::Shown};
 
 /// Why an Access-Request is rejected: the closed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Refusal {
     Misconfigured(Problem),
     /// Nothing is stored to check the user against.
     NoCredential,
+    /// They are at home elsewhere, and the request cannot be sent there.
+    NotForwarded(Obstacle),
     /// No such user.
     UnknownUser,
     /// They did not prove who they are.
@@ -43,13 +45,19 @@ pub struct FailedCheck {
 
 impl Refusal {
     /// Every label, for tables of counters.
-    pub const LABELS: [&str; 17] = [
+    pub const LABELS: [&str; 23] = [
         "bad_credential",
         "busy",
         "check_failed",
         "disabled",
         "misconfigured",
         "no_credential",
+        "bad_name",
+        "loop_detected",
+        "no_route",
+        "pool_dead",
+        "realm_not_allowed",
+        "too_many_hops",
         "unknown_user",
         "wrong_password",
         "suspect_secret",
@@ -72,6 +80,7 @@ impl Refusal {
             Self::Disabled => "disabled",
             Self::Misconfigured(_) => "misconfigured",
             Self::NoCredential => "no_credential",
+            Self::NotForwarded(why) => why.label(),
             Self::UnknownUser => "unknown_user",
             Self::Unproven(why) => why.label(),
         }
@@ -97,6 +106,7 @@ impl Refusal {
             Self::CheckFailed(_) => format!("portreeve user show {user}"),
             Self::Disabled => format!("portreeve user enable {user}"),
             Self::Misconfigured(_) => "portreeve check".to_owned(),
+            Self::NotForwarded(why) => return why.cure(),
             Self::UnknownUser => format!("portreeve user add {user} --generate"),
             Self::Unproven(Refutation::CannotServe { .. }) => {
                 format!("portreeve user show {user}")
@@ -129,6 +139,12 @@ impl From<Refutation> for Refusal {
     }
 }
 
+impl From<Obstacle> for Refusal {
+    fn from(why: Obstacle) -> Self {
+        Self::NotForwarded(why)
+    }
+}
+
 impl From<NoMethod> for Refusal {
     fn from(why: NoMethod) -> Self {
         Self::Unproven(Refutation::NoMethod(why))
@@ -146,6 +162,7 @@ impl fmt::Display for Refusal {
             Self::Disabled => f.write_str("the user is disabled"),
             Self::Misconfigured(problem) => write!(f, "{problem}"),
             Self::NoCredential => f.write_str("the user has no password"),
+            Self::NotForwarded(why) => why.fmt(f),
             Self::UnknownUser => f.write_str("there is no such user"),
             Self::Unproven(why) => why.fmt(f),
         }
@@ -171,7 +188,10 @@ mod tests {
     use portreeve_proto::dictionary::PairError;
 
     use super::*;
-    use crate::attribute::Owner;
+    use crate::{
+        attribute::Owner,
+        proxy::{BadName, Pattern},
+    };
 
     fn every() -> Vec<Refusal> {
         let unproven = [
@@ -208,10 +228,55 @@ mod tests {
                 fault: PairError::Form.into(),
             }),
             Refusal::NoCredential,
-            Refusal::UnknownUser,
         ];
+        every.extend(obstacles().map(Refusal::NotForwarded));
+        every.push(Refusal::UnknownUser);
         every.extend(unproven.map(Refusal::from));
         every
+    }
+
+    fn obstacles() -> [Obstacle; 6] {
+        let realm = Some(Shown::from("example.org"));
+        [
+            Obstacle::BadName(BadName::EmptyRealm),
+            Obstacle::LoopDetected {
+                realm: realm.clone(),
+            },
+            Obstacle::NoRoute {
+                realm: realm.clone(),
+            },
+            Obstacle::PoolDead {
+                pool: "homes".into(),
+            },
+            Obstacle::RealmNotAllowed {
+                realm,
+                pattern: Pattern::Any,
+                nas: Shown::from("hall"),
+            },
+            Obstacle::TooManyHops { hops: 9, most: 8 },
+        ]
+    }
+
+    #[test]
+    fn every_obstacle_is_a_refusal_of_its_own_and_says_what_to_do() {
+        assert_eq!(
+            obstacles().each_ref().map(Obstacle::label),
+            Obstacle::LABELS
+        );
+        for obstacle in obstacles() {
+            let is_for_the_subscriber = matches!(obstacle, Obstacle::BadName(_));
+            let refusal = Refusal::from(obstacle);
+            let cure = refusal.cure(Some("tim@example.org"), Some("hall"));
+            assert_eq!(cure.is_none(), is_for_the_subscriber, "{refusal}");
+        }
+    }
+
+    #[test]
+    fn every_label_is_in_the_reference() {
+        let reference = include_str!("../../../docs/reference/refusals.md");
+        for label in Refusal::LABELS {
+            assert!(reference.contains(&format!("| `{label}` |")), "{label}");
+        }
     }
 
     #[test]

@@ -34,10 +34,6 @@ mod error;
 pub mod handler;
 mod random;
 pub mod server;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the connections that use it are not built yet")
-)]
 pub mod tls;
 mod trace;
 

@@ -1,5 +1,14 @@
 //! The server's and the client's end on a connection: RADIUS/1.1, TLS, longer packets.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some starting point in time"
+)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as expected"
+)]
+
 use std::{sync::Arc, time::Instant};
 
 use portreeve_proto::{

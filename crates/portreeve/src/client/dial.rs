@@ -20,6 +20,8 @@ use super::{
     ledger::{IDENTIFIERS, Ledger, Place, Waiting},
     target::{Chance, Means},
 };
+#[cfg(feature = "openssl")]
+use crate::tls::openssl::connect_dtls;
 use crate::{
     Trace,
     connection::{Asks, Connection, Nobody, Patience, Rhythm, Watch},
@@ -33,7 +35,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Between two attempts to connect, at least (radiusdtls-bis section 4.6).
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// And at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The share of the wait that chance adds to it.
 const JITTER: f64 = 0.2;
 /// Requests that may wait to be sent down one connection.
@@ -125,7 +127,7 @@ impl Link {
         Ok(Slot {
             link: Arc::clone(self),
             place,
-            _permit: permit,
+            permit,
         })
     }
 }
@@ -134,7 +136,7 @@ impl Link {
 pub(super) struct Slot {
     link: Arc<Link>,
     place: Place,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slot {
@@ -205,7 +207,7 @@ impl Dial {
         for link in &links.open {
             match link.slot(waiting, None) {
                 Ok(mut slot) => {
-                    slot._permit = Some(permit);
+                    slot.permit = Some(permit);
                     return Ok(slot);
                 }
                 Err(back) => waiting = back,
@@ -243,10 +245,8 @@ impl Dial {
         let connected = match &self.upstream.how {
             #[cfg(feature = "openssl")]
             How::Dtls(config) => {
-                let source = self.source;
-                let connecting = config.connect_dtls(server, source);
-                let connected = tokio::time::timeout(CONNECT, connecting).await;
-                let (stream, session) = connected.map_err(|_| too_late())??;
+                let limit = CONNECT * 2;
+                let (stream, session) = connect_dtls(config, server, self.source, limit).await?;
                 (stream, Some(session), local_of(server))
             }
             How::Tls(config) => {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use portreeve_proto::{BadReply, Query};
+use portreeve_proto::Query;
 use tokio::{
     net::UdpSocket,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -168,8 +168,8 @@ async fn read(line: Arc<Line>, upstream: Arc<Upstream>, tally: Arc<Tally>) {
         match line.socket.recv(&mut octets).await {
             Ok(length) => {
                 let datagram = octets.get(..length).unwrap_or_default();
-                // What is wrong with a datagram ends nothing, and is counted.
-                let _: Result<(), BadReply> = line.ledger.take_in(datagram, &upstream, &tally);
+                // What is wrong with a datagram is counted, and ends nothing.
+                line.ledger.take_in(datagram, &upstream, &tally).ok();
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::ConnectionRefused {

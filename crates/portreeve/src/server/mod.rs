@@ -140,6 +140,19 @@ impl<H: Handler> Server<H> {
         self.stream_as(role, address, Kind::Tls(acceptor))
     }
 
+    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`]. Needs
+    /// the cargo feature `openssl`.
+    #[cfg(feature = "openssl")]
+    pub fn dtls(self, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(Role::Home, address, Kind::Dtls(acceptor))
+    }
+
+    /// As [`Self::dtls`], for the requests of one role.
+    #[cfg(feature = "openssl")]
+    pub fn dtls_as(self, role: Role, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(role, address, Kind::Dtls(acceptor))
+    }
+
     /// Listens on a TCP address for bare connections (RFC 6613) of peers that are to use
     /// [`Transport::Tcp`](portreeve_proto::Transport): for tests and trusted links.
     pub fn tcp(self, address: impl ToAddress) -> Self {
