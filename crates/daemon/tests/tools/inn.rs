@@ -81,6 +81,13 @@ impl Open {
         Self::start(Server::new(Inn).radsec_as(role, "127.0.0.1:0", acceptor))
     }
 
+    /// Over DTLS.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn dtls(config: ServerConfig) -> Self {
+        let acceptor = Acceptor::new(config).unwrap();
+        Self::start(Server::new(Inn).dtls("127.0.0.1:0", acceptor))
+    }
+
     fn start(server: Server<Inn>) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

@@ -45,6 +45,7 @@ impl Authority {
 struct Site {
     open: Open,
     files: TempDir,
+    flag: &'static str,
 }
 
 impl Site {
@@ -53,6 +54,13 @@ impl Site {
     }
 
     fn of(role: Role, versions: Versions) -> Self {
+        Self::by(Transport::Tls, |config| {
+            Open::radsec(role, config.versions(versions))
+        })
+    }
+
+    /// With a server that is made of its configuration.
+    fn by(transport: Transport, open: impl Fn(ServerConfig) -> Open) -> Self {
         let (authority, other) = (Authority::new(), Authority::new());
         let files = tempfile::tempdir().unwrap();
         let write = |name: &str, content: &str| {
@@ -72,13 +80,17 @@ impl Site {
         }
         let (chain, key) = authority.issue("radius.example", ExtendedKeyUsagePurpose::ServerAuth);
         let identity = Identity::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
-        let nas = TlsPeer::named("nas", Transport::Tls).unwrap();
+        let nas = TlsPeer::named("nas", transport).unwrap();
         let config = ServerConfig::new(identity)
             .trust(Trust::from_pem(authority.0.pem().as_bytes()).unwrap())
-            .peer(nas.mark(Mark::Dns("nas.example".to_owned())))
-            .versions(versions);
+            .peer(nas.mark(Mark::Dns("nas.example".to_owned())));
         Self {
-            open: Open::radsec(role, config),
+            open: open(config),
+            flag: if transport == Transport::Dtls {
+                "--dtls"
+            } else {
+                "--tls"
+            },
             files,
         }
     }
@@ -92,7 +104,7 @@ impl Site {
         let cert = self.path(&format!("{whose}.crt"));
         let key = self.path(&format!("{whose}.key"));
         let (ca, address) = (self.path(ca), self.open.address());
-        let mut arguments = vec![command[0], command[1], &address, "--tls"];
+        let mut arguments = vec![command[0], command[1], &address, self.flag];
         arguments.extend(["--cert", &cert, "--key", &key, "--ca", &ca]);
         arguments.extend(more);
         run(&arguments)
@@ -387,4 +399,64 @@ fn a_load_that_nobody_takes_ends_soon_and_says_why() {
     let deadline = ["--timeout", "60s", "--deadline", "300ms", "--retries", "0"];
     let ended = run(&[&base[..], &deadline].concat());
     assert_eq!(ended.code, 1, "{ended:?}");
+}
+
+#[cfg(feature = "openssl")]
+mod engine {
+    use portreeve::tls::Psk;
+
+    use super::*;
+
+    #[test]
+    fn dtls_carries_log_ins_and_loads() {
+        let site = Site::by(Transport::Dtls, Open::dtls);
+        let ended = site.send("auth", &with(&TIM, &["--method", "mschapv2"]));
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.says(&[
+            "over DTLS 1.2 (",
+            "RADIUS/1.0, server CN=radius.example",
+            "certificate good for ",
+        ]);
+        let name = with(&TIM, &["--server-name", "other.example", "--json"]);
+        let ended = site.send("auth", &name);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert_eq!(ended.json()["verdict"], "name_mismatch");
+        let more = with(&USERS, &["-n", "200", "--connections", "2", "--json"]);
+        let ended = site.run_as("nas", "ca.crt", ["bench", "auth"], &more);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(ended.json()["outcomes"]["accept"], 200);
+    }
+
+    #[test]
+    fn a_shared_key_takes_the_place_of_certificates() {
+        let digits = "5a".repeat(32);
+        for (flag, transport) in [("--tls", Transport::Tls), ("--dtls", Transport::Dtls)] {
+            let site = Site::by(transport, |config| {
+                let nas = TlsPeer::named("keyed", transport).unwrap();
+                let key = Psk::new("nas1", &[0x5a; 32]).unwrap();
+                match transport {
+                    Transport::Dtls => Open::dtls(config.peer(nas.psk(key.for_tls12()))),
+                    _ => Open::radsec(Role::Home, config.peer(nas.psk(key))),
+                }
+            });
+            let address = site.open.address();
+            let ask = |identity, key| {
+                let keys = ["--psk-identity", identity, "--psk", key];
+                let base = ["send", "auth", &address, flag, "--json", "--retries", "0"];
+                run(&[&base[..], &keys, &TIM].concat())
+            };
+            let answer = ask("nas1", &digits);
+            assert_eq!(answer.code, 0, "{answer:?}");
+            assert_eq!(answer.json()["psk_identity"], "nas1");
+            assert_eq!(answer.json()["server_certificate"], Value::Null);
+            let other = "5b".repeat(32);
+            for (identity, key) in [("nas1", &other), ("nas2", &digits)] {
+                let ended = ask(identity, key);
+                assert_eq!(ended.code, 1, "{ended:?}");
+                let words = ended.json()["explanation"].to_string();
+                assert!(words.contains("over "), "{words}");
+                assert!(!words.contains(key.as_str()), "{words}");
+            }
+        }
+    }
 }

@@ -90,8 +90,9 @@ struct TlsArguments {
     #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "SHA256", requires = "ca", value_parser = pin)]
     pin: Vec<Pin>,
-    /// The identity of a pre-shared key instead of certificates (RFC 9813). Needs a build with the
-    /// cargo feature openssl
+    /// The identity of a pre-shared key instead of certificates (RFC 9813): with --tls for TLS 1.3,
+    /// with --dtls for DTLS 1.2, for no key may serve both. Needs a build with the cargo feature
+    /// openssl
     #[arg(help_heading = WITH_TLS)]
     #[arg(long, value_name = "ID", requires = "secured", requires = "shared_key")]
     #[arg(conflicts_with_all = ["cert", "ca", "server_name"])]
@@ -189,8 +190,10 @@ impl TransportArguments {
             return Err(TransportError::DtlsTooOld);
         }
         let config = match &self.tls.psk_identity {
-            Some(identity) => ClientConfig::with_psk(self.tls.shared_key(identity)?)
-                .map_err(TransportError::Psk)?,
+            Some(identity) => {
+                let key = self.tls.shared_key(identity, transport)?;
+                ClientConfig::with_psk(key).map_err(TransportError::Psk)?
+            }
             None => self.tls.certified(host, transport, data)?,
         };
         Ok(config.versions(versions))
@@ -224,14 +227,19 @@ impl TlsArguments {
         Ok(self.pin.iter().copied().fold(config, ClientConfig::pin))
     }
 
-    fn shared_key(&self, identity: &str) -> Result<Psk, TransportError> {
+    /// A key for TLS 1.3, or for DTLS 1.2: none may serve both (RFC 9813 section 4.1).
+    fn shared_key(&self, identity: &str, transport: Transport) -> Result<Psk, TransportError> {
         let digits = match (&self.psk, &self.psk_file) {
             (Some(digits), _) => Zeroizing::new(digits.clone().into_bytes()),
             (None, Some(path)) => secret::one_line(path)?,
             (None, None) => Zeroizing::default(),
         };
         let key = material::octets(&digits).ok_or(TransportError::NotHex)?;
-        Psk::new(identity, &key).map_err(TransportError::Psk)
+        let key = Psk::new(identity, &key).map_err(TransportError::Psk)?;
+        Ok(match transport {
+            Transport::Dtls => key.for_tls12(),
+            _ => key,
+        })
     }
 }
 
