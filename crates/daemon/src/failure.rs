@@ -10,6 +10,7 @@ use portreeve_auth::CredentialError;
 
 use crate::{
     attributes::BadLine,
+    authority::AuthorityError,
     commands::{bench::BenchError, decode::DecodeError, send::SendError},
     config::Problems,
     data::DataError,
@@ -44,6 +45,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Attribute(#[from] BadLine),
     #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    #[error(transparent)]
     Bench(BenchError),
     #[error("found {0} that the server would stumble over; see above")]
     Check(Count),
@@ -67,6 +70,8 @@ pub(crate) enum Failure {
     },
     #[error("cannot print")]
     Output(#[source] io::Error),
+    #[error(transparent)]
+    Parcel(#[from] crate::commands::cert::ParcelError),
     #[error("the system gives no random numbers")]
     Random(#[source] io::Error),
     /// What was printed says it already.
@@ -170,6 +175,7 @@ impl Failure {
             Self::Attribute(_) | Self::Credential(_) | Self::Definition(_) | Self::Usage(_) => {
                 Exit::Usage
             }
+            Self::Authority(error) if error.is_usage() => Exit::Usage,
             Self::Bench(error) if error.is_usage() => Exit::Usage,
             Self::Decode(error) if error.is_usage() => Exit::Usage,
             Self::Send(error) if error.is_usage() => Exit::Usage,

@@ -5,6 +5,7 @@
 //! which knows subscribers.
 
 mod attributes;
+mod authority;
 mod cli;
 mod commands;
 pub mod config;

@@ -1,6 +1,7 @@
 //! A server at work: what it is made of, how it starts, and how it ends.
 
 mod bookkeeping;
+mod certificates;
 pub(crate) mod control;
 mod logging;
 mod peers;
@@ -21,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     bookkeeping::Bookkeeping,
+    certificates::Certificates,
     control::{Control, Listening},
     world::{Keeper, World},
 };
@@ -61,7 +63,9 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     let readiness = data.make_ready()?;
     let lock = data.lock()?;
     let mut store = data.open_checked()?;
-    let welcome = welcome::prepare(&mut store, readiness)?;
+    let mut welcome = welcome::prepare(&mut store, readiness)?;
+    let found = certificates::prepare(data);
+    welcome.ca_made(found.made.as_deref());
     logging::start(config.log);
     let hashing = Hashing::new(processors_unless(config.security.slow_hashes));
     let hashing = Arc::new(hashing.ok_or(ServeError::Random)?);
@@ -72,6 +76,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
         .thread_name("portreeve")
         .build()
         .map_err(ServeError::Start)?;
+    let mut certificates = Certificates::start(data, &found).map_err(ServeError::Start)?;
     let ended = runtime.block_on(async {
         let parts = Parts {
             config,
@@ -92,6 +97,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     // Handlers that were given up may still hold the journal: they are not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     books.close();
+    certificates.stop();
     drop(lock);
     ended
 }
