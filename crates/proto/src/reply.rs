@@ -10,6 +10,7 @@ use crate::{
 pub struct AccessReply {
     verdict: Verdict,
     attributes: AttributeList,
+    at_once: bool,
 }
 
 /// What an [`AccessReply`] says.
@@ -33,6 +34,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Accept,
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -41,6 +43,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Challenge,
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -50,6 +53,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Reject,
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -59,6 +63,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Silent,
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -68,6 +73,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Failed(cause),
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -81,6 +87,17 @@ impl AccessReply {
     pub fn with_all(mut self, attributes: &AttributeList) -> Self {
         self.attributes.extend(attributes);
         self
+    }
+
+    /// Do not hold a reject back: it comes from another server, which has done so already.
+    pub fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
+
+    /// Whether a reject is not to be held back.
+    pub fn leaves_at_once(&self) -> bool {
+        self.at_once
     }
 
     /// What it says.

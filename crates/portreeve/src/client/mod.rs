@@ -4,6 +4,7 @@ mod ask;
 mod connected;
 mod counters;
 mod dial;
+mod forward;
 mod health;
 mod ledger;
 mod line;
@@ -31,6 +32,7 @@ use self::{
 pub use self::{
     ask::{Access, Accounting},
     counters::ClientCounters,
+    forward::Forward,
     health::Watchdog,
     response::{AccessOutcome, DynamicOutcome, Response},
     retry::Retry,
@@ -232,12 +234,24 @@ impl Client {
 
     /// Tries the servers that are alive, in order; where none is, all of them.
     async fn exchange(&self, prepared: &Prepared) -> Result<Response, Error> {
+        self.exchange_in(prepared, None).await
+    }
+
+    /// As [`Self::exchange`]; an order that is given is kept to.
+    async fn exchange_in(
+        &self,
+        prepared: &Prepared,
+        order: Option<&[usize]>,
+    ) -> Result<Response, Error> {
         let alive = || self.targets.iter().filter(|target| !target.is_dead());
         let none_alive = alive().next().is_none();
-        let order: Vec<_> = if none_alive {
-            self.targets.iter().collect()
-        } else {
-            alive().collect()
+        let order: Vec<_> = match order {
+            Some(order) => order
+                .iter()
+                .filter_map(|index| self.targets.get(*index))
+                .collect(),
+            None if none_alive => self.targets.iter().collect(),
+            None => alive().collect(),
         };
         let since = Instant::now();
         let mut error = Error::NoServer;

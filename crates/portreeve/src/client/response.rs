@@ -65,8 +65,8 @@ impl DynamicOutcome {
 /// request.
 pub struct Response {
     octets: Box<[u8]>,
-    query: Query,
-    upstream: Arc<Upstream>,
+    pub(super) query: Query,
+    pub(super) upstream: Arc<Upstream>,
     expectation: Option<Expectation>,
     transmissions: u32,
     elapsed: Duration,
@@ -92,7 +92,7 @@ impl Response {
 
     /// The packet as it came.
     pub fn packet(&self) -> Packet<'_> {
-        match Packet::parse(&self.octets) {
+        match Packet::parse_within(&self.octets, Packet::MAX_STREAM) {
             Ok(packet) => packet,
             Err(_) => unreachable!("it was parsed when it came"),
         }

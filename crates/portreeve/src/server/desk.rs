@@ -8,8 +8,8 @@ use std::{
 };
 
 use portreeve_proto::{
-    AnswerError, Answered, Arrival, Code, Discard, DuplicateLimits, Endpoint, Peer, PeerTable,
-    Received, Reply, Ticket, Verdict,
+    AccessReply, AnswerError, Answered, Arrival, Code, Discard, DuplicateLimits, Endpoint, Peer,
+    PeerTable, Received, Reply, Ticket, Verdict,
 };
 use tokio::runtime::Handle;
 
@@ -350,7 +350,7 @@ impl<H: Handler, W: Clone + Send + 'static> Desk<H, W> {
         let tuning = &self.means.tuning;
         let delay = tuning.reject_delay.min(tuning.duplicates.in_progress / 2);
         match reply {
-            Reply::Access(reply) if reply.verdict() == Verdict::Reject && !delay.is_zero() => {
+            Reply::Access(reply) if is_held_back(reply) && !delay.is_zero() => {
                 received + delay.mul_f64(1.0 + JITTER * self.random.unit())
             }
             _ => received,
@@ -472,4 +472,8 @@ impl<H: Handler, W: Clone + Send + 'static> Desk<H, W> {
         self.means.trace.reply(to, &self.out);
         outlet.queue(way, to, &self.out);
     }
+}
+
+fn is_held_back(reply: &AccessReply) -> bool {
+    reply.verdict() == Verdict::Reject && !reply.leaves_at_once()
 }
