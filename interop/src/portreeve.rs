@@ -196,7 +196,7 @@ fn attributes(pairs: &[(&str, &str)]) -> Vec<String> {
 /// A configuration that listens on loopback only.
 pub fn listen(ports: Ports) -> String {
     format!(
-        "[listen]\nauth = [\"{}\", \"{}\"]\naccounting = [\"{}\", \"{}\"]\n",
+        "[listen]\nauth = [\"{}\", \"{}\"]\naccounting = [\"{}\", \"{}\"]\ntls = []\n",
         ports.auth_v4(),
         ports.auth_v6(),
         ports.acct_v4(),

@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod grant;
 pub mod policy;
 pub mod port;
+pub mod posture;
 pub mod refusal;
 pub mod session;
 mod shown;

@@ -17,10 +17,8 @@ use super::{
 #[derive(Clone)]
 pub(crate) struct Identity {
     /// The certificate, and those between it and the root, in PEM.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the TLS listeners"))]
     pub(crate) chain_pem: String,
     /// PKCS #8 in PEM.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the TLS listeners"))]
     pub(crate) key_pem: Zeroizing<String>,
     pub(crate) details: Details,
 }

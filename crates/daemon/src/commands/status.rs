@@ -1,3 +1,5 @@
+mod security;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
@@ -5,10 +7,11 @@ use std::{
 };
 
 use clap::Args;
-use portreeve::{Client, blocking, client::Retry};
+use portreeve::{Client, Transport, blocking, client::Retry};
 use portreeve_aaa::{definition::Nas, port::Store as _};
 use serde::Serialize;
 
+use self::security::Secured;
 use super::rows;
 use crate::{
     cli::{Context, Listing},
@@ -73,6 +76,7 @@ struct Probe {
 struct Status<'a> {
     answering: bool,
     probes: &'a [Probe],
+    nas: &'a [Secured],
     #[serde(flatten)]
     report: &'a Report,
 }
@@ -93,6 +97,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     .flat_map(|(role, addresses)| addresses.iter().map(move |address| (role, *address)))
     .map(|(role, address)| probe(role, address, &nases))
     .collect();
+    let secured = security::of(&nases, &report);
     let silent = probes
         .iter()
         .find_map(|probe| Some((probe.address, probe.why?)));
@@ -100,11 +105,12 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
         let status = Status {
             answering: silent.is_none(),
             probes: &probes,
+            nas: &secured,
             report: &report,
         };
         context.output.json(&status)?;
     } else {
-        print(&report, &probes, &mut context.output)?;
+        print(&report, &probes, &secured, &mut context.output)?;
     }
     match silent {
         None => Ok(()),
@@ -135,13 +141,14 @@ fn probe(role: &'static str, listener: SocketAddr, nases: &[Nas]) -> Probe {
 fn ask(address: SocketAddr, nases: &[Nas]) -> Result<Duration, Silence> {
     let here = own_address(address).ok_or(Silence::Unreachable)?;
     let nas = nas_at(here, nases).ok_or(Silence::NoSecret)?;
+    let secret = nas.secret().ok_or(Silence::NoSecret)?;
     let retry = Retry {
         initial: PATIENCE,
         maximum: PATIENCE,
         count: TRIES,
         ..Retry::default()
     };
-    let builder = Client::udp(address.to_string(), nas.secret.expose()).retry(retry);
+    let builder = Client::udp(address.to_string(), secret.expose()).retry(retry);
     let client = blocking::Client::new(builder).map_err(|_| Silence::Unreachable)?;
     let started = Instant::now();
     match client.status() {
@@ -166,7 +173,8 @@ fn own_address(address: SocketAddr) -> Option<IpAddr> {
 /// The NAS that this machine is when it asks from an address.
 fn nas_at(here: IpAddr, nases: &[Nas]) -> Option<&Nas> {
     let here = here.to_canonical();
-    let holding = nases.iter().filter(|nas| nas.prefix.contains(&here));
+    let udp = nases.iter().filter(|nas| nas.transport() == Transport::Udp);
+    let holding = udp.filter(|nas| nas.prefix.contains(&here));
     holding.max_by_key(|nas| nas.prefix.prefix_len())
 }
 
@@ -182,7 +190,12 @@ fn reachable(listener: SocketAddr) -> SocketAddr {
     address
 }
 
-fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(), Failure> {
+fn print(
+    report: &Report,
+    probes: &[Probe],
+    secured: &[Secured],
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let style = output.style();
     for probe in probes {
         let word = match (probe.took_us, probe.why) {
@@ -201,6 +214,21 @@ fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(
             probe.address.to_string()
         ))?;
     }
+    for (name, addresses) in [
+        ("tls", &report.listen.tls),
+        ("dtls", &report.listen.dtls),
+        ("tcp", &report.listen.tcp),
+    ] {
+        for address in addresses {
+            output.line(format!("{name:<11} {:<24} listening", address.to_string()))?;
+        }
+    }
+    let pairs = pairs(report);
+    output.pairs(&pairs)?;
+    Ok(security::print(secured, report.seen_left_out, output)?)
+}
+
+fn pairs(report: &Report) -> Vec<(&'static str, String)> {
     let count = |map: &std::collections::BTreeMap<String, u64>| {
         let some = map.iter().filter(|(_, count)| **count > 0);
         let words: Vec<String> = some
@@ -223,6 +251,14 @@ fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(
         ("replies", count(&report.replies)),
         ("silence", count(&report.discards)),
         (
+            "connections",
+            format!(
+                "{} open, {} half open, {} since the start",
+                report.connections.open, report.connections.half_open, report.connections.accepted
+            ),
+        ),
+        ("hung up", count(&report.connections.hung_up)),
+        (
             "accounting",
             format!(
                 "{} recorded, {} octets not in the database yet",
@@ -239,7 +275,7 @@ fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(
     if !troubles.is_empty() {
         pairs.push(("trouble", troubles.join("\n")));
     }
-    Ok(output.pairs(&pairs)?)
+    pairs
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod problem;
 mod reader;
+mod tls;
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -14,8 +15,11 @@ use std::{
 
 use portreeve_proto::DuplicateLimits;
 
-pub use self::problem::{Fault, Place, Problem, Problems};
 use self::reader::{Reader, Section};
+pub use self::{
+    problem::{Fault, Place, Problem, Problems},
+    tls::Tls,
+};
 use crate::data::DataDir;
 
 /// The name of the file in the data directory.
@@ -28,6 +32,8 @@ pub struct Config {
     pub listen: Listen,
     /// `[server]`
     pub server: Server,
+    /// `[tls]`
+    pub tls: Tls,
     /// `[security]`
     pub security: Security,
     /// `[duplicates]`
@@ -49,6 +55,12 @@ pub struct Listen {
     pub auth: Vec<SocketAddr>,
     /// For accounting.
     pub accounting: Vec<SocketAddr>,
+    /// For both over TLS.
+    pub tls: Vec<SocketAddr>,
+    /// For both over DTLS; only with the OpenSSL engine.
+    pub dtls: Vec<SocketAddr>,
+    /// For both over bare TCP.
+    pub tcp: Vec<SocketAddr>,
 }
 
 /// How to use the machine.
@@ -153,11 +165,15 @@ impl Default for Config {
             listen: Listen {
                 auth: everywhere(1812),
                 accounting: everywhere(1813),
+                tls: everywhere(2083),
+                dtls: Vec::new(),
+                tcp: Vec::new(),
             },
             server: Server {
                 workers: 0,
                 receive_buffer_bytes: 4 << 20,
             },
+            tls: Tls::default(),
             security: Security {
                 reject_delay: Duration::from_secs(1),
                 handler_timeout: Duration::from_secs(10),
@@ -207,6 +223,7 @@ impl Config {
         for include in &mut config.dictionary.include {
             *include = folder.join(&include);
         }
+        config.tls.start_from(folder);
         Ok(config)
     }
 
@@ -219,6 +236,7 @@ impl Config {
         let mut reader = Reader::new(file, text);
         if let Some(mut root) = reader.root() {
             root.section("listen", |section| config.listen.read(section));
+            root.section("tls", |section| config.tls.read(section));
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
             root.section("duplicates", |section| {
@@ -238,6 +256,16 @@ impl Listen {
     fn read(&mut self, section: &mut Section<'_, '_>) {
         section.addresses("auth", &mut self.auth);
         section.addresses("accounting", &mut self.accounting);
+        section.addresses_if_any("tls", &mut self.tls);
+        let dtls = section.addresses_if_any("dtls", &mut self.dtls);
+        let tcp = section.addresses_if_any("tcp", &mut self.tcp);
+        if !self.dtls.is_empty() && !cfg!(feature = "openssl") {
+            section.problem(dtls, Fault::NoDtls);
+        }
+        let shared = |address: &SocketAddr| address.port() != 0 && self.tls.contains(address);
+        if self.tcp.iter().any(shared) {
+            section.problem(tcp, Fault::AddressTwice);
+        }
     }
 }
 
@@ -333,6 +361,20 @@ mod tests {
         let known = [
             "auth =",
             "accounting =",
+            "tls =",
+            "dtls =",
+            "tcp =",
+            "radius =",
+            "oldest =",
+            "# certificate =",
+            "# key =",
+            "# ca =",
+            "# crl =",
+            "connections =",
+            "half_open =",
+            "connections_per_nas =",
+            "handshake_timeout_ms =",
+            "idle_timeout_s =",
             "workers =",
             "receive_buffer_bytes =",
             "reject_delay_ms =",
@@ -366,6 +408,43 @@ mod tests {
         assert_eq!(config.log.level, LogLevel::Debug);
         assert_eq!(config.security.reject_delay, Duration::from_millis(500));
         assert_eq!(config.dictionary.include.len(), 2);
+    }
+
+    #[test]
+    fn tls_is_configured_by_files_that_belong_together() {
+        let config = parse(
+            "[listen]\ntls = []\ntcp = ['127.0.0.1:1812']\n[tls]\nradius = '1.1'\n\
+             oldest = '1.3'\ncertificate = 'a.pem'\nkey = '/b.pem'\nca = 'ca.pem'\n\
+             crl = 'crl.pem'\nconnections = 7\nidle_timeout_s = 60\n",
+        )
+        .unwrap();
+        assert!(config.listen.tls.is_empty());
+        assert_eq!(config.tls.limits.total, 7);
+        assert_eq!(config.tls.limits.idle, Duration::from_mins(1));
+        assert_eq!(config.tls.oldest, portreeve::tls::TlsVersion::V1_3);
+        let said = problems("[tls]\ncertificate = 'a.pem'\ncrl = 'b'\n");
+        assert!(
+            said.contains("portreeve.toml:2:") && said.contains("`key`"),
+            "{said}"
+        );
+        assert!(
+            said.contains("portreeve.toml:3:") && said.contains("`ca`"),
+            "{said}"
+        );
+        assert!(problems("[tls]\nkey = 'a.pem'\n").contains("`certificate`"));
+    }
+
+    #[cfg(not(feature = "openssl"))]
+    #[test]
+    fn dtls_is_refused_where_it_is_not_built_in() {
+        let said = problems("[listen]\ndtls = ['127.0.0.1:2083']\n");
+        assert!(said.contains("--features openssl"), "{said}");
+    }
+
+    #[test]
+    fn one_port_is_not_for_tls_and_for_none() {
+        let said = problems("[listen]\ntls = ['127.0.0.1:1']\ntcp = ['127.0.0.1:1']\n");
+        assert!(said.contains("portreeve.toml:3:"), "{said}");
     }
 
     #[test]

@@ -98,9 +98,23 @@ pub enum Fault {
     /// The same listener twice.
     #[error("this address stands here twice")]
     AddressTwice,
+    /// A key that another belongs to, which is not there.
+    #[error("`{key}` needs `{other}` beside it")]
+    Alone {
+        /// The key.
+        key: &'static str,
+        /// What is missing.
+        other: &'static str,
+    },
     /// An empty list where the server needs something.
     #[error("`{0}` is empty: give at least one address, or leave the key out for the default")]
     Empty(&'static str),
+    /// DTLS, and no engine that speaks it.
+    #[error(
+        "DTLS needs the OpenSSL engine: build with the cargo feature `openssl` \
+         (`cargo build --features openssl`), or write `dtls = []`"
+    )]
+    NoDtls,
     /// Not an address with a port.
     #[error(
         "not an address with a port; write \"0.0.0.0:1812\", \"192.0.2.1:1812\" or \"[::]:1812\""

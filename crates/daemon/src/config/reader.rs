@@ -198,12 +198,26 @@ impl<'a> Section<'_, 'a> {
 
     /// At least one address with its port, none twice.
     pub(super) fn addresses(&mut self, key: &'static str, into: &mut Vec<SocketAddr>) {
-        let Some((at, words)) = self.strings(key, "a list of addresses in quotes") else {
-            return;
-        };
-        if words.is_empty() {
-            self.reader.problem(at, Fault::Empty(key));
+        if let Some((at, words)) = self.strings(key, "a list of addresses in quotes") {
+            if words.is_empty() {
+                self.reader.problem(at, Fault::Empty(key));
+            }
+            self.take_addresses(words, into);
         }
+    }
+
+    /// As [`Self::addresses`], or none at all. Says where the list stands.
+    pub(super) fn addresses_if_any(
+        &mut self,
+        key: &'static str,
+        into: &mut Vec<SocketAddr>,
+    ) -> Option<Range<usize>> {
+        let (at, words) = self.strings(key, "a list of addresses in quotes")?;
+        self.take_addresses(words, into);
+        Some(at)
+    }
+
+    fn take_addresses(&mut self, words: Vec<Placed<String>>, into: &mut Vec<SocketAddr>) {
         into.clear();
         for (at, word) in words {
             match word.parse::<SocketAddr>() {
@@ -213,6 +227,41 @@ impl<'a> Section<'_, 'a> {
                 Ok(address) => into.push(address),
                 Err(_) => self.reader.problem(at, Fault::NotAnAddress),
             }
+        }
+    }
+
+    /// The name of a file. Says where it stands.
+    pub(super) fn file(
+        &mut self,
+        key: &'static str,
+        into: &mut Option<PathBuf>,
+    ) -> Option<Range<usize>> {
+        let (at, value) = self.take(key)?;
+        let DeValue::String(word) = &value else {
+            self.wrong_type(at, key, "a file name in quotes", &value);
+            return None;
+        };
+        *into = Some(PathBuf::from(word.as_ref()));
+        Some(at)
+    }
+
+    /// What stands at a place cannot do without another key.
+    pub(super) fn needs(
+        &mut self,
+        key: &'static str,
+        at: Option<Range<usize>>,
+        other: &'static str,
+        is_there: bool,
+    ) {
+        if !is_there {
+            self.problem(at, Fault::Alone { key, other });
+        }
+    }
+
+    /// A problem, if there is a place for it.
+    pub(super) fn problem(&mut self, at: Option<Range<usize>>, fault: Fault) {
+        if let Some(at) = at {
+            self.reader.problem(at, fault);
         }
     }
 

@@ -1,9 +1,11 @@
 //! The only bridge between the library, which knows packets, and the domain, which knows
 //! subscribers.
 
+mod hangups;
 mod hashing;
 mod random;
 mod records;
+mod sightings;
 mod strangers;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use self::{hashing::Outcome, records::Entry};
 pub(crate) use self::{
     hashing::{Hashing, Popularity},
     records::{Records, Sink, Watcher, now_ms},
+    sightings::{Seen, Sightings},
 };
 
 /// Answers requests by what the administrator has defined.

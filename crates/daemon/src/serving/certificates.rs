@@ -95,7 +95,6 @@ impl Certificates {
     }
 
     /// The authority as it is now.
-    #[expect(dead_code, reason = "for the TLS listeners")]
     pub(super) fn shared(&self) -> Shared {
         Arc::clone(&self.shared)
     }
