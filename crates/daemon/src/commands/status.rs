@@ -51,7 +51,8 @@ pub(crate) enum NotServing {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Silence {
     #[error(
-        "no NAS is defined for this machine's own address; add one: portreeve nas add NAME ADDRESS"
+        "no NAS that uses UDP is defined for this machine's own address; add one: portreeve nas add \
+         NAME ADDRESS"
     )]
     NoSecret,
     #[error("no answer within two seconds")]
@@ -170,12 +171,17 @@ fn own_address(address: SocketAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// The NAS that this machine is when it asks from an address.
+/// The NAS that this machine is when it asks from an address over UDP.
 fn nas_at(here: IpAddr, nases: &[Nas]) -> Option<&Nas> {
     let here = here.to_canonical();
-    let udp = nases.iter().filter(|nas| nas.transport() == Transport::Udp);
-    let holding = udp.filter(|nas| nas.prefix.contains(&here));
-    holding.max_by_key(|nas| nas.prefix.prefix_len())
+    // One that is to use TLS has its address too, if it has one to itself.
+    let has_place = |nas: &&Nas| nas.secret().is_some() || nas.host().is_some();
+    let holding = nases
+        .iter()
+        .filter(|nas| nas.prefix.contains(&here))
+        .filter(has_place);
+    let narrowest = holding.max_by_key(|nas| (nas.prefix.prefix_len(), nas.secret().is_some()));
+    narrowest.filter(|nas| nas.transport() == Transport::Udp)
 }
 
 /// Where to reach a listener from this machine.
@@ -280,7 +286,7 @@ fn pairs(report: &Report) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use portreeve_aaa::definition::SharedSecret;
+    use portreeve_aaa::definition::{Reach, Recognition, SharedSecret};
 
     use super::*;
 
@@ -307,6 +313,15 @@ mod tests {
         ];
         let found = nas_at(Ipv4Addr::LOCALHOST.into(), &nases);
         assert_eq!(found.unwrap().name, "b");
+        let own = Reach::Tls(Recognition::default());
+        let own = Nas::reached("c", "127.0.0.1/32".parse().unwrap(), own);
+        let [a, b] = nases.clone();
+        assert!(nas_at(Ipv4Addr::LOCALHOST.into(), &[a.clone(), own.clone()]).is_none());
+        let found = [a, b, own];
+        assert_eq!(
+            nas_at(Ipv4Addr::LOCALHOST.into(), &found).unwrap().name,
+            "b"
+        );
         assert!(nas_at(Ipv6Addr::LOCALHOST.into(), &nases).is_none());
     }
 

@@ -279,9 +279,13 @@ impl Watcher {
                 continue;
             };
             let (told, overflow) = known.due(now, REPORTS);
-            told.iter().for_each(|told| known.log(now, told));
+            for told in &told {
+                known.log(now, told);
+            }
             drop(known);
-            told.iter().for_each(|told| self.record_hangup(told));
+            for told in &told {
+                self.record_hangup(told);
+            }
             if overflow > 0 {
                 tracing::debug!(
                     connections = overflow,

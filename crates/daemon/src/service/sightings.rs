@@ -168,7 +168,7 @@ impl SeenConnection {
             is_radius11: connection.version == Version::V1_1,
             certificate_until: certificate
                 .map(|certificate| since(certificate.not_after()).as_secs()),
-            psk_identity: psk_identity.map(|identity| identity.to_string()),
+            psk_identity: psk_identity.map(ToString::to_string),
         }
     }
 }

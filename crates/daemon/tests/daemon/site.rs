@@ -164,7 +164,9 @@ impl Site {
                     auth: at("auth", 0),
                     auth6: at("auth", 1),
                     accounting: at("accounting", 0),
-                    tls: at("tls", 0),
+                    tls: status["listen"]["tls"][0]
+                        .as_str()
+                        .map(|at| at.parse().unwrap()),
                 };
             }
             let gone = child.try_wait().unwrap();
@@ -200,10 +202,14 @@ pub(crate) struct Server {
     pub(crate) auth: SocketAddr,
     pub(crate) auth6: SocketAddr,
     pub(crate) accounting: SocketAddr,
-    pub(crate) tls: SocketAddr,
+    tls: Option<SocketAddr>,
 }
 
 impl Server {
+    pub(crate) fn tls(&self) -> SocketAddr {
+        self.tls.unwrap()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill")

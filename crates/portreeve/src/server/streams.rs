@@ -74,7 +74,7 @@ pub(super) struct Hall<H> {
 }
 
 /// Opens a listener and has it served; gives its address.
-pub(super) async fn listen<H: Handler>(
+pub(super) fn listen<H: Handler>(
     hall: &Arc<Hall<H>>,
     wanted: Wanted,
 ) -> Result<SocketAddr, Error> {
