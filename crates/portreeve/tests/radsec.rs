@@ -585,6 +585,34 @@ async fn a_server_that_answers_nothing_is_left_and_tried_again() {
     assert_eq!(outcome.response().server(), lively.address());
 }
 
+#[tokio::test]
+async fn one_port_may_be_listened_on_over_ipv4_and_ipv6_with_no_peer_yet() {
+    let authority = Authority::new();
+    let nobody = ServerConfig::new(authority.issue("radius.example")).trust(authority.trust());
+    let acceptor = Acceptor::new(nobody).unwrap();
+    let start = |address: String| {
+        Server::new(Inn::default())
+            .radsec(address, acceptor.clone())
+            .start()
+    };
+    let first = start("0.0.0.0:0".to_owned()).await.unwrap();
+    let port = first.address().port();
+    let second = start(format!("[::]:{port}")).await.unwrap();
+    let retry = Retry::once(Duration::from_millis(500));
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let refused = Client::radsec(address, authority.client("nas.example"))
+        .retry(retry)
+        .await;
+    if let Ok(client) = refused {
+        client.status().await.unwrap_err();
+    }
+    until(|| first.counters().hung_up(Hangup::NotRecognised) > 0).await;
+    assert_eq!(second.counters().accepted, 0);
+    acceptor.reload(authority.server()).unwrap();
+    let client = client(authority.client("nas.example"), address).await;
+    client.status().await.unwrap();
+}
+
 #[cfg(feature = "openssl")]
 mod openssl {
     use portreeve::tls::Psk;

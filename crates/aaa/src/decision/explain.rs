@@ -2,7 +2,7 @@ use std::{fmt, net::IpAddr};
 
 use portreeve_proto::Discard;
 
-use super::{Asked, CheckOutcome, Decision, Outcome};
+use super::{Asked, CheckOutcome, Decision, NO_CONNECTION, Outcome};
 use crate::{definition::DialectName, refusal::argument, shown::Shown, station::Mac};
 
 /// Why a packet got no answer, for the administrator: without a capital and a full stop.
@@ -122,6 +122,16 @@ fn write_explanation(decision: &Decision, out: &mut fmt::Formatter<'_>) -> fmt::
         Some(nas) => write!(out, " through nas {nas} ({})", decision.from)?,
         None => write!(out, " from {}", decision.from)?,
     }
+    match (&decision.transport, &decision.radius) {
+        (Some(transport), Some(version)) => {
+            let transport = transport.as_str().to_uppercase();
+            write!(out, " over {transport} (RADIUS/{version})")?;
+        }
+        (Some(transport), None) => {
+            write!(out, " over {}", transport.as_str().to_uppercase())?;
+        }
+        (None, _) => {}
+    }
     if let Some(method) = &decision.method {
         write!(out, " by {method}")?;
     }
@@ -181,6 +191,9 @@ fn opening(decision: &Decision) -> String {
         Some(Asked::Coa) => format!("A change of the session of {who} was asked for"),
         Some(Asked::Disconnect) => format!("The end of the session of {who} was asked for"),
         Some(Asked::Status) => "A NAS asked whether the server is there".to_owned(),
+        None if decision.message.as_str().starts_with(NO_CONNECTION) => {
+            "Somebody connected".to_owned()
+        }
         None => "A packet came".to_owned(),
     }
 }

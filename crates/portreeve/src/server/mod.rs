@@ -293,7 +293,7 @@ impl<H: Handler> Server<H> {
             registry: Arc::clone(&shared.registry),
         });
         for wanted in self.streams {
-            match streams::listen(&hall, wanted).await {
+            match streams::listen(&hall, wanted) {
                 Ok(address) => bound.addresses.push(address),
                 Err(error) => {
                     shared.ask(State::Stopped);
