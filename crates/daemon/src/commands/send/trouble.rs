@@ -85,10 +85,13 @@ fn unserved(server: SocketAddr, cause: Option<u32>) -> String {
 /// Silence on a connection.
 fn unanswered(to: Destination, sent: u32, seconds: f64) -> String {
     let Destination { server, transport } = to;
-    if sent == 0 {
-        return format!("no connection to {server} within {seconds:.0} s");
-    }
     let over = transport.label().to_uppercase();
+    if sent == 0 {
+        return format!(
+            "no connection to {server} over {over} in {seconds:.0} s: is the port right, and do \
+             both ends know each other? The log of the server says more"
+        );
+    }
     format!(
         "{server} took the request over {over} and has not answered it in {seconds:.0} s: it may \
          have discarded it, or is slow (see --timeout); `portreeve log` on the server says which"

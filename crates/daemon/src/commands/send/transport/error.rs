@@ -31,13 +31,17 @@ pub(crate) enum TransportError {
         hint: String,
     },
     #[error(
-        "this build has no DTLS: build with the cargo feature `openssl` \
-         (`cargo build --features openssl`), or use --tls"
+        "--dtls needs the OpenSSL engine, which this build lacks: \
+         `cargo install portreeve-daemon --features openssl` (needs libssl-dev on Debian); or use \
+         --tls"
     )]
     NoDtls,
-    #[error("the pre-shared key is no text of hexadecimal digits, two for each octet")]
+    #[error(
+        "the pre-shared key is no text of hexadecimal digits, two for each octet: see --psk and \
+         --psk-file"
+    )]
     NotHex,
-    #[error("the pre-shared key: {0}")]
+    #[error("--psk-identity: {0}")]
     Psk(TlsError),
     #[error("{flag}: cannot read {}", path.display())]
     Read {
