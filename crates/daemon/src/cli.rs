@@ -55,6 +55,9 @@ enum Command {
     /// Sessions: who is connected, and who was
     #[command(subcommand)]
     Session(commands::session::Action),
+    /// Certificates: of this server and of its RadSec peers
+    #[command(subcommand)]
+    Cert(commands::cert::Action),
     /// Be a RADIUS client: log in, account, ask whether a server is there, change or end a session
     #[command(subcommand)]
     Send(commands::send::Action),
@@ -101,6 +104,7 @@ impl Command {
             Self::Nas(action) => commands::nas::run(action, context),
             Self::Group(action) => commands::group::run(action, context),
             Self::Session(action) => commands::session::run(&action, context),
+            Self::Cert(action) => commands::cert::run(action, context),
             Self::Send(action) => commands::send::run(&action, context),
             Self::Bench(action) => commands::bench::run(&action, context),
             Self::Decode(arguments) => commands::decode::run(&arguments, context),

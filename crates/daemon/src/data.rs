@@ -100,6 +100,11 @@ impl DataDir {
         self.path.join("decisions.db")
     }
 
+    /// The certificate authority.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.path.join("ca")
+    }
+
     pub(crate) fn socket(&self) -> PathBuf {
         self.path.join("control.sock")
     }
@@ -248,8 +253,11 @@ impl DataDir {
     /// What others on this machine can do here that they should not be able to, one line each.
     pub(crate) fn exposures(&self) -> Vec<String> {
         let ours = fs::metadata(&self.path).map(|found| found.uid()).ok();
+        let secrets = ["ca.key", "server.pem", "client.pem"].map(|key| self.authority().join(key));
         [self.path.clone(), self.database(), self.decisions()]
             .into_iter()
+            .chain([self.authority()])
+            .chain(secrets)
             .filter_map(|path| {
                 let found = fs::metadata(&path).ok()?;
                 let mode = found.permissions().mode() & 0o777;

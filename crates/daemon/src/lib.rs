@@ -5,11 +5,13 @@
 //! which knows subscribers.
 
 mod attributes;
+mod authority;
 mod cli;
 mod commands;
 pub mod config;
 mod data;
 mod failure;
+mod forwarding;
 mod output;
 mod service;
 mod serving;

@@ -4,6 +4,8 @@ use portreeve_auth::{PasswordError, ServerUnproven};
 use portreeve_proto::{EncodeError, dictionary::DictionaryErrors};
 use portreeve_udp::BindError;
 
+use crate::tls::{Refused, TlsError};
+
 /// Why a server or a client does not work, by whose fault it is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -46,12 +48,33 @@ pub enum Error {
     /// The caller: a password that the method cannot carry.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// The administrator: certificates, keys or revocation lists that cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The network, or the server: a connection that the two ends do not agree on, or that is lost.
+    #[error("no connection to {server}: {refused}")]
+    Connection {
+        /// The server.
+        server: SocketAddr,
+        /// Why.
+        #[source]
+        refused: Refused,
+    },
     /// The administrator: dictionary files with faults in them.
     #[error(transparent)]
     Dictionary(#[from] DictionaryErrors),
     /// The machine: an address that cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The machine: an address that no connections can be taken on.
+    #[error("cannot take connections on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        #[source]
+        error: io::Error,
+    },
     /// The machine: a thread, an event queue or a runtime that cannot be had.
     #[error("the system refuses what is needed to start: {0}")]
     Start(#[source] io::Error),
@@ -107,6 +130,29 @@ pub enum Error {
         server: SocketAddr,
         /// How many such answers came.
         replies: u32,
+    },
+    /// The administrator: the answers' Event-Timestamp is too far from our clock (RFC 5176 section
+    /// 6.3).
+    #[error(
+        "the clock of {server} is more than 5 minutes from ours, so its answers do not count: \
+         set both by NTP"
+    )]
+    StaleReplies {
+        /// The server.
+        server: SocketAddr,
+        /// How many such answers came.
+        replies: u32,
+    },
+    /// The server: it has the request, and cannot serve it (RFC 7930 section 4).
+    #[error(
+        "{server} cannot serve this request: Protocol-Error{}",
+        .cause.map(|cause| format!(" with Error-Cause {cause}")).unwrap_or_default()
+    )]
+    ProtocolError {
+        /// The server.
+        server: SocketAddr,
+        /// The number in Error-Cause (RFC 5176 section 3.5), where there is one.
+        cause: Option<u32>,
     },
     /// The network, or the servers: all of them had been silent before, and stay so.
     #[error("none of {servers} servers answers; {last}")]

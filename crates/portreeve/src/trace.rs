@@ -155,7 +155,7 @@ impl On {
         octets: &[u8],
         reveal: &mut Reveal<'_>,
     ) -> fmt::Result {
-        let packet = match Packet::parse(octets) {
+        let packet = match Packet::parse_within(octets, Packet::MAX_STREAM) {
             Ok(packet) => packet,
             Err(reason) => {
                 return writeln!(

@@ -80,6 +80,12 @@ pub(crate) fn check_message_authenticator(
     }
 }
 
+/// Appends a Message-Authenticator of zeros, to be filled in when the rest is there.
+pub(crate) fn reserve_message_authenticator(out: &mut Vec<u8>) {
+    out.extend_from_slice(&[attr::MESSAGE_AUTHENTICATOR.spec().oid.top(), 18]);
+    out.extend_from_slice(&[0; 16]);
+}
+
 /// Fills in the Message-Authenticator attribute that starts at `offset`.
 pub(crate) fn fill_message_authenticator(
     octets: &mut [u8],

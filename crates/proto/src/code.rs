@@ -34,6 +34,27 @@ impl Code {
     /// RFC 7930.
     pub const PROTOCOL_ERROR: Self = Self(52);
 
+    /// Whether it answers something.
+    pub const fn is_answer(self) -> bool {
+        matches!(
+            self,
+            Self::ACCESS_ACCEPT
+                | Self::ACCESS_REJECT
+                | Self::ACCOUNTING_RESPONSE
+                | Self::ACCESS_CHALLENGE
+                | Self::DISCONNECT_ACK
+                | Self::DISCONNECT_NAK
+                | Self::COA_ACK
+                | Self::COA_NAK
+                | Self::PROTOCOL_ERROR
+        )
+    }
+
+    /// Whether it asks to change or end a session (RFC 5176).
+    pub const fn is_dynamic(self) -> bool {
+        matches!(self, Self::COA_REQUEST | Self::DISCONNECT_REQUEST)
+    }
+
     /// The name in the RFCs, or `None` for a code we do not know.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {

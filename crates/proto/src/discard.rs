@@ -13,6 +13,13 @@ pub enum Discard {
     CodeNotAllowed,
     /// The same request came again while it is being worked on.
     DuplicateInProgress,
+    /// A CoA-Request or Disconnect-Request from a peer that may not change sessions.
+    DynamicNotAllowed,
+    /// Event-Timestamp is required of CoA-Request and Disconnect-Request, and absent.
+    EventTimestampMissing,
+    /// Event-Timestamp lies outside the window: a replay, or a clock that is wrong (RFC 5176 section
+    /// 6.3).
+    EventTimestampStale,
     /// The handler did not answer in time.
     HandlerTimeout,
     /// The handler chose not to answer: accounting that could not be recorded.
@@ -35,17 +42,24 @@ pub enum Discard {
     RequestAuthenticatorWrong,
     /// Too many requests are being worked on.
     TableFull,
+    /// A Token of RADIUS/1.1 stands for two requests at a time (RFC 9765 section 4.2.2).
+    TokenReused,
+    /// The peer is to use another transport, such as TLS.
+    TransportNotAllowed,
     /// The source address belongs to no peer.
     UnknownPeer,
 }
 
 impl Discard {
     /// All of them; the position of each is its [`Self::index`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::AttributeLength,
         Self::AttributeZero,
         Self::CodeNotAllowed,
         Self::DuplicateInProgress,
+        Self::DynamicNotAllowed,
+        Self::EventTimestampMissing,
+        Self::EventTimestampStale,
         Self::HandlerTimeout,
         Self::HandlerSilent,
         Self::Length,
@@ -57,12 +71,32 @@ impl Discard {
         Self::ReplyUnencodable,
         Self::RequestAuthenticatorWrong,
         Self::TableFull,
+        Self::TokenReused,
+        Self::TransportNotAllowed,
         Self::UnknownPeer,
     ];
 
     /// Its position in [`Self::ALL`], for tables of counters.
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// Whether a stream that carried such a packet is to be closed, because its sender does not
+    /// keep the rules and what follows may have no meaning.
+    pub const fn ends_stream(self) -> bool {
+        matches!(
+            self,
+            Self::AttributeLength
+                | Self::AttributeZero
+                | Self::Length
+                | Self::MessageAuthenticatorMalformed
+                | Self::MessageAuthenticatorMissing
+                | Self::MessageAuthenticatorWrong
+                | Self::RequestAuthenticatorWrong
+                | Self::TokenReused
+                | Self::TransportNotAllowed
+                | Self::UnknownPeer
+        )
     }
 
     /// Its name as a metric label.
@@ -72,6 +106,9 @@ impl Discard {
             Self::AttributeZero => "attribute_zero",
             Self::CodeNotAllowed => "code_not_allowed",
             Self::DuplicateInProgress => "duplicate_in_progress",
+            Self::DynamicNotAllowed => "dynamic_not_allowed",
+            Self::EventTimestampMissing => "event_timestamp_missing",
+            Self::EventTimestampStale => "event_timestamp_stale",
             Self::HandlerTimeout => "handler_timeout",
             Self::HandlerSilent => "handler_silent",
             Self::Length => "length",
@@ -83,6 +120,8 @@ impl Discard {
             Self::ReplyUnencodable => "reply_unencodable",
             Self::RequestAuthenticatorWrong => "request_authenticator_wrong",
             Self::TableFull => "table_full",
+            Self::TokenReused => "token_reused",
+            Self::TransportNotAllowed => "transport_not_allowed",
             Self::UnknownPeer => "unknown_peer",
         }
     }

@@ -24,8 +24,9 @@ pub enum EncodeError {
     /// A number that its vendor's layout has no room for, or that names only a vendor.
     #[error("attribute {0} has a number that its vendor's format cannot carry")]
     Number(Oid),
-    /// The whole packet would exceed 4096 octets.
-    #[error("the packet would exceed 4096 octets")]
+    /// The whole packet would exceed what may be sent: 4096 octets, and over a stream what the other
+    /// end says it takes (RFC 7930).
+    #[error("the packet would be too long: 4096 octets at most, over a stream what its peer takes")]
     PacketTooLong,
     /// A tag above 31 (RFC 2868 section 3), or none before a text that would be mistaken for one.
     #[error("attribute {0} needs a tag from 1 to 31")]
@@ -69,7 +70,7 @@ fn encode_all(
             tlvs(&siblings, spec.oid.header_parts(), hider, &mut payload)?;
         }
         wrap(&spec, &payload, out)?;
-        if out.len() > Packet::MAX {
+        if out.len() > Packet::MAX_STREAM {
             return Err(EncodeError::PacketTooLong);
         }
     }
@@ -93,7 +94,8 @@ fn value(entry: &Entry<'_>, hider: &mut Hider<'_>, out: &mut Vec<u8>) -> Result<
         return tagged(entry, hider, out);
     }
     let is_eap_start = spec.oid == attr::EAP_MESSAGE.spec().oid;
-    if value.is_empty() && spec.hiding == Hiding::None && !is_eap_start {
+    let is_hidden = spec.hiding != Hiding::None && hider.hides();
+    if value.is_empty() && !is_hidden && !is_eap_start {
         return Err(EncodeError::Empty(spec.oid));
     }
     hider.hide(spec.hiding, value, out).ok_or_else(too_long)
@@ -289,9 +291,9 @@ fn attribute(number: u8, parts: &[&[u8]], out: &mut Vec<u8>) {
 }
 
 /// Writes the packet's length into its header.
-pub(crate) fn fill_length(packet: &mut [u8]) -> Result<(), EncodeError> {
+pub(crate) fn fill_length(packet: &mut [u8], longest: usize) -> Result<(), EncodeError> {
     let length = u16::try_from(packet.len()).map_err(|_| EncodeError::PacketTooLong)?;
-    if packet.len() > Packet::MAX {
+    if packet.len() > longest {
         return Err(EncodeError::PacketTooLong);
     }
     packet[2..4].copy_from_slice(&length.to_be_bytes());

@@ -1,12 +1,19 @@
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use crate::{
-    AccessRequest, AccountingRequest, AttributeList, CoaRequest, Code, Discard, DisconnectRequest,
-    DuplicateLimits, EncodeError, Incoming, Packet, Peer, PeerTable, Random, Reply, Request, attr,
+    AccessRequest, AccountingRequest, CoaRequest, Code, Discard, DisconnectRequest,
+    DuplicateLimits, DynamicLimits, EncodeError, ErrorCause, Incoming, Packet, Peer, PeerTable,
+    Random, Reply, Request, Transport, Version,
+    answer::Answering,
+    attr,
     authenticator::{self, Checked},
-    duplicates::{Duplicates, Key, Seen},
-    encode,
-    hide::Hider,
+    duplicates::{Duplicates, Key, Seen, Shelf, Shelves},
+    dynamic,
+    transport::Wire,
 };
 
 /// What a port is for: which codes it takes.
@@ -20,6 +27,8 @@ pub enum Role {
     Auth,
     /// CoA-Request and Disconnect-Request.
     Dynamic,
+    /// Access-Request, Accounting-Request and Status-Server.
+    Home,
 }
 
 impl Role {
@@ -35,40 +44,49 @@ impl Role {
             ]
             .contains(&code),
             Self::Auth => [Code::ACCESS_REQUEST, Code::STATUS_SERVER].contains(&code),
+            Self::Home => [
+                Code::ACCESS_REQUEST,
+                Code::ACCOUNTING_REQUEST,
+                Code::STATUS_SERVER,
+            ]
+            .contains(&code),
             Self::Dynamic => [Code::COA_REQUEST, Code::DISCONNECT_REQUEST].contains(&code),
         }
     }
 }
 
-/// A datagram and how it came.
+/// A packet and how it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
-    /// When.
+    /// When, to measure from.
     pub now: Instant,
+    /// When, by the clock on the wall: Event-Timestamp is held against it.
+    pub clock: SystemTime,
     /// On which listener: any number that tells this endpoint's listeners apart.
     pub listener: u16,
     /// What that listener is for.
     pub role: Role,
     /// From where.
     pub from: SocketAddr,
-    /// What.
+    /// What: a datagram, or one whole packet of a stream.
     pub datagram: &'a [u8],
 }
 
-/// What became of a datagram.
+/// What became of a packet.
 #[derive(Debug)]
 #[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack; a box would allocate"
-)]
 pub enum Received {
     /// Silence, and why; the peer where the source address has one.
     Discarded(Discard, Option<Arc<Peer>>),
+    /// It is not served, and why: `out` holds a Protocol-Error that says so.
+    Refused(Discard, Arc<Peer>),
     /// A retransmission: `out` holds the answer it got before.
     Replayed,
     /// A new, authentic request. It is to be answered or abandoned.
     Request(Incoming, Ticket),
+    /// A new, authentic request that RFC 5176 leaves only this answer: it is to be answered with it,
+    /// and no handler need be asked.
+    Settled(Incoming, Ticket, Reply),
     /// A Status-Server: `out` holds the answer (RFC 5997).
     Status,
 }
@@ -93,22 +111,35 @@ pub enum Answered {
     Superseded,
 }
 
-/// The server's end of the protocol over datagrams, without sockets or clock.
+/// The server's end of the protocol, without sockets or clock: for all datagrams of some listeners,
+/// or for one stream.
 ///
-/// A datagram passes ordered gates: known peer, length, attributes, code, authenticity, duplicate,
+/// A packet passes ordered gates: known peer, length, attributes, code, authenticity, age, duplicate,
 /// bound. Nothing that is not authentic is interpreted, nor remembered.
 pub struct Endpoint {
-    protected: Duplicates,
-    unprotected: Duplicates,
+    shelves: Shelves,
+    dynamic: DynamicLimits,
+    wire: Wire,
     serving: bool,
 }
 
 impl Endpoint {
-    /// An endpoint that serves at once.
+    /// An endpoint for UDP that serves at once.
     pub fn new(limits: &DuplicateLimits) -> Self {
+        Self::on(Wire::UDP, limits)
+    }
+
+    /// An endpoint for one connection that serves at once. RADIUS/1.1 over TLS never repeats a
+    /// request, so there an answer is not kept (RFC 9765 section 4.2.2).
+    pub fn connection(transport: Transport, version: Version, limits: &DuplicateLimits) -> Self {
+        Self::on(Wire { transport, version }, limits)
+    }
+
+    fn on(wire: Wire, limits: &DuplicateLimits) -> Self {
         Self {
-            protected: Duplicates::new(limits, limits.entries),
-            unprotected: Duplicates::new(limits, limits.unprotected_entries),
+            shelves: Shelves::new(limits),
+            dynamic: limits.dynamic,
+            wire,
             serving: true,
         }
     }
@@ -121,7 +152,7 @@ impl Endpoint {
 
     /// Requests that are remembered: worked on, or answered lately.
     pub fn remembered(&self) -> usize {
-        self.protected.len() + self.unprotected.len()
+        self.shelves.len()
     }
 
     /// Takes in a datagram. `out` is cleared, and holds what is to be sent where the result says
@@ -134,10 +165,23 @@ impl Endpoint {
         random: &mut dyn Random,
         out: &mut Vec<u8>,
     ) -> Received {
-        out.clear();
         let Some(peer) = peers.find(arrival.from.ip()) else {
+            out.clear();
             return Received::Discarded(Discard::UnknownPeer, None);
         };
+        self.receive_from(peer, arrival, random, out)
+    }
+
+    /// As [`Self::receive`], from a peer that is known otherwise: by the connection that carries the
+    /// packet.
+    pub fn receive_from(
+        &mut self,
+        peer: &Arc<Peer>,
+        arrival: &Arrival<'_>,
+        random: &mut dyn Random,
+        out: &mut Vec<u8>,
+    ) -> Received {
+        out.clear();
         match self.admit(peer, arrival, random, out) {
             Ok(received) => received,
             Err(discard) => Received::Discarded(discard, Some(Arc::clone(peer))),
@@ -158,21 +202,33 @@ impl Endpoint {
         if !fits(request, reply) {
             return Err(AnswerError::Mismatched);
         }
-        let Some(code) = reply.code() else {
+        dynamic::check_reply(request, reply)?;
+        let answering = Answering {
+            request: request.packet(),
+            peer: request.peer(),
+            wire: self.wire,
+        };
+        if let Some(code) = reply.code() {
+            let proof = match request {
+                Incoming::Access(request) => request.proof_attributes(code),
+                _ => None,
+            };
+            let attributes = reply.attributes();
+            let lists = [Some(attributes.as_ref()), proof];
+            match answering.encode(code, &lists, random, out) {
+                // RFC 7930 section 4: the peer may ask for longer answers, or another server.
+                Err(EncodeError::PacketTooLong) if self.wire.transport.is_secure() => {
+                    answering.protocol_error(ErrorCause::ResponseTooBig, random, out)?;
+                }
+                encoded => encoded?,
+            }
+        } else if let Some(cause) = reply.failure(self.wire) {
+            answering.protocol_error(cause, random, out)?;
+        } else {
             self.table(&ticket.key).forget(&ticket.key, ticket.serial);
             return Ok(Answered::Silent);
-        };
-        let proof = match request {
-            Incoming::Access(request) => request.proof_attributes(code),
-            _ => None,
-        };
-        let attributes = reply.attributes();
-        let lists = [Some(attributes.as_ref()), proof];
-        let packet = request.packet();
-        encode_reply(&packet, request.peer(), code, &lists, random, out)?;
-        let sent = self
-            .table(&ticket.key)
-            .answer(now, ticket.key, ticket.serial, out);
+        }
+        let sent = self.remember(now, ticket, out);
         Ok(if sent {
             Answered::Send
         } else {
@@ -192,24 +248,20 @@ impl Endpoint {
         random: &mut dyn Random,
         out: &mut Vec<u8>,
     ) -> Result<Received, Discard> {
-        let packet = Packet::parse(arrival.datagram)?;
+        if peer.uses() != self.wire.transport {
+            return Err(Discard::TransportNotAllowed);
+        }
+        let longest = self.wire.transport.longest_packet();
+        let packet = Packet::parse_within(arrival.datagram, longest)?;
         let code = packet.code();
         if !arrival.role.allows(code) {
-            return Err(Discard::CodeNotAllowed);
+            return self.refuse(&packet, peer, random, out);
         }
-        let protected = authentic(&packet, peer, arrival.now)?;
-        let key = Key {
-            listener: arrival.listener,
-            from: arrival.from,
-            code,
-            identifier: packet.identifier(),
-            unprotected: (!protected).then(|| packet.authenticator()),
-        };
-        let serving = self.serving;
-        let serial = match self
-            .table(&key)
-            .see(arrival.now, key, packet.authenticator())
-        {
+        let key = self.key(arrival, &packet, self.vouched(&packet, peer, arrival)?);
+        let (serving, never_repeats) = (self.serving, self.never_repeats());
+        let distinguishes = self.distinguishes(&packet);
+        let serial = match self.table(&key).see(arrival.now, key, distinguishes) {
+            Seen::InProgress if never_repeats => return Err(Discard::TokenReused),
             Seen::Answered(answer) => {
                 out.extend_from_slice(answer);
                 return Ok(Received::Replayed);
@@ -226,20 +278,46 @@ impl Endpoint {
         if code == Code::STATUS_SERVER {
             return self.answer_status(&packet, peer, arrival, &ticket, random, out);
         }
-        let request = Request::new(
-            &packet,
-            Arc::clone(peer),
-            arrival.from,
-            arrival.now,
-            protected,
-        );
+        let protected = key.shelf != Shelf::Unprotected;
+        let (from, now) = (arrival.from, arrival.now);
+        let request = Request::new(&packet, Arc::clone(peer), from, now, protected, self.wire);
         let incoming = match code {
             Code::ACCESS_REQUEST => Incoming::Access(AccessRequest::new(request)),
             Code::ACCOUNTING_REQUEST => Incoming::Accounting(AccountingRequest(request)),
             Code::COA_REQUEST => Incoming::Coa(CoaRequest(request)),
             _ => Incoming::Disconnect(DisconnectRequest(request)),
         };
-        Ok(Received::Request(incoming, ticket))
+        Ok(match dynamic::only_answer(&incoming) {
+            Some(reply) => Received::Settled(incoming, ticket, reply),
+            None => Received::Request(incoming, ticket),
+        })
+    }
+
+    /// How far a packet can be relied on, if it is to be taken at all: that says where it is
+    /// remembered.
+    fn vouched(
+        &self,
+        packet: &Packet<'_>,
+        peer: &Peer,
+        arrival: &Arrival<'_>,
+    ) -> Result<Shelf, Discard> {
+        let is_dynamic = packet.code().is_dynamic();
+        if is_dynamic && !peer.changes_sessions() {
+            return Err(Discard::DynamicNotAllowed);
+        }
+        let protected = match self.wire.version {
+            Version::V1_0 => authentic(packet, peer, self.wire.transport, arrival.now)?,
+            Version::V1_1 => true,
+        };
+        if !is_dynamic {
+            return Ok(if protected {
+                Shelf::Protected
+            } else {
+                Shelf::Unprotected
+            });
+        }
+        let dated = dynamic::is_dated(packet, arrival.clock, &self.dynamic)?;
+        Ok(if dated { Shelf::Dated } else { Shelf::Undated })
     }
 
     /// RFC 5997 section 3: an Access-Accept on the authentication port, an Accounting-Response on
@@ -255,29 +333,95 @@ impl Endpoint {
     ) -> Result<Received, Discard> {
         let code = match arrival.role {
             Role::Accounting => Code::ACCOUNTING_RESPONSE,
-            Role::Any | Role::Auth | Role::Dynamic => Code::ACCESS_ACCEPT,
+            Role::Any | Role::Auth | Role::Dynamic | Role::Home => Code::ACCESS_ACCEPT,
         };
-        if encode_reply(packet, peer, code, &[], random, out).is_err() {
+        let answering = Answering {
+            request: *packet,
+            peer,
+            wire: self.wire,
+        };
+        if answering.encode(code, &[], random, out).is_err() {
             self.abandon(ticket);
             return Err(Discard::ReplyUnencodable);
         }
-        self.table(&ticket.key)
-            .answer(arrival.now, ticket.key, ticket.serial, out);
+        self.remember(arrival.now, ticket, out);
         Ok(Received::Status)
     }
 
-    fn table(&mut self, key: &Key) -> &mut Duplicates {
-        if key.unprotected.is_some() {
-            &mut self.unprotected
-        } else {
-            &mut self.protected
+    /// Says over TLS that a request of this kind is not served here (RFC 7930 section 4), where a
+    /// request it is; elsewhere nothing, because nothing vouches for the packet.
+    fn refuse(
+        &self,
+        packet: &Packet<'_>,
+        peer: &Arc<Peer>,
+        random: &mut dyn Random,
+        out: &mut Vec<u8>,
+    ) -> Result<Received, Discard> {
+        let answering = Answering {
+            request: *packet,
+            peer,
+            wire: self.wire,
+        };
+        let cause = ErrorCause::UnsupportedExtension;
+        let may = self.wire.transport.is_secure() && !packet.code().is_answer();
+        if may && answering.protocol_error(cause, random, out).is_ok() {
+            return Ok(Received::Refused(Discard::CodeNotAllowed, Arc::clone(peer)));
         }
+        Err(Discard::CodeNotAllowed)
+    }
+
+    fn key(&self, arrival: &Arrival<'_>, packet: &Packet<'_>, kept_on: Shelf) -> Key {
+        let (code, identifier) = match self.wire.version {
+            Version::V1_0 => (packet.code(), u32::from(packet.identifier())),
+            // A Token is unique whatever the code (RFC 9765 section 4.2.1).
+            Version::V1_1 => (Code(0), packet.token()),
+        };
+        Key {
+            listener: arrival.listener,
+            from: arrival.from,
+            code,
+            identifier,
+            own: (kept_on != Shelf::Protected).then(|| self.distinguishes(packet)),
+            shelf: kept_on,
+        }
+    }
+
+    /// What tells two requests under one key apart: the authenticator, which RADIUS/1.1 has not.
+    fn distinguishes(&self, packet: &Packet<'_>) -> [u8; 16] {
+        match self.wire.version {
+            Version::V1_0 => packet.authenticator(),
+            Version::V1_1 => [0; 16],
+        }
+    }
+
+    /// Whether a peer that keeps the rules sends no packet twice (RFC 9765 section 4.2.2).
+    fn never_repeats(&self) -> bool {
+        self.wire.version == Version::V1_1 && self.wire.transport.is_stream()
+    }
+
+    /// Keeps an answer for a retransmission; false where the peer has gone on to another request.
+    fn remember(&mut self, now: Instant, ticket: &Ticket, out: &[u8]) -> bool {
+        let (key, serial) = (ticket.key, ticket.serial);
+        if self.never_repeats() {
+            return self.table(&key).forget(&key, serial);
+        }
+        self.table(&key).answer(now, key, serial, out)
+    }
+
+    fn table(&mut self, key: &Key) -> &mut Duplicates {
+        self.shelves.of(key)
     }
 }
 
 /// Why an answer cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
+    /// A CoA-Request that only asks to authorize anew is never acknowledged.
+    #[error("a CoA-Request with Authorize-Only can only be refused (RFC 5176 section 3.2)")]
+    AuthorizeOnly,
+    /// Its Error-Cause belongs into the opposite answer, or into none.
+    #[error("Error-Cause `{0}` does not belong into this answer (RFC 5176 section 3.5)")]
+    Cause(ErrorCause),
     /// It does not fit the wire.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -298,7 +442,12 @@ fn fits(request: &Incoming, reply: &Reply) -> bool {
 
 /// Whether the shared secret vouches for the packet: `Ok(false)` for an Access-Request that is
 /// allowed to come without Message-Authenticator.
-fn authentic(packet: &Packet<'_>, peer: &Peer, now: Instant) -> Result<bool, Discard> {
+fn authentic(
+    packet: &Packet<'_>,
+    peer: &Peer,
+    transport: Transport,
+    now: Instant,
+) -> Result<bool, Discard> {
     let code = packet.code();
     if authenticator::is_computed(code) {
         if !authenticator::request_is_authentic(packet, peer.secret()) {
@@ -308,7 +457,12 @@ fn authentic(packet: &Packet<'_>, peer: &Peer, now: Instant) -> Result<bool, Dis
         return Ok(true);
     }
     let has_eap = packet.has(attr::EAP_MESSAGE);
-    let required = code == Code::STATUS_SERVER || has_eap || peer.requires_message_authenticator();
+    // Over TLS the secret is known to everybody: what vouches for the packet is the connection, and
+    // what is demanded of peers over UDP is not asked for.
+    let secure = transport.is_secure();
+    let required = code == Code::STATUS_SERVER
+        || has_eap
+        || (!secure && peer.requires_message_authenticator());
     if required && !packet.has(attr::MESSAGE_AUTHENTICATOR) {
         return Err(Discard::MessageAuthenticatorMissing);
     }
@@ -316,6 +470,9 @@ fn authentic(packet: &Packet<'_>, peer: &Peer, now: Instant) -> Result<bool, Dis
         if code == Code::ACCESS_REQUEST && !has_eap {
             peer.saw_message_authenticator(now);
         }
+        return Ok(true);
+    }
+    if secure {
         return Ok(true);
     }
     if peer.limits_proxy_state() && packet.has(attr::PROXY_STATE) {
@@ -333,61 +490,4 @@ fn check(packet: &Packet<'_>, peer: &Peer) -> Result<bool, Discard> {
         Checked::Valid => Ok(true),
         Checked::Wrong => Err(Discard::MessageAuthenticatorWrong),
     }
-}
-
-/// Header, Message-Authenticator first, the lists, Proxy-State as it came, and the signatures.
-fn encode_reply(
-    request: &Packet<'_>,
-    peer: &Peer,
-    code: Code,
-    lists: &[Option<&AttributeList>],
-    random: &mut dyn Random,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    let request_authenticator = request.authenticator();
-    out.clear();
-    out.extend_from_slice(&[code.0, request.identifier(), 0, 0]);
-    out.extend_from_slice(&[0; 16]);
-    // Not in the answer to an Accounting-Request: clients of many years compute it over zeros
-    // there, no RFC says which is right, and the Response Authenticator protects that answer
-    // already.
-    let protect = match request.code() {
-        Code::ACCESS_REQUEST | Code::STATUS_SERVER => true,
-        Code::ACCOUNTING_REQUEST => false,
-        _ => request.has(attr::MESSAGE_AUTHENTICATOR),
-    };
-    if protect {
-        reserve_message_authenticator(out);
-    }
-    let under = authenticator::of_request(request);
-    let mut hider = Hider::new(peer.secret(), under, random);
-    for list in lists.iter().copied().flatten() {
-        encode::encode(list, &mut hider, out)?;
-    }
-    let proxy_state = attr::PROXY_STATE.spec().oid.top();
-    for state in request
-        .attributes()
-        .filter(|attribute| attribute.number == proxy_state)
-    {
-        let whole = state.offset..state.offset + 2 + state.value.len();
-        out.extend_from_slice(request.octets().get(whole).unwrap_or_default());
-    }
-    encode::fill_length(out)?;
-    if protect {
-        let offset = Packet::HEADER;
-        authenticator::fill_message_authenticator(
-            out,
-            offset,
-            &request_authenticator,
-            peer.secret(),
-        );
-    }
-    authenticator::fill_response_authenticator(out, &request_authenticator, peer.secret());
-    Ok(())
-}
-
-/// Appends a Message-Authenticator of zeros, to be filled in when the rest is there.
-pub(crate) fn reserve_message_authenticator(out: &mut Vec<u8>) {
-    out.extend_from_slice(&[attr::MESSAGE_AUTHENTICATOR.spec().oid.top(), 18]);
-    out.extend_from_slice(&[0; 16]);
 }

@@ -9,9 +9,10 @@ const BLOCK: usize = 16;
 /// The longest password that RFC 2865 section 5.2 can hide.
 pub const MAX_USER_PASSWORD: usize = 128;
 
-/// The secret and authenticator that hide the attributes of one packet, and its salts.
+/// What hides the attributes of one packet: the secret, the authenticator, and its salts.
 pub(crate) struct Hider<'a> {
-    secret: &'a Secret,
+    /// `None` where nothing is hidden, because TLS hides it all.
+    secret: Option<&'a Secret>,
     authenticator: [u8; 16],
     next_salt: u16,
 }
@@ -25,23 +26,41 @@ impl<'a> Hider<'a> {
         let mut salt = [0; 2];
         random.fill(&mut salt);
         Self {
-            secret,
+            secret: Some(secret),
             authenticator,
             next_salt: u16::from_be_bytes(salt),
         }
     }
 
+    /// For RADIUS/1.1, which hides nothing (RFC 9765 section 5.1).
+    pub(crate) const fn open() -> Self {
+        Self {
+            secret: None,
+            authenticator: [0; 16],
+            next_salt: 0,
+        }
+    }
+
+    /// Whether values are hidden at all.
+    pub(crate) fn hides(&self) -> bool {
+        self.secret.is_some()
+    }
+
     /// Appends `value` hidden. `None` where it is too long to be hidden this way.
     pub(crate) fn hide(&mut self, hiding: Hiding, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let Some(secret) = self.secret else {
+            out.extend_from_slice(value);
+            return Some(());
+        };
         match hiding {
-            Hiding::Ascend => hide_ascend(self.secret, &self.authenticator, value, out),
+            Hiding::Ascend => hide_ascend(secret, &self.authenticator, value, out),
             Hiding::None => out.extend_from_slice(value),
             Hiding::Salted => {
                 let salt = self.salt();
-                return hide_salted(self.secret, &self.authenticator, salt, value, out);
+                return hide_salted(secret, &self.authenticator, salt, value, out);
             }
             Hiding::UserPassword => {
-                return hide_user_password(self.secret, &self.authenticator, value, out);
+                return hide_user_password(secret, &self.authenticator, value, out);
             }
         }
         Some(())

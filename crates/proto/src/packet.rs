@@ -29,8 +29,8 @@ pub enum Malformed {
     /// An attribute of type 0.
     #[error("an attribute of type 0")]
     AttributeZero,
-    /// The Length field is outside 20..=4096, or more than the datagram holds.
-    #[error("the length field is outside 20..=4096 or more than what arrived")]
+    /// The Length field is outside what a packet may have, or more than what arrived.
+    #[error("the length field is below 20, too large, or more than what arrived")]
     Length,
 }
 
@@ -39,15 +39,22 @@ impl<'a> Packet<'a> {
     pub const HEADER: usize = 20;
     /// The most octets of a packet over UDP.
     pub const MAX: usize = 4096;
+    /// The most octets of a packet over TCP or TLS (RFC 7930 section 3).
+    pub const MAX_STREAM: usize = 65_535;
 
     /// Checks the structure of a datagram. Octets after the packet's own length are padding and
     /// ignored (RFC 2865 section 3). Costs time linear in the length, and allocates nothing.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, Malformed> {
+        Self::parse_within(datagram, Self::MAX)
+    }
+
+    /// As [`Self::parse`], for a packet of at most `longest` octets.
+    pub fn parse_within(datagram: &'a [u8], longest: usize) -> Result<Self, Malformed> {
         let [_, _, high, low, ..] = datagram else {
             return Err(Malformed::Length);
         };
         let length = usize::from(u16::from_be_bytes([*high, *low]));
-        if !(Self::HEADER..=Self::MAX).contains(&length) {
+        if !(Self::HEADER..=longest).contains(&length) {
             return Err(Malformed::Length);
         }
         let octets = datagram.get(..length).ok_or(Malformed::Length)?;
@@ -71,7 +78,10 @@ impl<'a> Packet<'a> {
 
     /// Octets that [`Self::parse`] has accepted before, and that carry no padding.
     pub(crate) fn checked(octets: &'a [u8]) -> Self {
-        debug_assert!(Self::parse(octets).is_ok_and(|packet| packet.octets.len() == octets.len()));
+        debug_assert!(
+            Self::parse_within(octets, Self::MAX_STREAM)
+                .is_ok_and(|packet| packet.octets.len() == octets.len())
+        );
         Self { octets }
     }
 
@@ -90,6 +100,17 @@ impl<'a> Packet<'a> {
         let mut authenticator = [0; 16];
         authenticator.copy_from_slice(&self.octets[4..Self::HEADER]);
         authenticator
+    }
+
+    /// The Token of a RADIUS/1.1 packet (RFC 9765 section 4.1), which stands where the authenticator
+    /// begins in others.
+    pub fn token(&self) -> u32 {
+        u32::from_be_bytes([
+            self.octets[4],
+            self.octets[5],
+            self.octets[6],
+            self.octets[7],
+        ])
     }
 
     /// The packet without padding.

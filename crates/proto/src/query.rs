@@ -1,8 +1,8 @@
 use crate::{
-    AttributeList, Code, EncodeError, Hiding, Malformed, Packet, Random, Secret, Spec, attr,
-    authenticator::{self, Checked},
+    AttributeList, Code, EncodeError, Hiding, Malformed, Packet, Random, Secret, Spec, Version,
+    attr,
+    authenticator::{self, Checked, reserve_message_authenticator},
     encode,
-    endpoint::reserve_message_authenticator,
     hide::{self, Hider},
 };
 use zeroize::Zeroizing;
@@ -34,8 +34,11 @@ impl Ask {
         }
     }
 
-    /// Whether a code can answer it.
+    /// Whether a code can answer it. A Protocol-Error answers anything (RFC 7930 section 4).
     pub const fn is_answered_by(self, code: Code) -> bool {
+        if matches!(code, Code::PROTOCOL_ERROR) {
+            return true;
+        }
         match self {
             Self::Access => matches!(
                 code,
@@ -53,7 +56,9 @@ impl Ask {
 #[derive(Debug, Clone)]
 pub struct Query {
     ask: Ask,
-    identifier: u8,
+    version: Version,
+    /// The Identifier, or the Token of RADIUS/1.1.
+    identifier: u32,
     authenticator: [u8; 16],
 }
 
@@ -138,7 +143,7 @@ impl Query {
             reserve_message_authenticator(out);
         }
         encode::encode(attributes, &mut Hider::new(secret, under, random), out)?;
-        encode::fill_length(out)?;
+        encode::fill_length(out, Packet::MAX)?;
         if protect {
             authenticator::fill_message_authenticator(out, Packet::HEADER, &under, secret);
         }
@@ -148,8 +153,31 @@ impl Query {
         let authenticator = Packet::checked(out).authenticator();
         Ok(Self {
             ask,
-            identifier,
+            version: Version::V1_0,
+            identifier: identifier.into(),
             authenticator,
+        })
+    }
+
+    /// Encodes a RADIUS/1.1 request (RFC 9765) into `out`, which is cleared first: nothing is hidden
+    /// and nothing signed, because TLS does both.
+    pub fn encode_open(
+        ask: Ask,
+        token: u32,
+        attributes: &AttributeList,
+        out: &mut Vec<u8>,
+    ) -> Result<Self, EncodeError> {
+        out.clear();
+        out.extend_from_slice(&[ask.code().0, 0, 0, 0]);
+        out.extend_from_slice(&token.to_be_bytes());
+        out.extend_from_slice(&[0; 12]);
+        encode::encode(attributes, &mut Hider::open(), out)?;
+        encode::fill_length(out, Packet::MAX)?;
+        Ok(Self {
+            ask,
+            version: Version::V1_1,
+            identifier: token,
+            authenticator: Packet::checked(out).authenticator(),
         })
     }
 
@@ -158,9 +186,17 @@ impl Query {
         self.ask
     }
 
-    /// The Identifier octet.
+    /// The Identifier octet; under RADIUS/1.1, which has none, 0.
     pub fn identifier(&self) -> u8 {
-        self.identifier
+        match self.version {
+            Version::V1_0 => u8::try_from(self.identifier).unwrap_or_default(),
+            Version::V1_1 => 0,
+        }
+    }
+
+    /// Which form of the protocol it has.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// The Request Authenticator.
@@ -168,7 +204,7 @@ impl Query {
         &self.authenticator
     }
 
-    /// Takes a datagram for the answer, if it verifies. `require` says whether an answer to
+    /// Takes a packet for the answer, if it verifies. `require` says whether an answer to
     /// Access-Request or Status-Server must carry Message-Authenticator (CVE-2024-3596); keep it
     /// true.
     pub fn accept<'a>(
@@ -177,12 +213,19 @@ impl Query {
         secret: &Secret,
         require: bool,
     ) -> Result<Packet<'a>, BadReply> {
-        let packet = Packet::parse(datagram)?;
-        if packet.identifier() != self.identifier {
+        let packet = Packet::parse_within(datagram, Packet::MAX_STREAM)?;
+        let identifier = match self.version {
+            Version::V1_0 => u32::from(packet.identifier()),
+            Version::V1_1 => packet.token(),
+        };
+        if identifier != self.identifier {
             return Err(BadReply::Identifier);
         }
         if !self.ask.is_answered_by(packet.code()) {
             return Err(BadReply::Code);
+        }
+        if self.version == Version::V1_1 {
+            return Ok(packet);
         }
         if !authenticator::response_is_authentic(&packet, &self.authenticator, secret) {
             return Err(BadReply::ResponseAuthenticatorWrong);
@@ -207,6 +250,9 @@ impl Query {
         secret: &Secret,
     ) -> Option<Zeroizing<Vec<u8>>> {
         let hidden = without_tag(spec, hidden)?;
+        if self.version == Version::V1_1 {
+            return Some(Zeroizing::new(hidden.to_vec()));
+        }
         let under = if authenticator::is_computed(self.ask.code()) {
             [0; 16]
         } else {

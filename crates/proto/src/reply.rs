@@ -1,6 +1,7 @@
 use crate::{
-    Attr, AttributeList, Code, Spec,
-    attr::{self, Encodes, Kind},
+    Attr, AttributeList, Code, ErrorCause, Spec, Version,
+    attr::{self, Encodes, Kind, service_type},
+    transport::Wire,
 };
 
 /// The answer to an Access-Request. There is no default: say which.
@@ -9,6 +10,7 @@ use crate::{
 pub struct AccessReply {
     verdict: Verdict,
     attributes: AttributeList,
+    at_once: bool,
 }
 
 /// What an [`AccessReply`] says.
@@ -18,6 +20,8 @@ pub enum Verdict {
     Accept,
     /// Access-Challenge.
     Challenge,
+    /// No decision can be made, and why.
+    Failed(ErrorCause),
     /// Access-Reject.
     Reject,
     /// No answer.
@@ -30,6 +34,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Accept,
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -38,6 +43,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Challenge,
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -47,6 +53,7 @@ impl AccessReply {
         Self {
             verdict: Verdict::Reject,
             attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -56,6 +63,17 @@ impl AccessReply {
         Self {
             verdict: Verdict::Silent,
             attributes: AttributeList::new(),
+            at_once: false,
+        }
+    }
+
+    /// Say that no decision can be made, and why, so that the peer turns to another server at once:
+    /// a Protocol-Error over TLS and DTLS (RFC 7930 section 4), silence elsewhere.
+    pub fn failed(cause: ErrorCause) -> Self {
+        Self {
+            verdict: Verdict::Failed(cause),
+            attributes: AttributeList::new(),
+            at_once: false,
         }
     }
 
@@ -69,6 +87,17 @@ impl AccessReply {
     pub fn with_all(mut self, attributes: &AttributeList) -> Self {
         self.attributes.extend(attributes);
         self
+    }
+
+    /// Do not hold a reject back: it comes from another server, which has done so already.
+    pub fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
+
+    /// Whether a reject is not to be held back.
+    pub fn leaves_at_once(&self) -> bool {
+        self.at_once
     }
 
     /// What it says.
@@ -86,15 +115,22 @@ impl AccessReply {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct AccountingReply {
-    recorded: bool,
+    recorded: Recorded,
     attributes: AttributeList,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Recorded {
+    No,
+    NotBecause(ErrorCause),
+    Yes,
 }
 
 impl AccountingReply {
     /// It is recorded, durably (RFC 2866 section 4.2): the peer may forget it.
     pub fn recorded() -> Self {
         Self {
-            recorded: true,
+            recorded: Recorded::Yes,
             attributes: AttributeList::new(),
         }
     }
@@ -102,7 +138,16 @@ impl AccountingReply {
     /// It is not recorded: say nothing, so that the peer sends it again.
     pub fn silent() -> Self {
         Self {
-            recorded: false,
+            recorded: Recorded::No,
+            attributes: AttributeList::new(),
+        }
+    }
+
+    /// It is not recorded, and why: a Protocol-Error over TLS and DTLS (RFC 7930 section 4), silence
+    /// elsewhere.
+    pub fn failed(cause: ErrorCause) -> Self {
+        Self {
+            recorded: Recorded::NotBecause(cause),
             attributes: AttributeList::new(),
         }
     }
@@ -111,59 +156,6 @@ impl AccountingReply {
     pub fn with<K: Kind>(mut self, attr: Attr<K>, value: impl Encodes<K>) -> Self {
         self.attributes.add(attr, value);
         self
-    }
-}
-
-/// Why a CoA or Disconnect was not carried out (RFC 5176 section 3.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorCause {
-    /// 402
-    MissingAttribute,
-    /// 403
-    NasIdentificationMismatch,
-    /// 404
-    InvalidRequest,
-    /// 407
-    InvalidAttributeValue,
-    /// 501
-    AdministrativelyProhibited,
-    /// 508
-    MultipleSessionSelectionUnsupported,
-    /// 507
-    RequestInitiated,
-    /// 506
-    ResourcesUnavailable,
-    /// 503
-    SessionContextNotFound,
-    /// 504
-    SessionContextNotRemovable,
-    /// 401
-    UnsupportedAttribute,
-    /// 406
-    UnsupportedExtension,
-    /// 405
-    UnsupportedService,
-}
-
-impl ErrorCause {
-    /// Its number on the wire.
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::UnsupportedAttribute => 401,
-            Self::MissingAttribute => 402,
-            Self::NasIdentificationMismatch => 403,
-            Self::InvalidRequest => 404,
-            Self::UnsupportedService => 405,
-            Self::UnsupportedExtension => 406,
-            Self::InvalidAttributeValue => 407,
-            Self::AdministrativelyProhibited => 501,
-            Self::SessionContextNotFound => 503,
-            Self::SessionContextNotRemovable => 504,
-            Self::ResourcesUnavailable => 506,
-            Self::RequestInitiated => 507,
-            Self::MultipleSessionSelectionUnsupported => 508,
-        }
     }
 }
 
@@ -178,12 +170,15 @@ macro_rules! dynamic_replies {
         }
 
         impl $name {
-            /// It is done.
+            /// It is done, for every session that matches (RFC 5176 section 2.3).
             pub fn ack() -> Self {
                 Self { refused: None, attributes: AttributeList::new() }
             }
 
-            /// It is not done, and why.
+            /// It is not done, for no session at all, and why. A cause that
+            /// [is one of success](ErrorCause::is_success) cannot be sent: the request is then
+            /// refused with [`ErrorCause::ResourcesUnavailable`], and the handler counts as
+            /// defective.
             pub fn nak(cause: ErrorCause) -> Self {
                 Self {
                     refused: Some(cause),
@@ -197,6 +192,12 @@ macro_rules! dynamic_replies {
                 self
             }
 
+            /// Appends attributes known only at run time.
+            pub fn with_all(mut self, attributes: &AttributeList) -> Self {
+                self.attributes.extend(attributes);
+                self
+            }
+
             /// Why it is not done; `None` where it is.
             pub fn refused(&self) -> Option<ErrorCause> {
                 self.refused
@@ -206,10 +207,30 @@ macro_rules! dynamic_replies {
 }
 
 dynamic_replies! {
-    /// The answer to a CoA-Request.
+    /// The answer to a CoA-Request. State is echoed (RFC 5176 section 3.3), and so is Proxy-State.
     CoaReply
-    /// The answer to a Disconnect-Request.
+    /// The answer to a Disconnect-Request. Proxy-State is echoed.
     DisconnectReply
+}
+
+impl CoaReply {
+    /// The one good answer to a request to authorize the session anew
+    /// ([`CoaRequest::is_authorize_only`](crate::CoaRequest::is_authorize_only)): a NAK that says
+    /// that an Access-Request with the State of the request is on its way (RFC 5176 section 3.2).
+    /// Whoever gives it must send that Access-Request.
+    pub fn request_initiated() -> Self {
+        Self::nak(ErrorCause::RequestInitiated)
+            .with(attr::SERVICE_TYPE, service_type::AUTHORIZE_ONLY)
+    }
+}
+
+impl DisconnectReply {
+    /// The sessions were gone already, and what was left of them is removed now (Error-Cause 201,
+    /// RFC 5176 section 3.5).
+    pub fn ack_residual() -> Self {
+        let residual = ErrorCause::ResidualSessionContextRemoved;
+        Self::ack().with(attr::ERROR_CAUSE, residual.number())
+    }
 }
 
 /// Any answer.
@@ -226,22 +247,47 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The code that goes on the wire; `None` for silence.
+    /// The code that goes on the wire; `None` for silence, or for a Protocol-Error where that can
+    /// be sent.
     pub(crate) fn code(&self) -> Option<Code> {
         Some(match self {
             Self::Access(reply) => match reply.verdict {
                 Verdict::Accept => Code::ACCESS_ACCEPT,
                 Verdict::Challenge => Code::ACCESS_CHALLENGE,
                 Verdict::Reject => Code::ACCESS_REJECT,
-                Verdict::Silent => return None,
+                Verdict::Failed(_) | Verdict::Silent => return None,
             },
-            Self::Accounting(reply) if reply.recorded => Code::ACCOUNTING_RESPONSE,
-            Self::Accounting(_) => return None,
+            Self::Accounting(reply) => match reply.recorded {
+                Recorded::Yes => Code::ACCOUNTING_RESPONSE,
+                Recorded::No | Recorded::NotBecause(_) => return None,
+            },
             Self::Coa(reply) if reply.refused.is_none() => Code::COA_ACK,
             Self::Coa(_) => Code::COA_NAK,
             Self::Disconnect(reply) if reply.refused.is_none() => Code::DISCONNECT_ACK,
             Self::Disconnect(_) => Code::DISCONNECT_NAK,
         })
+    }
+
+    /// What a Protocol-Error in place of this reply says. RADIUS/1.1 leaves no request unanswered
+    /// (RFC 9765 section 6.1); elsewhere silence stays silence.
+    pub(crate) fn failure(&self, wire: Wire) -> Option<ErrorCause> {
+        let given = match self {
+            Self::Access(reply) => match reply.verdict {
+                Verdict::Failed(cause) => Some(cause),
+                Verdict::Silent => None,
+                Verdict::Accept | Verdict::Challenge | Verdict::Reject => return None,
+            },
+            Self::Accounting(reply) => match reply.recorded {
+                Recorded::NotBecause(cause) => Some(cause),
+                Recorded::No => None,
+                Recorded::Yes => return None,
+            },
+            Self::Coa(_) | Self::Disconnect(_) => return None,
+        };
+        match (wire.version, given) {
+            (Version::V1_1, given) => Some(given.unwrap_or(ErrorCause::ResourcesUnavailable)),
+            (Version::V1_0, given) => given.filter(|_| wire.transport.is_secure()),
+        }
     }
 
     /// What goes on the wire: for a reject, only what a reject may carry.

@@ -9,10 +9,11 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
-    Attr, AttributeList, Code, Packet, Peer, Spec,
+    Attr, AttributeList, Code, Packet, Peer, Spec, Transport, Version,
     attr::{self, Kind, Reads},
     authenticator, hide,
     query::without_tag,
+    transport::Wire,
 };
 
 /// An authenticated request, owned. Only [`Endpoint::receive`](crate::Endpoint::receive) makes one.
@@ -22,6 +23,7 @@ pub struct Request {
     from: SocketAddr,
     received: Instant,
     protected: bool,
+    wire: Wire,
 }
 
 impl Request {
@@ -31,6 +33,7 @@ impl Request {
         from: SocketAddr,
         received: Instant,
         protected: bool,
+        wire: Wire,
     ) -> Self {
         Self {
             octets: packet.octets().into(),
@@ -38,6 +41,7 @@ impl Request {
             from,
             received,
             protected,
+            wire,
         }
     }
 
@@ -56,7 +60,17 @@ impl Request {
         self.received
     }
 
-    /// Whether the shared secret vouches for it: false only for an Access-Request without
+    /// What carried it.
+    pub fn transport(&self) -> Transport {
+        self.wire.transport
+    }
+
+    /// Which form of the protocol it has.
+    pub fn version(&self) -> Version {
+        self.wire.version
+    }
+
+    /// Whether the shared secret or TLS vouches for it: false only for an Access-Request without
     /// Message-Authenticator from a peer that is allowed to leave it out.
     pub fn is_protected(&self) -> bool {
         self.protected
@@ -101,6 +115,9 @@ impl Request {
     /// The value of one occurrence of a hidden attribute, given as it stands on the wire.
     pub fn reveal_octets(&self, spec: &Spec, hidden: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let hidden = without_tag(spec, hidden)?;
+        if self.wire.version == Version::V1_1 {
+            return Some(Zeroizing::new(hidden.to_vec()));
+        }
         let authenticator = authenticator::of_request(&self.packet());
         hide::reveal(spec.hiding, self.peer.secret(), &authenticator, hidden)
     }

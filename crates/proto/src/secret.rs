@@ -5,6 +5,8 @@ use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::Transport;
+
 /// A secret shared with a peer. It prints redacted, cannot be read back, and is wiped when dropped.
 ///
 /// The key schedule of HMAC-MD5 is computed once, here, and not for every packet.
@@ -28,6 +30,16 @@ impl Secret {
         }
         let hmac = Hmac::new_from_slice(&octets).map_err(|_| EmptySecret)?;
         Ok(Self { octets, hmac })
+    }
+
+    /// The secret of every peer that uses this transport, where the RFCs fix one: TLS does what
+    /// secrets do elsewhere (RFC 6614 section 2.3, RFC 7360 section 2.1).
+    pub fn of_transport(transport: Transport) -> Option<Self> {
+        match transport {
+            Transport::Dtls => Self::new("radius/dtls").ok(),
+            Transport::Tls => Self::new("radsec").ok(),
+            Transport::Tcp | Transport::Udp => None,
+        }
     }
 
     /// MD5 over the parts and then the secret.

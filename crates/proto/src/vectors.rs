@@ -249,7 +249,7 @@ fn vendor_formats_are_laid_out_and_read_back() {
         assert_eq!(encoded(&list).unwrap(), octets(wire));
         let mut packet = octets("0100000000000000000000000000000000000000");
         packet.extend(octets(wire));
-        encode::fill_length(&mut packet).unwrap();
+        encode::fill_length(&mut packet, Packet::MAX).unwrap();
         assert_eq!(
             Packet::parse(&packet).unwrap().octets_of(&spec),
             Some(&b"abcd"[..])
@@ -295,7 +295,7 @@ fn what_does_not_fit_is_refused_whole() {
     assert_eq!(encoded(&number), Err(EncodeError::Number(oid(&number))));
     let wide = AttributeList::new().with(attr::TUNNEL_TYPE, (1, 0x0100_0000));
     assert_eq!(encoded(&wide), Err(EncodeError::TooLong(oid(&wide), 4)));
-    let many: Vec<(&[u32], &[u8])> = vec![(&[18], &[b'a'; 253]); 17];
+    let many: Vec<(&[u32], &[u8])> = vec![(&[18], &[b'a'; 253]); 258];
     assert_eq!(encoded(&raw(&many)), Err(EncodeError::PacketTooLong));
 }
 
@@ -330,7 +330,7 @@ fn an_eap_message_is_split_and_joined() {
     let list = AttributeList::new().with(attr::EAP_MESSAGE, message.clone());
     let mut packet = octets("0100000000000000000000000000000000000000");
     packet.extend(encoded(&list).unwrap());
-    encode::fill_length(&mut packet).unwrap();
+    encode::fill_length(&mut packet, Packet::MAX).unwrap();
     let packet = Packet::parse(&packet).unwrap();
     let lengths: Vec<_> = packet
         .attributes()

@@ -217,7 +217,7 @@ impl Event {
     /// # Errors
     /// The record's packet is not one; it was one when it was received.
     pub fn read(record: &Record) -> Result<Self, Malformed> {
-        let packet = Packet::parse(&record.packet)?;
+        let packet = Packet::parse_within(&record.packet, Packet::MAX_STREAM)?;
         let text = |attribute: Attr<Text>| {
             let octets = packet.get(Attr::<Octets>::new(*attribute.spec()))?;
             Some(String::from_utf8_lossy(octets).into_owned())
@@ -272,7 +272,7 @@ impl Event {
     /// # Errors
     /// The record's packet is not one.
     pub fn identify(record: &Record, feed: &mut dyn FnMut(&[u8])) -> Result<(), Malformed> {
-        let packet = Packet::parse(&record.packet)?;
+        let packet = Packet::parse_within(&record.packet, Packet::MAX_STREAM)?;
         feed(record.nas.as_bytes());
         // No attribute has type 0, so the name cannot run into what follows.
         feed(&[0]);

@@ -33,7 +33,8 @@ const IPV6: u8 = 6;
 impl Record {
     /// Whether the sender says itself when it happened (Event-Timestamp, RFC 2869 section 5.3).
     pub fn is_stamped(&self) -> bool {
-        Packet::parse(&self.packet).is_ok_and(|packet| packet.has(attr::EVENT_TIMESTAMP))
+        Packet::parse_within(&self.packet, Packet::MAX_STREAM)
+            .is_ok_and(|packet| packet.has(attr::EVENT_TIMESTAMP))
     }
 
     /// Appends the record's octets: version 1, time, source, NAS name, packet; integers big-endian.

@@ -1,3 +1,5 @@
+mod files;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use super::nas;
 use crate::{
     attributes,
+    authority::{self, Authority, AuthorityError},
     cli::Context,
     config::Config,
     failure::{Count, Failure},
@@ -24,6 +27,16 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     let config = Config::of(&context.data, arguments.config.as_deref())?;
     let dictionary = attributes::dictionary(&config)?;
     context.output.line("configuration   well formed")?;
+    let problems = files::problems(&config.tls);
+    for problem in &problems {
+        context.output.note(format!("problem: {problem}"))?;
+    }
+    if !problems.is_empty() {
+        return Err(Failure::Check(Count(problems.len())));
+    }
+    for worry in files::worries(&config.tls) {
+        context.output.warn(worry)?;
+    }
     let path = context.data.path().display().to_string();
     if !context.data.database().exists() {
         return Ok(context
@@ -50,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     for worry in definitions.nases.iter().flat_map(nas::worries) {
         context.output.warn(worry)?;
     }
+    expiring(context)?;
     narrow_methods(&snapshot, &definitions, &mut context.output)?;
     let problems = snapshot.problems();
     for problem in &problems {
@@ -59,6 +73,33 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
         0 => Ok(()),
         count => Err(Failure::Check(Count(count))),
     }
+}
+
+/// Says which certificates expire soon, and what is wrong with them.
+fn expiring(context: &mut Context<'_>) -> Result<(), Failure> {
+    let authority = match Authority::open(&context.data) {
+        Ok(authority) => authority,
+        // The server makes one when it starts.
+        Err(AuthorityError::Missing { .. }) => return Ok(()),
+        Err(error) => return Ok(context.output.warn(Failure::from(error).words())?),
+    };
+    let index = match authority.issued() {
+        Ok(index) => index,
+        Err(error) => return Ok(context.output.warn(Failure::from(error).words())?),
+    };
+    let now = authority::now();
+    let live = index.records.iter().filter(|record| record.is_live(now));
+    let count = live.count();
+    context
+        .output
+        .line(format!("{:<15} {count}", "certificates"))?;
+    for warning in authority::expiring(&index.records, now) {
+        context.output.warn(warning.words())?;
+    }
+    for problem in index.problems {
+        context.output.warn(Failure::from(problem).words())?;
+    }
+    Ok(())
 }
 
 /// Says how many users cannot use every method, by the reason, naming the first few.

@@ -145,7 +145,8 @@ pub(crate) fn from_stdin(input: &mut dyn io::Read) -> Result<Zeroizing<String>, 
     }
 }
 
-fn generate() -> Result<Zeroizing<String>, Failure> {
+/// A password that is easy to type and hard to guess.
+pub(crate) fn generate() -> Result<Zeroizing<String>, Failure> {
     let mut octets = Zeroizing::new([0; LENGTH]);
     fill(&mut *octets)?;
     let letters = octets

@@ -4,7 +4,10 @@
 //! that does not fit, is a problem with a place; all problems of a file are found at once.
 
 mod problem;
+#[expect(missing_docs, reason = "its items say it")]
+pub mod proxy;
 mod reader;
+mod tls;
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -14,8 +17,12 @@ use std::{
 
 use portreeve_proto::DuplicateLimits;
 
-pub use self::problem::{Fault, Place, Problem, Problems};
 use self::reader::{Reader, Section};
+pub use self::{
+    problem::{Fault, Place, Problem, Problems},
+    proxy::Proxy,
+    tls::Tls,
+};
 use crate::data::DataDir;
 
 /// The name of the file in the data directory.
@@ -28,6 +35,10 @@ pub struct Config {
     pub listen: Listen,
     /// `[server]`
     pub server: Server,
+    /// `[tls]`
+    pub tls: Tls,
+    /// `[proxy]`, `[[home]]`, `[[pool]]` and `[[realm]]`
+    pub proxy: Proxy,
     /// `[security]`
     pub security: Security,
     /// `[duplicates]`
@@ -49,6 +60,12 @@ pub struct Listen {
     pub auth: Vec<SocketAddr>,
     /// For accounting.
     pub accounting: Vec<SocketAddr>,
+    /// For both over TLS.
+    pub tls: Vec<SocketAddr>,
+    /// For both over DTLS; only with the OpenSSL engine.
+    pub dtls: Vec<SocketAddr>,
+    /// For both over bare TCP.
+    pub tcp: Vec<SocketAddr>,
 }
 
 /// How to use the machine.
@@ -153,11 +170,16 @@ impl Default for Config {
             listen: Listen {
                 auth: everywhere(1812),
                 accounting: everywhere(1813),
+                tls: everywhere(2083),
+                dtls: Vec::new(),
+                tcp: Vec::new(),
             },
             server: Server {
                 workers: 0,
                 receive_buffer_bytes: 4 << 20,
             },
+            tls: Tls::default(),
+            proxy: Proxy::default(),
             security: Security {
                 reject_delay: Duration::from_secs(1),
                 handler_timeout: Duration::from_secs(10),
@@ -207,6 +229,8 @@ impl Config {
         for include in &mut config.dictionary.include {
             *include = folder.join(&include);
         }
+        config.tls.start_from(folder);
+        config.proxy.start_from(folder);
         Ok(config)
     }
 
@@ -219,6 +243,8 @@ impl Config {
         let mut reader = Reader::new(file, text);
         if let Some(mut root) = reader.root() {
             root.section("listen", |section| config.listen.read(section));
+            root.section("tls", |section| config.tls.read(section));
+            config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
             root.section("duplicates", |section| {
@@ -238,6 +264,16 @@ impl Listen {
     fn read(&mut self, section: &mut Section<'_, '_>) {
         section.addresses("auth", &mut self.auth);
         section.addresses("accounting", &mut self.accounting);
+        section.addresses_if_any("tls", &mut self.tls);
+        let dtls = section.addresses_if_any("dtls", &mut self.dtls);
+        let tcp = section.addresses_if_any("tcp", &mut self.tcp);
+        if !self.dtls.is_empty() && !cfg!(feature = "openssl") {
+            section.problem(dtls, Fault::NoDtls);
+        }
+        let shared = |address: &SocketAddr| address.port() != 0 && self.tls.contains(address);
+        if self.tcp.iter().any(shared) {
+            section.problem(tcp, Fault::AddressTwice);
+        }
     }
 }
 
@@ -333,6 +369,20 @@ mod tests {
         let known = [
             "auth =",
             "accounting =",
+            "tls =",
+            "dtls =",
+            "tcp =",
+            "radius =",
+            "oldest =",
+            "# certificate =",
+            "# key =",
+            "# ca =",
+            "# crl =",
+            "connections =",
+            "half_open =",
+            "connections_per_nas =",
+            "handshake_timeout_ms =",
+            "idle_timeout_s =",
             "workers =",
             "receive_buffer_bytes =",
             "reject_delay_ms =",
@@ -366,6 +416,91 @@ mod tests {
         assert_eq!(config.log.level, LogLevel::Debug);
         assert_eq!(config.security.reject_delay, Duration::from_millis(500));
         assert_eq!(config.dictionary.include.len(), 2);
+    }
+
+    #[test]
+    fn tls_is_configured_by_files_that_belong_together() {
+        let config = parse(
+            "[listen]\ntls = []\ntcp = ['127.0.0.1:1812']\n[tls]\nradius = '1.1'\n\
+             oldest = '1.3'\ncertificate = 'a.pem'\nkey = '/b.pem'\nca = 'ca.pem'\n\
+             crl = 'crl.pem'\nconnections = 7\nidle_timeout_s = 60\n",
+        )
+        .unwrap();
+        assert!(config.listen.tls.is_empty());
+        assert_eq!(config.tls.limits.total, 7);
+        assert_eq!(config.tls.limits.idle, Duration::from_mins(1));
+        assert_eq!(config.tls.oldest, portreeve::tls::TlsVersion::V1_3);
+        let said = problems("[tls]\ncertificate = 'a.pem'\ncrl = 'b'\n");
+        assert!(
+            said.contains("portreeve.toml:2:") && said.contains("`key`"),
+            "{said}"
+        );
+        assert!(
+            said.contains("portreeve.toml:3:") && said.contains("`ca`"),
+            "{said}"
+        );
+        assert!(problems("[tls]\nkey = 'a.pem'\n").contains("`certificate`"));
+    }
+
+    #[cfg(not(feature = "openssl"))]
+    #[test]
+    fn dtls_is_refused_where_it_is_not_built_in() {
+        let said = problems("[listen]\ndtls = ['127.0.0.1:2083']\n");
+        assert!(said.contains("--features openssl"), "{said}");
+    }
+
+    #[test]
+    fn realms_go_to_pools_of_home_servers() {
+        let config = parse(
+            "[[home]]\nname = 'a'\naddress = 'radius.example.org:2083'\ntransport = 'tls'\n\
+             radius = '1.1'\nca = 'ca.pem'\n[[home]]\nname = 'b'\naddress = '192.0.2.1:1812'\n\
+             secret = 'xyzzy'\n[[pool]]\nname = 'both'\nhomes = ['a', 'b']\nmode = 'balance'\n\
+             [[realm]]\nname = 'example.org'\npool = 'both'\nstrip = 'yes'\n\
+             deny_answers = ['Mikrotik.*']\n[[realm]]\nname = '*'\npool = 'b'\n\
+             accounting = 'both'\nnas = ['wifi']\n[proxy]\nmax_hops = 3\n",
+        )
+        .unwrap();
+        let proxy = &config.proxy;
+        assert_eq!(
+            (proxy.homes.len(), proxy.pools.len(), proxy.realms.len()),
+            (2, 1, 2)
+        );
+        assert_eq!(proxy.rules.max_hops, 3);
+        assert!(proxy.realms[0].strip && !proxy.realms[1].strip);
+        assert_eq!(
+            proxy.realms[1].nas.as_deref(),
+            Some(&["wifi".to_owned()][..])
+        );
+        assert!(!format!("{proxy:?}").contains("xyzzy"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_proxying_is_told_with_its_place() {
+        let said = problems(
+            "[[home]]\nname = 'a'\naddress = 'x:1'\ntransport = 'tls'\nsecret = 's'\n\
+             [[home]]\nname = 'a'\naddress = 'y:1'\nsecret = 's'\n[[home]]\nname = 'c'\n\
+             [[pool]]\nname = 'p'\nhomes = ['aa']\n[[realm]]\nname = 'not a realm'\n\
+             pool = 'q'\n[[realm]]\nname = 'example.org'\npool = 'a'\n[[realm]]\n\
+             name = 'EXAMPLE.org'\npool = 'a'\ntypo = 1\n",
+        );
+        for expected in [
+            "portreeve.toml:5:10: over TLS",
+            "portreeve.toml:6:1: `a` stands here twice",
+            "portreeve.toml:10:1: `address` is missing",
+            "portreeve.toml:14:10: there is no home `aa` in this file; did you mean `a`?",
+            "portreeve.toml:16:8: not a realm",
+            "there is no pool `q`",
+            "`EXAMPLE.org` stands here twice",
+            "unknown key `typo` in [realm]",
+        ] {
+            assert!(said.contains(expected), "{expected}\n{said}");
+        }
+    }
+
+    #[test]
+    fn one_port_is_not_for_tls_and_for_none() {
+        let said = problems("[listen]\ntls = ['127.0.0.1:1']\ntcp = ['127.0.0.1:1']\n");
+        assert!(said.contains("portreeve.toml:3:"), "{said}");
     }
 
     #[test]

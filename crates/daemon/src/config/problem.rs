@@ -98,9 +98,45 @@ pub enum Fault {
     /// The same listener twice.
     #[error("this address stands here twice")]
     AddressTwice,
+    /// A key that another belongs to, which is not there.
+    #[error("`{key}` needs `{other}` beside it")]
+    Alone {
+        /// The key.
+        key: &'static str,
+        /// What is missing.
+        other: &'static str,
+    },
+    /// Something that cannot stand here, and why.
+    #[error("{0}")]
+    Bad(String),
+    /// A key that has to be there.
+    #[error("`{0}` is missing here")]
+    Missing(&'static str),
+    /// A secret where the RFCs fix it.
+    #[error("over TLS and DTLS the secret is fixed by the RFCs: leave `secret` out")]
+    SecretIsFixed,
+    /// Two of the same name.
+    #[error("`{0}` stands here twice; keep one")]
+    Twice(String),
+    /// A name that nothing has.
+    #[error("there is no {what} `{name}` in this file{}", did_you_mean(nearest.as_deref()))]
+    Undefined {
+        /// What it would be.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
     /// An empty list where the server needs something.
     #[error("`{0}` is empty: give at least one address, or leave the key out for the default")]
     Empty(&'static str),
+    /// DTLS, and no engine that speaks it.
+    #[error(
+        "DTLS needs the OpenSSL engine: build with the cargo feature `openssl` \
+         (`cargo build --features openssl`), or write `dtls = []`"
+    )]
+    NoDtls,
     /// Not an address with a port.
     #[error(
         "not an address with a port; write \"0.0.0.0:1812\", \"192.0.2.1:1812\" or \"[::]:1812\""

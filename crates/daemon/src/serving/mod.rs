@@ -1,9 +1,13 @@
 //! A server at work: what it is made of, how it starts, and how it ends.
 
 mod bookkeeping;
+mod certificates;
 pub(crate) mod control;
+mod descriptors;
+mod forwarding;
 mod logging;
 mod peers;
+pub(crate) mod secured;
 pub(crate) mod welcome;
 mod world;
 
@@ -15,13 +19,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portreeve::{Role, Running, Server};
+use portreeve::{Role, Running, Server, tls::LoopGuard};
+use portreeve_proto::Dictionary;
 use portreeve_store::journal::JournalError;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     bookkeeping::Bookkeeping,
+    certificates::Certificates,
     control::{Control, Listening},
+    secured::{CredentialsError, Secured},
     world::{Keeper, World},
 };
 use crate::{
@@ -45,6 +52,20 @@ pub(crate) enum ServeError {
         #[source]
         source: io::Error,
     },
+    #[error(
+        "cannot listen on {address}: another program has the port, or it needs more rights; \
+         `{key}` in portreeve.toml takes another address, and `{key} = []` switches it off"
+    )]
+    Listen {
+        key: &'static str,
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Forwarding(#[from] crate::forwarding::ForwardingError),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -61,17 +82,21 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     let readiness = data.make_ready()?;
     let lock = data.lock()?;
     let mut store = data.open_checked()?;
-    let welcome = welcome::prepare(&mut store, readiness)?;
+    let mut welcome = welcome::prepare(&mut store, readiness)?;
+    let found = certificates::prepare(data);
+    welcome.ca_made(found.made.as_deref());
     logging::start(config.log);
+    descriptors::raise(config.tls.limits.total);
     let hashing = Hashing::new(processors_unless(config.security.slow_hashes));
     let hashing = Arc::new(hashing.ok_or(ServeError::Random)?);
-    let world = World::read(&mut store, dictionary, &hashing)?;
+    let world = World::read(&mut store, Arc::clone(&dictionary), &hashing)?;
     let books = Bookkeeping::open(config, data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("portreeve")
         .build()
         .map_err(ServeError::Start)?;
+    let mut certificates = Certificates::start(data, &found).map_err(ServeError::Start)?;
     let ended = runtime.block_on(async {
         let parts = Parts {
             config,
@@ -79,6 +104,8 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
             world,
             hashing,
             books: &books,
+            dictionary,
+            certificates: certificates.shared(),
         };
         let mut at_work = parts.start(store).await?;
         if let Err(error) = welcome.print(&at_work.listening, data, output) {
@@ -92,6 +119,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     // Handlers that were given up may still hold the journal: they are not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     books.close();
+    certificates.stop();
     drop(lock);
     ended
 }
@@ -109,6 +137,8 @@ struct Parts<'a> {
     world: World,
     hashing: Arc<Hashing>,
     books: &'a Bookkeeping,
+    dictionary: Arc<Dictionary>,
+    certificates: certificates::Shared,
 }
 
 /// Everything that runs.
@@ -116,6 +146,7 @@ struct AtWork {
     running: Running,
     listening: Listening,
     keeper: Keeper,
+    forwarding: forwarding::AtWork,
     control: tokio::task::JoinHandle<()>,
 }
 
@@ -124,33 +155,48 @@ impl Parts<'_> {
         let records = Records::new(self.books.decisions());
         let snapshot = self.world.snapshot();
         let watcher = Watcher::new(records.clone(), Arc::clone(&snapshot));
+        let guard = LoopGuard::default();
+        let forwarding = forwarding::AtWork::start(
+            self.config,
+            self.data,
+            Arc::clone(&self.dictionary),
+            &self.certificates,
+            &guard,
+        )
+        .map_err(ServeError::from)?;
         let service = Service {
             snapshot,
             hashing: Arc::clone(&self.hashing),
             journal: self.books.journal(),
             records,
+            forwarding: forwarding.forwarding.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
         let control = Control::open(self.data).map_err(|source| ServeError::Control {
             path: self.data.socket(),
             source,
         })?;
+        let secured = self.secured(&guard)?;
         let server = configured(self.config, Server::new(service)).observer(watcher.clone());
-        let running = self
-            .world
-            .peers()
-            .admit(server)
-            .start()
-            .await
-            .map_err(ServeError::from)?;
-        let listening = listening(self.config, running.addresses());
-        let keeper = Keeper::start(self.world, store, self.hashing, watcher, running.peers())
+        let server = connecting(self.config, server, secured.as_ref());
+        let peers = self.world.peers().by_address().into_iter();
+        let server = peers.fold(server, |server, (prefix, peer)| {
+            server.peer_with(peer, prefix.to_string())
+        });
+        let started = server.start().await;
+        let running = started.map_err(|error| refused(self.config, error))?;
+        let listening = listening(self.config, running.addresses(), secured.is_some());
+        let sightings = watcher.sightings();
+        let table = running.peers();
+        let keeper = Keeper::start(self.world, store, self.hashing, watcher, table, secured)
             .map_err(ServeError::Start)?;
         let health = control::Health {
             started: Instant::now(),
             started_ms: crate::service::now_ms(),
             listening: listening.clone(),
             meter: running.meter(),
+            connections: running.connections(),
+            sightings,
             journal: self.books.gauge(),
             definitions: keeper.gauge(),
         };
@@ -159,8 +205,32 @@ impl Parts<'_> {
             running,
             listening,
             keeper,
+            forwarding,
             control,
         })
+    }
+}
+
+impl Parts<'_> {
+    /// What the listeners over TLS need; nothing where there are none, or where our own CA cannot
+    /// be used, which must not keep those from being served who come without TLS.
+    fn secured(&self, guard: &LoopGuard) -> Result<Option<Secured>, Failure> {
+        let listen = &self.config.listen;
+        if listen.tls.is_empty() && listen.dtls.is_empty() {
+            return Ok(None);
+        }
+        let authority = Arc::clone(&self.certificates);
+        match Secured::new(&self.config.tls, authority, self.world.peers(), guard) {
+            Ok(secured) => Ok(Some(secured)),
+            Err(CredentialsError::Nothing) => {
+                tracing::error!(
+                    "nobody is listened to over TLS until a restart: {}",
+                    CredentialsError::Nothing
+                );
+                Ok(None)
+            }
+            Err(error) => Err(ServeError::from(error).into()),
+        }
     }
 }
 
@@ -169,6 +239,7 @@ impl AtWork {
         let counters = self.running.stop().await;
         self.control.abort();
         self.keeper.stop();
+        self.forwarding.stop().await;
         tracing::info!(
             received = counters.received,
             sent = counters.sent,
@@ -194,13 +265,64 @@ fn configured(config: &Config, server: Server<Service>) -> Server<Service> {
     server
 }
 
+/// The listeners that take connections.
+fn connecting(
+    config: &Config,
+    server: Server<Service>,
+    secured: Option<&Secured>,
+) -> Server<Service> {
+    let mut server = server.connections(config.tls.limits);
+    if let Some(secured) = secured {
+        for address in &config.listen.tls {
+            server = server.radsec_as(Role::Home, *address, secured.tls());
+        }
+        #[cfg(feature = "openssl")]
+        for address in &config.listen.dtls {
+            server = server.dtls_as(Role::Home, *address, secured.dtls());
+        }
+    }
+    for address in &config.listen.tcp {
+        server = server.tcp_as(Role::Home, *address);
+    }
+    server
+}
+
+/// Says which key a listener is from that cannot be had.
+fn refused(config: &Config, error: portreeve::Error) -> ServeError {
+    let portreeve::Error::Listen { address, error } = error else {
+        return error.into();
+    };
+    let listen = &config.listen;
+    let keys = [
+        ("listen.tls", &listen.tls),
+        ("listen.tcp", &listen.tcp),
+        ("listen.dtls", &listen.dtls),
+    ];
+    let key = keys
+        .iter()
+        .find(|(_, addresses)| addresses.contains(&address));
+    match key {
+        Some((key, _)) => ServeError::Listen {
+            key,
+            address,
+            source: error,
+        },
+        None => portreeve::Error::Listen { address, error }.into(),
+    }
+}
+
 /// The addresses come in the order in which they were asked for.
-fn listening(config: &Config, addresses: &[SocketAddr]) -> Listening {
-    let auth = config.listen.auth.len().min(addresses.len());
-    let (auth, accounting) = addresses.split_at(auth);
+fn listening(config: &Config, addresses: &[SocketAddr], secured: bool) -> Listening {
+    let listen = &config.listen;
+    let mut rest = addresses.iter().copied();
+    let mut next = |count| rest.by_ref().take(count).collect();
+    let if_secured = |asked: &[SocketAddr]| if secured { asked.len() } else { 0 };
     Listening {
-        auth: auth.to_vec(),
-        accounting: accounting.to_vec(),
+        auth: next(listen.auth.len()),
+        accounting: next(listen.accounting.len()),
+        tls: next(if_secured(&listen.tls)),
+        dtls: next(if_secured(&listen.dtls)),
+        tcp: next(listen.tcp.len()),
     }
 }
 

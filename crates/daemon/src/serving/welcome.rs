@@ -51,6 +51,8 @@ pub(super) struct Welcome {
     /// The secret of the NASes that were made.
     secret: Option<Zeroizing<String>>,
     has_users: bool,
+    /// The fingerprint of the CA that was made.
+    ca: Option<String>,
 }
 
 /// Gives a store without any NAS one for this machine.
@@ -75,10 +77,16 @@ pub(super) fn prepare(store: &mut impl Store, readiness: Readiness) -> Result<We
         readiness,
         secret,
         has_users,
+        ca: None,
     })
 }
 
 impl Welcome {
+    /// Says that a CA was made, by its fingerprint.
+    pub(super) fn ca_made(&mut self, fingerprint: Option<&str>) {
+        self.ca = fingerprint.map(str::to_owned);
+    }
+
     /// Prints it.
     pub(super) fn print(
         &self,
@@ -100,6 +108,19 @@ impl Welcome {
             "  accounting      {}",
             joined(&listening.accounting)
         ))?;
+        for (name, addresses) in [
+            ("over TLS", &listening.tls),
+            ("over DTLS", &listening.dtls),
+            ("over TCP", &listening.tcp),
+        ] {
+            if !addresses.is_empty() {
+                output.line(format!("  {name:<15} {}", joined(addresses)))?;
+            }
+        }
+        if let Some(fingerprint) = &self.ca {
+            output.line("  certificates    a CA was made for this server; its SHA-256 is")?;
+            output.line(format!("                  {fingerprint}"))?;
+        }
         if self.secret.is_some() || !self.has_users {
             self.next_steps(listening, &command(data), output)?;
         }
@@ -176,7 +197,13 @@ fn ports(listening: &Listening) -> String {
 fn this_host(listening: &Listening) -> String {
     let usable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_loopback();
     let listened = listening.auth.iter().map(SocketAddr::ip).find(usable);
-    listened.or_else(|| outward().filter(usable)).map_or_else(
+    listened.map_or_else(this_machine, |address| address.to_string())
+}
+
+/// The address that this machine has for others, whatever it listens on.
+pub(crate) fn this_machine() -> String {
+    let usable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_loopback();
+    outward().filter(usable).map_or_else(
         || "ADDRESS-OF-THIS-MACHINE".to_owned(),
         |address| address.to_string(),
     )
@@ -223,6 +250,7 @@ mod tests {
         Listening {
             auth: vec![auth.parse().unwrap()],
             accounting: vec![accounting.parse().unwrap()],
+            ..Listening::default()
         }
     }
 
@@ -236,7 +264,7 @@ mod tests {
         assert!(
             nases
                 .iter()
-                .all(|nas| nas.secret.strength().warning().is_none())
+                .all(|nas| nas.secret().unwrap().strength().warning().is_none())
         );
         assert!(
             prepare(&mut store, Readiness::WasThere)

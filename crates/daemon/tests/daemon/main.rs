@@ -4,9 +4,13 @@
 #[cfg(test)]
 mod administration;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod decisions;
+#[cfg(test)]
+mod radsec;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]

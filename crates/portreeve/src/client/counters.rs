@@ -19,6 +19,9 @@ pub struct ClientCounters {
     pub malformed: u64,
     /// Replies whose authenticators are wrong or missing (`BadAuthenticators`).
     pub bad_authenticators: u64,
+    /// Answers to CoA-Request and Disconnect-Request whose Event-Timestamp is too far from our clock
+    /// (RFC 5176 section 6.3).
+    pub stale: u64,
     /// Replies whose code does not answer the request (`UnknownTypes`).
     pub unknown_types: u64,
     /// Datagrams that nobody was waiting for, such as late answers (`PacketsDropped`).
@@ -27,10 +30,10 @@ pub struct ClientCounters {
 
 /// A number that many threads count up.
 #[derive(Debug, Default)]
-pub(super) struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    pub(super) fn add(&self) {
+    pub(crate) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -41,19 +44,20 @@ impl Count {
 
 /// The counters of a client towards one server.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) requests: Count,
-    pub(super) retransmissions: Count,
-    pub(super) answered: Count,
-    pub(super) timeouts: Count,
-    pub(super) unexpected: Count,
+pub(crate) struct Tally {
+    pub(crate) requests: Count,
+    pub(crate) retransmissions: Count,
+    pub(crate) answered: Count,
+    pub(crate) timeouts: Count,
+    pub(crate) unexpected: Count,
+    pub(crate) stale: Count,
     malformed: Count,
     bad_authenticators: Count,
     unknown_types: Count,
 }
 
 impl Tally {
-    pub(super) fn bad_reply(&self, reason: BadReply) {
+    pub(crate) fn bad_reply(&self, reason: BadReply) {
         match reason {
             BadReply::Code => self.unknown_types.add(),
             BadReply::Identifier => self.unexpected.add(),
@@ -65,7 +69,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn snapshot(&self) -> ClientCounters {
+    pub(crate) fn snapshot(&self) -> ClientCounters {
         ClientCounters {
             requests: self.requests.read(),
             retransmissions: self.retransmissions.read(),
@@ -73,6 +77,7 @@ impl Tally {
             timeouts: self.timeouts.read(),
             malformed: self.malformed.read(),
             bad_authenticators: self.bad_authenticators.read(),
+            stale: self.stale.read(),
             unknown_types: self.unknown_types.read(),
             unexpected: self.unexpected.read(),
         }

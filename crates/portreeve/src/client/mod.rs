@@ -1,11 +1,16 @@
 //! The client: requests to servers, and what they answer.
 
 mod ask;
+mod connected;
 mod counters;
+mod dial;
+mod forward;
 mod health;
+mod ledger;
 mod line;
 mod response;
 mod retry;
+mod reverse;
 mod target;
 
 use std::{
@@ -13,23 +18,30 @@ use std::{
     future::{IntoFuture, Ready, ready},
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
-use portreeve_proto::{Ask, AttributeList, Code, Secret, attr};
+use portreeve_proto::{Ask, AttributeList, Code, Peer, Secret, Transport, attr};
 
 use self::{
     ask::Prepared,
+    dial::{Host, NoHost},
+    reverse::Reverse,
     target::{Chance, Means, Plan, Target},
 };
 pub use self::{
     ask::{Access, Accounting},
     counters::ClientCounters,
+    forward::Forward,
     health::Watchdog,
     response::{AccessOutcome, DynamicOutcome, Response},
     retry::Retry,
 };
-use crate::{Error, ToAddress, Trace};
+pub(crate) use self::{
+    counters::Tally,
+    ledger::{Answer, Ledger, Place, Waiting},
+};
+use crate::{Error, Handler, ToAddress, Trace, server::connections::Way, tls};
 
 /// Sockets to one server at most, unless told otherwise: 4096 requests at a time.
 const SOCKETS: usize = 16;
@@ -71,6 +83,45 @@ impl Client {
     /// A client of the server at an address. Await it, or say more first.
     pub fn udp(address: impl ToAddress, secret: impl AsRef<[u8]>) -> ClientBuilder {
         ClientBuilder::new().server(address, secret)
+    }
+
+    /// A client of the server at an address over TLS (`RadSec`). Await it, or say more first.
+    pub fn radsec(address: impl ToAddress, config: tls::ClientConfig) -> ClientBuilder {
+        ClientBuilder::new().upstream(Upstream::radsec(address, config))
+    }
+
+    /// A client of the server at an address over DTLS. Needs the cargo feature `openssl`.
+    #[cfg(feature = "openssl")]
+    pub fn dtls(address: impl ToAddress, config: tls::ClientConfig) -> ClientBuilder {
+        ClientBuilder::new().upstream(Upstream::dtls(address, config))
+    }
+
+    /// A client of the server at an address over bare TCP (RFC 6613): for tests and trusted links.
+    pub fn tcp(address: impl ToAddress, secret: impl AsRef<[u8]>) -> ClientBuilder {
+        ClientBuilder::new().upstream(Upstream::tcp(address, secret))
+    }
+
+    /// A client whose requests go down a connection that is open.
+    pub(crate) fn over(way: Way, trace: Trace) -> Result<Self, Error> {
+        let random = Arc::new(Chance::new()?);
+        let means = Means {
+            trace,
+            ..Means::plain(Arc::clone(&random))
+        };
+        Ok(Self {
+            targets: [Arc::new(Target::over(way, means))].into(),
+            retry: Retry::default(),
+            patience: PATIENCE,
+            nas_identifier: None,
+            random,
+        })
+    }
+
+    /// What the TLS handshake with each server settled, in their order, where a connection is open.
+    pub fn sessions(&self) -> impl Iterator<Item = (SocketAddr, Option<tls::Session>)> {
+        self.targets
+            .iter()
+            .map(|target| (target.upstream.address, target.carrier.session()))
     }
 
     /// A client that has no server yet.
@@ -118,12 +169,24 @@ impl Client {
             .await
     }
 
-    /// Asks a device to change a session (RFC 5176). Event-Timestamp is added where it is absent.
+    /// Asks a device to change a session (RFC 5176), usually on its port 3799. Every packet is signed
+    /// with Message-Authenticator. Event-Timestamp is added where it is absent: the same in every
+    /// retransmission, which is the same packet, and its own in the packet for another server. A
+    /// request that is not answered within 300 s is given up whatever [`Retry`] says, because it
+    /// would then count as a replay.
+    ///
+    /// Over UDP an identifier rests for 300 s after its use, so 256 requests use up a socket for that
+    /// long, and another is opened as long as there are fewer than
+    /// [`sockets`](ClientBuilder::sockets). Beyond that the identifier that has rested longest is
+    /// used again: the packet is another because its content is, and a device that heeds the Request
+    /// Authenticator, as RFC 5080 section 2.2.2 asks, is not misled. Over a connection nothing is sent
+    /// twice, so nobody has to tell, and identifiers need no rest.
     pub async fn coa(&self, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         self.dynamic(Ask::Coa, attributes).await
     }
 
-    /// Asks a device to end a session (RFC 5176). Event-Timestamp is added where it is absent.
+    /// Asks a device to end a session (RFC 5176); as [`Self::coa`]. See also
+    /// [`DynamicOutcome::is_gone`].
     pub async fn disconnect(&self, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         self.dynamic(Ask::Disconnect, attributes).await
     }
@@ -147,27 +210,18 @@ impl Client {
             .map(|target| (target.upstream.address, target.tally.snapshot()))
     }
 
-    /// Sockets that are open towards all servers.
+    /// Sockets and connections that are open towards all servers.
     pub fn sockets(&self) -> usize {
         self.targets
             .iter()
-            .map(|target| target.pool.sockets())
+            .map(|target| target.carrier.open())
             .sum()
     }
 
     async fn dynamic(&self, ask: Ask, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         let mut prepared = Prepared::new(ask, attributes);
         prepared.protect = true;
-        if !prepared
-            .attributes
-            .contains(&attr::EVENT_TIMESTAMP.spec().oid)
-        {
-            let since_1970 = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
-            prepared.attributes.add(attr::EVENT_TIMESTAMP, seconds);
-        }
+        prepared.stamp = true;
         let response = self.exchange(&prepared).await?;
         Ok(match response.code() {
             Code::COA_ACK | Code::DISCONNECT_ACK => DynamicOutcome::Ack(response),
@@ -183,12 +237,24 @@ impl Client {
 
     /// Tries the servers that are alive, in order; where none is, all of them.
     async fn exchange(&self, prepared: &Prepared) -> Result<Response, Error> {
+        self.exchange_in(prepared, None).await
+    }
+
+    /// As [`Self::exchange`]; an order that is given is kept to.
+    async fn exchange_in(
+        &self,
+        prepared: &Prepared,
+        order: Option<&[usize]>,
+    ) -> Result<Response, Error> {
         let alive = || self.targets.iter().filter(|target| !target.is_dead());
         let none_alive = alive().next().is_none();
-        let order: Vec<_> = if none_alive {
-            self.targets.iter().collect()
-        } else {
-            alive().collect()
+        let order: Vec<_> = match order {
+            Some(order) => order
+                .iter()
+                .filter_map(|index| self.targets.get(*index))
+                .collect(),
+            None if none_alive => self.targets.iter().collect(),
+            None => alive().collect(),
         };
         let since = Instant::now();
         let mut error = Error::NoServer;
@@ -196,11 +262,19 @@ impl Client {
         for (index, target) in order.iter().enumerate() {
             let is_last = index + 1 == order.len();
             let plan = Plan {
-                retry: self.retry,
+                retry: prepared.within_window(self.retry),
                 patience: (!is_last).then_some(self.patience),
                 since,
             };
             match target.exchange(prepared, plan).await {
+                // It cannot serve this request, and another may (RFC 9765 section 6.1).
+                Ok(response) if response.code() == Code::PROTOCOL_ERROR => {
+                    sent += response.transmissions();
+                    error = Error::ProtocolError {
+                        server: response.server(),
+                        cause: response.get(attr::ERROR_CAUSE),
+                    };
+                }
                 Ok(response) => return Ok(response),
                 Err(silence) if silence.is_final => return Err(silence.error),
                 Err(silence) => {
@@ -236,6 +310,17 @@ pub struct Upstream {
     address: SocketAddr,
     secret: Secret,
     require_message_authenticator: bool,
+    how: How,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone)]
+enum How {
+    #[cfg(feature = "openssl")]
+    Dtls(Arc<tls::ClientConfig>),
+    Tcp,
+    Tls(Arc<tls::ClientConfig>),
+    Udp,
 }
 
 impl Upstream {
@@ -251,7 +336,56 @@ impl Upstream {
             address,
             secret,
             require_message_authenticator: true,
+            how: How::Udp,
         })
+    }
+
+    /// The server at an address over TLS (`RadSec`); the port is usually 2083. Its certificate, or the
+    /// key we share with it, vouches for it, and ours for us.
+    pub fn radsec(address: impl ToAddress, config: tls::ClientConfig) -> Result<Self, Error> {
+        let how = How::Tls(Arc::new(config));
+        Self::secured(address, Transport::Tls, how)
+    }
+
+    /// The server at an address over DTLS; the port is usually 2083. Needs the cargo feature
+    /// `openssl`.
+    #[cfg(feature = "openssl")]
+    pub fn dtls(address: impl ToAddress, config: tls::ClientConfig) -> Result<Self, Error> {
+        let how = How::Dtls(Arc::new(config));
+        Self::secured(address, Transport::Dtls, how)
+    }
+
+    /// The server at an address over bare TCP (RFC 6613): for tests and trusted links.
+    pub fn tcp(address: impl ToAddress, secret: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let mut upstream = Self::new(address, secret)?;
+        upstream.how = How::Tcp;
+        Ok(upstream)
+    }
+
+    fn secured(address: impl ToAddress, transport: Transport, how: How) -> Result<Self, Error> {
+        let address = address
+            .to_address()
+            .map_err(|given| Error::Address { given })?;
+        let secret = Secret::of_transport(transport).ok_or_else(|| Error::EmptySecret {
+            of: address.to_string().into(),
+        })?;
+        Ok(Self {
+            address,
+            secret,
+            // TLS vouches for every octet: servers of many years sign nothing besides.
+            require_message_authenticator: false,
+            how,
+        })
+    }
+
+    /// The other end of a connection that a peer has opened.
+    pub(crate) fn of_peer(peer: &Peer, from: SocketAddr, transport: Transport) -> Self {
+        Self {
+            address: from,
+            secret: peer.shared_secret(),
+            require_message_authenticator: !transport.is_secure(),
+            how: How::Tcp,
+        }
     }
 
     /// Sets whether answers to log-ins and Status-Server must carry Message-Authenticator. Without
@@ -268,7 +402,12 @@ impl Upstream {
         self.address
     }
 
-    fn secret(&self) -> &Secret {
+    /// What carries packets to it.
+    pub fn transport(&self) -> Transport {
+        self.how.transport()
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
         &self.secret
     }
 }
@@ -285,6 +424,7 @@ pub struct ClientBuilder {
     source: Option<IpAddr>,
     nas_identifier: Option<Arc<str>>,
     trace: Option<Trace>,
+    host: Option<Arc<dyn Host>>,
     /// The first thing that was wrong.
     wrong: Option<Error>,
 }
@@ -300,18 +440,31 @@ impl ClientBuilder {
             source: None,
             nas_identifier: Some("portreeve".into()),
             trace: None,
+            host: None,
             wrong: None,
         }
     }
 
     /// Adds a server, to be asked when those before it do not answer.
-    pub fn server(mut self, address: impl ToAddress, secret: impl AsRef<[u8]>) -> Self {
-        match Upstream::new(address, secret) {
+    pub fn server(self, address: impl ToAddress, secret: impl AsRef<[u8]>) -> Self {
+        self.upstream(Upstream::new(address, secret))
+    }
+
+    fn upstream(mut self, upstream: Result<Upstream, Error>) -> Self {
+        match upstream {
             Ok(upstream) => self.upstreams.push(upstream),
             Err(error) => {
                 self.wrong.get_or_insert(error);
             }
         }
+        self
+    }
+
+    /// Serves CoA-Request and Disconnect-Request that a server sends down a connection of ours
+    /// (reverse CoA, draft-ietf-radext-reverse-coa); without this they meet silence. Requests of other
+    /// kinds are refused. UDP has no such way back.
+    pub fn reverse(mut self, handler: impl Handler) -> Self {
+        self.host = Some(Arc::new(Reverse::new(handler)));
         self
     }
 
@@ -341,8 +494,9 @@ impl ClientBuilder {
         self
     }
 
-    /// The most sockets to each server, of 256 requests at a time each; by default 16. Requests
-    /// beyond that wait.
+    /// The most sockets to each server, of 256 requests at a time each, or the most connections; by
+    /// default 16. Another is opened only where those before it have no identifier left, or only such
+    /// as rest (see [`Client::coa`]). Requests beyond that wait.
     pub fn sockets(mut self, most: usize) -> Self {
         self.sockets = most.max(1);
         self
@@ -382,6 +536,7 @@ impl ClientBuilder {
             watchdog: self.watchdog,
             random: Arc::clone(&random),
             trace: self.trace.unwrap_or_else(Trace::from_env),
+            host: self.host.unwrap_or_else(|| Arc::new(NoHost)),
         };
         let target = |upstream| Arc::new(Target::new(upstream, means.clone()));
         Ok(Client {

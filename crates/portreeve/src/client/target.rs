@@ -5,22 +5,24 @@ use std::{
     net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use portreeve_proto::{Ask, AttributeList, Query, Random};
+use portreeve_proto::{Ask, AttributeList, Query, Random, Transport, Version};
 use tokio::sync::mpsc;
 
 use super::{
     Upstream,
     ask::Prepared,
     counters::Tally,
+    dial::{Dial, Host, Link, NoHost},
     health::{Health, Watchdog},
-    line::{Pool, Slot, Suspicions, Waiting},
+    ledger::{Suspicions, Waiting},
+    line::{Pool, Slot},
     response::Response,
     retry::{Backoff, Retry},
 };
-use crate::{Error, Trace, random::OsRandom};
+use crate::{Error, Trace, random::OsRandom, server::connections::Way, tls::Session};
 
 /// The share of the interval between two Status-Servers by which it varies.
 const JITTER: f64 = 0.1;
@@ -28,11 +30,37 @@ const JITTER: f64 = 0.1;
 pub(super) struct Target {
     pub(super) upstream: Arc<Upstream>,
     pub(super) tally: Arc<Tally>,
-    pub(super) pool: Pool,
-    watchdog: Watchdog,
+    pub(super) carrier: Carrier,
+    pub(super) watchdog: Watchdog,
     health: Mutex<Health>,
-    random: Arc<Chance>,
+    pub(super) random: Arc<Chance>,
     trace: Trace,
+}
+
+/// What carries requests to a server.
+pub(super) enum Carrier {
+    /// Connections that are opened when needed.
+    Dial(Dial),
+    /// A connection that somebody else keeps.
+    Open(Arc<Link>),
+    Sockets(Pool),
+}
+
+impl Carrier {
+    pub(super) fn open(&self) -> usize {
+        match self {
+            Self::Dial(dial) => dial.open(),
+            Self::Open(_) => 0,
+            Self::Sockets(pool) => pool.sockets(),
+        }
+    }
+
+    pub(super) fn session(&self) -> Option<Session> {
+        match self {
+            Self::Dial(dial) => dial.session(),
+            Self::Open(_) | Self::Sockets(_) => None,
+        }
+    }
 }
 
 /// What the targets of a client have in common.
@@ -43,6 +71,21 @@ pub(super) struct Means {
     pub(super) watchdog: Watchdog,
     pub(super) random: Arc<Chance>,
     pub(super) trace: Trace,
+    pub(super) host: Arc<dyn Host>,
+}
+
+impl Means {
+    /// The defaults.
+    pub(super) fn plain(random: Arc<Chance>) -> Self {
+        Self {
+            source: None,
+            sockets: 1,
+            watchdog: Watchdog::default(),
+            random,
+            trace: Trace::off(),
+            host: Arc::new(NoHost),
+        }
+    }
 }
 
 /// Randomness that the requests of a client share.
@@ -79,10 +122,27 @@ pub(super) struct Silence {
 
 impl Target {
     pub(super) fn new(upstream: Upstream, means: Means) -> Self {
-        let upstream = Arc::new(upstream);
-        let tally = Arc::new(Tally::default());
+        let (upstream, tally) = (Arc::new(upstream), Arc::<Tally>::default());
+        let (to, counted) = (Arc::clone(&upstream), Arc::clone(&tally));
+        let carrier = match upstream.transport() {
+            Transport::Udp => Carrier::Sockets(Pool::new(to, counted, &means)),
+            Transport::Dtls | Transport::Tcp | Transport::Tls => {
+                Carrier::Dial(Dial::new(to, counted, &means))
+            }
+        };
+        Self::with(carrier, upstream, tally, means)
+    }
+
+    /// The other end of a connection that is open.
+    pub(super) fn over(way: Way, means: Means) -> Self {
+        let (upstream, tally) = (Arc::clone(&way.upstream), Arc::clone(&way.tally));
+        let carrier = Carrier::Open(Arc::new(Link::of(way)));
+        Self::with(carrier, upstream, tally, means)
+    }
+
+    fn with(carrier: Carrier, upstream: Arc<Upstream>, tally: Arc<Tally>, means: Means) -> Self {
         Self {
-            pool: Pool::new(Arc::clone(&upstream), Arc::clone(&tally), &means),
+            carrier,
             upstream,
             tally,
             health: Mutex::default(),
@@ -102,14 +162,26 @@ impl Target {
         prepared: &Prepared,
         plan: Plan,
     ) -> Result<Response, Silence> {
+        self.tally.requests.add();
+        match &self.carrier {
+            Carrier::Sockets(pool) => self.exchange_datagrams(pool, prepared, plan).await,
+            Carrier::Dial(_) | Carrier::Open(_) => self.exchange_connected(prepared, plan).await,
+        }
+    }
+
+    async fn exchange_datagrams(
+        self: &Arc<Self>,
+        pool: &Pool,
+        prepared: &Prepared,
+        plan: Plan,
+    ) -> Result<Response, Silence> {
         let suspicions = Arc::new(Suspicions::default());
         let (tell, mut told) = mpsc::channel(1);
-        let waiting = Waiting::new(tell, Arc::clone(&suspicions));
-        let mut slots = vec![self.first_slot(&waiting).await?];
+        let waiting = Waiting::new(tell, Arc::clone(&suspicions)).resting(prepared.rest());
+        let mut slots = vec![self.first_slot(pool, &waiting).await?];
         let mut octets = Vec::new();
         let mut backoff = Backoff::new(plan.retry);
         let began = Instant::now();
-        self.tally.requests.add();
         loop {
             if backoff.sent() == 0 || prepared.ages() {
                 self.encode(prepared, &slots, plan.since, &mut octets)?;
@@ -140,26 +212,30 @@ impl Target {
                 return Err(self.silence(sent, &suspicions));
             }
             if prepared.ages() {
-                self.another_slot(&waiting, &mut slots).await?;
+                self.another_slot(pool, &waiting, &mut slots).await?;
             }
         }
     }
 
-    async fn first_slot(&self, waiting: &Waiting) -> Result<Slot, Silence> {
-        self.pool
-            .slot(waiting.clone())
+    async fn first_slot(&self, pool: &Pool, waiting: &Waiting) -> Result<Slot, Silence> {
+        pool.slot(waiting.clone())
             .await
             .map_err(|error| self.unreachable(error))
     }
 
     /// Adds an identifier; answers to the earlier ones still count, as long as there are enough for
     /// all.
-    async fn another_slot(&self, waiting: &Waiting, slots: &mut Vec<Slot>) -> Result<(), Silence> {
-        let slot = if let Some(slot) = self.pool.slot_now(waiting.clone()) {
+    async fn another_slot(
+        &self,
+        pool: &Pool,
+        waiting: &Waiting,
+        slots: &mut Vec<Slot>,
+    ) -> Result<(), Silence> {
+        let slot = if let Some(slot) = pool.slot_now(waiting.clone()) {
             slot.map_err(|error| self.unreachable(error))?
         } else {
             slots.clear();
-            self.first_slot(waiting).await?
+            self.first_slot(pool, waiting).await?
         };
         slots.push(slot);
         Ok(())
@@ -176,21 +252,43 @@ impl Target {
         let Some(slot) = slots.last() else {
             return Ok(());
         };
+        let identity = (Version::V1_0, slot.identifier());
+        slot.expect(self.query(prepared, identity, since, octets)?);
+        Ok(())
+    }
+
+    /// Encodes the request for an identifier of a version.
+    pub(super) fn query(
+        &self,
+        prepared: &Prepared,
+        (version, identifier): (Version, u32),
+        since: Instant,
+        octets: &mut Vec<u8>,
+    ) -> Result<Query, Silence> {
         let seconds = u32::try_from(since.elapsed().as_secs()).unwrap_or(u32::MAX);
         let attributes = prepared.attributes_after(seconds);
-        let mut random = self.random.draw();
-        let mut authenticator = [0; 16];
-        random.fill(&mut authenticator);
-        let query = Query::encode_under(
-            prepared.ask,
-            slot.identifier(),
-            prepared.authenticator.unwrap_or(authenticator),
-            &attributes,
-            self.upstream.secret(),
-            prepared.protect,
-            &mut *random,
-            octets,
-        );
+        let attributes = prepared.stamped(attributes, SystemTime::now());
+        let query = match version {
+            Version::V1_0 => {
+                let mut random = self.random.draw();
+                let mut authenticator = [0; 16];
+                random.fill(&mut authenticator);
+                Query::encode_under(
+                    prepared.ask,
+                    u8::try_from(identifier).unwrap_or_default(),
+                    prepared.authenticator.unwrap_or(authenticator),
+                    &attributes,
+                    self.upstream.secret(),
+                    prepared.protect,
+                    &mut *random,
+                    octets,
+                )
+            }
+            Version::V1_1 => {
+                let attributes = prepared.with_challenge(attributes);
+                Query::encode_open(prepared.ask, identifier, &attributes, octets)
+            }
+        };
         let query = query.map_err(|error| Silence {
             is_final: true,
             sent: 0,
@@ -199,8 +297,7 @@ impl Target {
         let head = format_args!("sent to {}", self.upstream.address());
         self.trace
             .exchange(head, octets, &query, self.upstream.secret());
-        slot.expect(query);
-        Ok(())
+        Ok(query)
     }
 
     async fn transmit(&self, slots: &[Slot], octets: &[u8], before: u32) -> Result<(), Silence> {
@@ -215,7 +312,7 @@ impl Target {
             .map_err(|error| self.unreachable(error))
     }
 
-    fn lost(self: &Arc<Self>) {
+    pub(super) fn lost(self: &Arc<Self>) {
         if self.health().lost(&self.watchdog) {
             let server = self.upstream.address();
             tracing::warn!(%server, "no answers: the server counts as dead");
@@ -234,7 +331,7 @@ impl Target {
         }
     }
 
-    fn silence(&self, sent: u32, suspicions: &Suspicions) -> Silence {
+    pub(super) fn silence(&self, sent: u32, suspicions: &Suspicions) -> Silence {
         let server = self.upstream.address();
         let (wrong, unprotected) = (suspicions.wrong(), suspicions.unprotected());
         let error = if wrong > 0 {
@@ -246,6 +343,11 @@ impl Target {
             Error::UnprotectedReplies {
                 server,
                 replies: unprotected,
+            }
+        } else if suspicions.stale() > 0 {
+            Error::StaleReplies {
+                server,
+                replies: suspicions.stale(),
             }
         } else {
             Error::NoAnswer {
@@ -278,7 +380,7 @@ impl Target {
         }
     }
 
-    fn health(&self) -> MutexGuard<'_, Health> {
+    pub(super) fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

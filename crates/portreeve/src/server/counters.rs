@@ -2,13 +2,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use portreeve_proto::{Code, Discard, Incoming};
 
+use crate::tls::Hangup;
+
 const REQUESTS: [Code; 4] = [
     Code::ACCESS_REQUEST,
     Code::ACCOUNTING_REQUEST,
     Code::COA_REQUEST,
     Code::DISCONNECT_REQUEST,
 ];
-const REPLIES: [Code; 8] = [
+const REPLIES: [Code; 9] = [
     Code::ACCESS_ACCEPT,
     Code::ACCESS_REJECT,
     Code::ACCESS_CHALLENGE,
@@ -17,6 +19,7 @@ const REPLIES: [Code; 8] = [
     Code::COA_NAK,
     Code::DISCONNECT_ACK,
     Code::DISCONNECT_NAK,
+    Code::PROTOCOL_ERROR,
 ];
 
 /// What a server has done since it started: a snapshot, summed over its workers.
@@ -46,6 +49,13 @@ pub struct Counters {
     pub in_flight: u64,
     /// Rejects that are being held back now.
     pub delayed: u64,
+    /// Connections that were opened.
+    pub accepted: u64,
+    /// Connections that are open now.
+    pub connections: u64,
+    /// Handshakes that are under way now.
+    pub half_open: u64,
+    hung_up: ByHangup<u64>,
     requests: [u64; REQUESTS.len()],
     replies: [u64; REPLIES.len()],
     discarded: [u64; Discard::ALL.len()],
@@ -81,6 +91,16 @@ impl Counters {
     /// Requests met with silence.
     pub fn discarded_total(&self) -> u64 {
         self.discarded.iter().sum()
+    }
+
+    /// Connections refused or ended, by the reason.
+    pub fn hung_up(&self, reason: Hangup) -> u64 {
+        self.hung_up.0.get(reason.index()).copied().unwrap_or(0)
+    }
+
+    #[cfg(feature = "openssl")]
+    pub(super) fn turned_away(&mut self, reason: Hangup, times: u64) {
+        self.hung_up.0[reason.index()] += times;
     }
 
     /// The counters that the MIB of RFC 4669 (authentication server) names, under those names.
@@ -204,17 +224,23 @@ fn at<const N: usize>(codes: &[Code; N], counts: &[u64; N], code: Code) -> u64 {
         .map_or(0, |(_, count)| *count)
 }
 
-/// A number that one thread writes and any thread reads.
+/// A number that any thread writes and reads.
 #[derive(Debug, Default)]
-pub(super) struct Cell(AtomicU64);
+pub(crate) struct Cell(AtomicU64);
 
 impl Cell {
-    pub(super) fn add(&self, more: usize) {
-        self.0.store(self.read() + more as u64, Ordering::Relaxed);
+    pub(crate) fn add(&self, more: usize) {
+        self.0.fetch_add(more as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn set(&self, value: usize) {
+    pub(crate) fn set(&self, value: usize) {
         self.0.store(value as u64, Ordering::Relaxed);
+    }
+
+    /// Follows a number that many have a share in: from what this share was to what it is.
+    pub(crate) fn follow(&self, before: usize, now: usize) {
+        let change = (now as u64).wrapping_sub(before as u64);
+        self.0.fetch_add(change, Ordering::Relaxed);
     }
 
     fn read(&self) -> u64 {
@@ -222,26 +248,38 @@ impl Cell {
     }
 }
 
+/// One thing for each reason to end a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ByHangup<T>([T; Hangup::ALL.len()]);
+
+impl<T: Default> Default for ByHangup<T> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| T::default()))
+    }
+}
+
 /// The counters of one worker, on cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(super) struct Cells {
-    pub(super) received: Cell,
-    pub(super) status: Cell,
-    pub(super) replayed: Cell,
-    pub(super) superseded: Cell,
-    pub(super) sent: Cell,
-    pub(super) unsent: Cell,
-    pub(super) panicked: Cell,
-    pub(super) in_flight: Cell,
-    pub(super) delayed: Cell,
+pub(crate) struct Cells {
+    pub(crate) received: Cell,
+    pub(crate) status: Cell,
+    pub(crate) replayed: Cell,
+    pub(crate) superseded: Cell,
+    pub(crate) sent: Cell,
+    pub(crate) unsent: Cell,
+    pub(crate) panicked: Cell,
+    pub(crate) in_flight: Cell,
+    pub(crate) delayed: Cell,
+    pub(crate) accepted: Cell,
+    hung_up: ByHangup<Cell>,
     requests: [Cell; REQUESTS.len()],
     replies: [Cell; REPLIES.len()],
     discarded: [Cell; Discard::ALL.len()],
 }
 
 impl Cells {
-    pub(super) fn request(&self, request: &Incoming) {
+    pub(crate) fn request(&self, request: &Incoming) {
         let index = match request {
             Incoming::Access(_) => 0,
             Incoming::Accounting(_) => 1,
@@ -251,17 +289,21 @@ impl Cells {
         self.requests[index].add(1);
     }
 
-    pub(super) fn reply(&self, code: Code) {
+    pub(crate) fn reply(&self, code: Code) {
         if let Some(index) = REPLIES.iter().position(|known| *known == code) {
             self.replies[index].add(1);
         }
     }
 
-    pub(super) fn discard(&self, reason: Discard) {
+    pub(crate) fn discard(&self, reason: Discard) {
         self.discarded[reason.index()].add(1);
     }
 
-    pub(super) fn add_to(&self, sum: &mut Counters) {
+    pub(crate) fn hung_up(&self, reason: Hangup) {
+        self.hung_up.0[reason.index()].add(1);
+    }
+
+    pub(crate) fn add_to(&self, sum: &mut Counters) {
         sum.received += self.received.read();
         sum.status += self.status.read();
         sum.replayed += self.replayed.read();
@@ -271,6 +313,8 @@ impl Cells {
         sum.panicked += self.panicked.read();
         sum.in_flight += self.in_flight.read();
         sum.delayed += self.delayed.read();
+        sum.accepted += self.accepted.read();
+        add_all(&mut sum.hung_up.0, &self.hung_up.0);
         add_all(&mut sum.requests, &self.requests);
         add_all(&mut sum.replies, &self.replies);
         add_all(&mut sum.discarded, &self.discarded);
@@ -309,7 +353,8 @@ mod tests {
         for (times, reason) in (1..).zip(Discard::ALL) {
             assert_eq!(sum.discarded(reason), 2 * times, "{reason}");
         }
-        assert_eq!(sum.discarded_total(), 16 * 17);
+        let reasons = Discard::ALL.len() as u64;
+        assert_eq!(sum.discarded_total(), reasons * (reasons + 1));
         assert_eq!(sum.replies(Code::ACCESS_REQUEST), 0);
     }
 

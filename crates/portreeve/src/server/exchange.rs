@@ -10,20 +10,18 @@ use std::{
 use portreeve_proto::{
     AccessReply, CoaReply, DisconnectReply, ErrorCause, Incoming, Reply, Ticket,
 };
-use portreeve_udp::Local;
 
 use crate::Handler;
 
-/// A request, what stands for it in the endpoint, and where its answer leaves from.
-pub(super) struct Exchange {
-    pub(super) request: Arc<Incoming>,
-    pub(super) ticket: Ticket,
-    pub(super) listener: usize,
-    pub(super) local: Option<Local>,
+/// A request, what stands for it in the endpoint, and the way its answer takes.
+pub(crate) struct Exchange<W> {
+    pub(crate) request: Arc<Incoming>,
+    pub(crate) ticket: Ticket,
+    pub(crate) way: W,
 }
 
 /// What came of asking the handler.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It never came to an end: the runtime is shutting down.
     Dropped,
     Panicked,
@@ -32,7 +30,7 @@ pub(super) enum Outcome {
 }
 
 /// Calls the method of the handler that a request is for.
-pub(super) async fn route<H: Handler>(handler: Arc<H>, request: Arc<Incoming>) -> Reply {
+pub(crate) async fn route<H: Handler>(handler: Arc<H>, request: Arc<Incoming>) -> Reply {
     match &*request {
         Incoming::Access(request) => handler.access(request).await.into(),
         Incoming::Accounting(request) => handler.accounting(request).await.into(),
@@ -42,7 +40,7 @@ pub(super) async fn route<H: Handler>(handler: Arc<H>, request: Arc<Incoming>) -
 }
 
 /// What is answered where there is no decision to be had. `None` is silence.
-pub(super) fn without_decision(request: &Incoming) -> Option<Reply> {
+pub(crate) fn without_decision(request: &Incoming) -> Option<Reply> {
     match request {
         Incoming::Access(_) => Some(AccessReply::reject().into()),
         Incoming::Accounting(_) => None,
@@ -54,7 +52,7 @@ pub(super) fn without_decision(request: &Incoming) -> Option<Reply> {
 }
 
 /// Polls a future; `Err` where it panicked, after which it must not be polled again.
-pub(super) fn poll_guarded<F: Future + ?Sized>(
+pub(crate) fn poll_guarded<F: Future + ?Sized>(
     future: Pin<&mut F>,
     context: &mut Context<'_>,
 ) -> Result<Poll<F::Output>, Panicked> {
@@ -62,10 +60,10 @@ pub(super) fn poll_guarded<F: Future + ?Sized>(
 }
 
 /// A future panicked.
-pub(super) struct Panicked;
+pub(crate) struct Panicked;
 
 /// A future that ends with an error where the one inside panics.
-pub(super) struct Guarded<F>(pub(super) Pin<Box<F>>);
+pub(crate) struct Guarded<F>(pub(crate) Pin<Box<F>>);
 
 impl<F: Future> Future for Guarded<F> {
     type Output = Result<F::Output, Panicked>;
@@ -79,14 +77,20 @@ impl<F: Future> Future for Guarded<F> {
     }
 }
 
-/// Where tasks leave what they have come to, for the worker to pick up. Holds at most what is in
-/// flight, and that is bounded.
-pub(super) struct Inbox {
-    done: Mutex<Vec<(Exchange, Outcome)>>,
+/// Where tasks leave what they have come to. It holds at most what is in flight, and that is
+/// bounded.
+pub(crate) trait Basket<W>: Send + Sync {
+    /// Leaves something there, and wakes whoever is to pick it up.
+    fn leave(&self, exchange: Exchange<W>, outcome: Outcome);
+}
+
+/// The basket of a worker.
+pub(super) struct Inbox<W> {
+    done: Mutex<Vec<(Exchange<W>, Outcome)>>,
     waker: mio::Waker,
 }
 
-impl Inbox {
+impl<W> Inbox<W> {
     pub(super) fn new(waker: mio::Waker) -> Self {
         Self {
             done: Mutex::default(),
@@ -103,11 +107,17 @@ impl Inbox {
     }
 
     /// Exchanges `taken`, which is empty, for what has been left here.
-    pub(super) fn take(&self, taken: &mut Vec<(Exchange, Outcome)>) {
+    pub(super) fn take(&self, taken: &mut Vec<(Exchange<W>, Outcome)>) {
         std::mem::swap(&mut *self.lock(), taken);
     }
 
-    fn leave(&self, exchange: Exchange, outcome: Outcome) {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Exchange<W>, Outcome)>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W: Send> Basket<W> for Inbox<W> {
+    fn leave(&self, exchange: Exchange<W>, outcome: Outcome) {
         let mut done = self.lock();
         let is_first = done.is_empty();
         done.push((exchange, outcome));
@@ -116,38 +126,34 @@ impl Inbox {
             self.wake();
         }
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Exchange, Outcome)>> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Brings an exchange back to its worker, come what may.
-pub(super) struct Errand {
-    exchange: Option<Exchange>,
-    inbox: Arc<Inbox>,
+/// Brings an exchange back to where it came from, come what may.
+pub(crate) struct Errand<W> {
+    exchange: Option<Exchange<W>>,
+    basket: Arc<dyn Basket<W>>,
 }
 
-impl Errand {
-    pub(super) fn new(exchange: Exchange, inbox: Arc<Inbox>) -> Self {
+impl<W> Errand<W> {
+    pub(crate) fn new(exchange: Exchange<W>, basket: Arc<dyn Basket<W>>) -> Self {
         Self {
             exchange: Some(exchange),
-            inbox,
+            basket,
         }
     }
 
-    pub(super) fn finish(mut self, outcome: Outcome) {
+    pub(crate) fn finish(mut self, outcome: Outcome) {
         self.bring(outcome);
     }
 
     fn bring(&mut self, outcome: Outcome) {
         if let Some(exchange) = self.exchange.take() {
-            self.inbox.leave(exchange, outcome);
+            self.basket.leave(exchange, outcome);
         }
     }
 }
 
-impl Drop for Errand {
+impl<W> Drop for Errand<W> {
     fn drop(&mut self) {
         self.bring(Outcome::Dropped);
     }

@@ -1,11 +1,14 @@
 //! The server: sockets, workers, and what goes on between them and a [`Handler`].
 
-mod counters;
-mod exchange;
+pub mod connections;
+pub(crate) mod counters;
+pub(crate) mod desk;
+pub(crate) mod exchange;
 mod listener;
 pub mod observer;
-mod running;
+pub(crate) mod running;
 mod schedule;
+mod streams;
 mod worker;
 
 use std::{fmt, io, net::SocketAddr, num::NonZero, sync::Arc, thread, time::Duration};
@@ -15,17 +18,21 @@ use ipnet::IpNet;
 use portreeve_proto::{AccessReply, AccessRequest, DuplicateLimits, Peer, PeerTable, Role, Secret};
 use tokio::runtime::Handle;
 
+use self::{
+    connections::Registry,
+    desk::{Means, Tuning},
+    observer::Blind,
+    running::{Alive, Shared, State},
+    streams::{Hall, Kind, Wanted},
+    worker::Worker,
+};
 pub use self::{
+    connections::{ConnectionLimits, Connections, OpenConnection},
     counters::Counters,
     observer::Observer,
     running::{Meter, Peers, Running},
 };
-use self::{
-    observer::Blind,
-    running::{Alive, Shared},
-    worker::{Tuning, Worker},
-};
-use crate::{Error, Handler, ToAddress, ToPrefix, Trace, handler::AccessFn, random::OsRandom};
+use crate::{Error, Handler, ToAddress, ToPrefix, Trace, handler::AccessFn, random::OsRandom, tls};
 
 /// A RADIUS server in the making: say whom it serves and where it listens, then [`run`](Self::run)
 /// or [`start`](Self::start) it. What is wrong with an argument is told then.
@@ -34,6 +41,8 @@ pub struct Server<H> {
     handler: H,
     peers: Vec<(IpNet, Arc<Peer>)>,
     listeners: Vec<(SocketAddr, Role)>,
+    streams: Vec<Wanted>,
+    limits: ConnectionLimits,
     workers: usize,
     receive_buffer: Option<usize>,
     observer: Arc<dyn Observer>,
@@ -50,6 +59,8 @@ impl<H: Handler> Server<H> {
             handler,
             peers: Vec::new(),
             listeners: Vec::new(),
+            streams: Vec::new(),
+            limits: ConnectionLimits::default(),
             workers: thread::available_parallelism().map_or(1, NonZero::get),
             receive_buffer: None,
             observer: Arc::new(Blind),
@@ -104,7 +115,10 @@ impl<H: Handler> Server<H> {
         self.udp_as(Role::Accounting, address)
     }
 
-    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799.
+    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799 (RFC
+    /// 5176), for some older equipment 1700. Every peer may send them unless
+    /// [`Peer::may_change_sessions`] says otherwise: name here only those whose word ends sessions.
+    /// How old they may be, [`DuplicateLimits::dynamic`] says.
     pub fn dynamic(self, address: impl ToAddress) -> Self {
         self.udp_as(Role::Dynamic, address)
     }
@@ -113,6 +127,59 @@ impl<H: Handler> Server<H> {
     pub fn udp_as(mut self, role: Role, address: impl ToAddress) -> Self {
         match address.to_address() {
             Ok(address) => self.listeners.push((address, role)),
+            Err(given) => return self.refuse(Error::Address { given }),
+        }
+        self
+    }
+
+    /// Listens on a TCP address for TLS connections (`RadSec`), usually port 2083: for log-ins,
+    /// accounting and Status-Server. Who may connect, and whose requests they are, `acceptor` says.
+    pub fn radsec(self, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(Role::Home, address, Kind::Tls(acceptor))
+    }
+
+    /// As [`Self::radsec`], for the requests of one role.
+    pub fn radsec_as(self, role: Role, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(role, address, Kind::Tls(acceptor))
+    }
+
+    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`]. Needs
+    /// the cargo feature `openssl`.
+    #[cfg(feature = "openssl")]
+    pub fn dtls(self, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(Role::Home, address, Kind::Dtls(acceptor))
+    }
+
+    /// As [`Self::dtls`], for the requests of one role.
+    #[cfg(feature = "openssl")]
+    pub fn dtls_as(self, role: Role, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(role, address, Kind::Dtls(acceptor))
+    }
+
+    /// Listens on a TCP address for bare connections (RFC 6613) of peers that are to use
+    /// [`Transport::Tcp`](portreeve_proto::Transport): for tests and trusted links.
+    pub fn tcp(self, address: impl ToAddress) -> Self {
+        self.tcp_as(Role::Any, address)
+    }
+
+    /// As [`Self::tcp`], for the requests of one role.
+    pub fn tcp_as(self, role: Role, address: impl ToAddress) -> Self {
+        self.stream_as(role, address, Kind::Tcp)
+    }
+
+    /// How many connections there may be, and how long each may take over what.
+    pub fn connections(mut self, limits: ConnectionLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn stream_as(mut self, role: Role, address: impl ToAddress, kind: Kind) -> Self {
+        match address.to_address() {
+            Ok(address) => self.streams.push(Wanted {
+                address,
+                role,
+                kind,
+            }),
             Err(given) => return self.refuse(Error::Address { given }),
         }
         self
@@ -183,42 +250,57 @@ impl<H: Handler> Server<H> {
     /// answered.
     ///
     /// Must be called inside a Tokio runtime whose timers are on.
-    #[expect(
-        clippy::unused_async,
-        reason = "it needs the runtime, and may come to wait"
-    )]
     pub async fn start(self) -> Result<Running, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
-        if self.listeners.is_empty() {
+        if self.listeners.is_empty() && self.streams.is_empty() {
             return Err(Error::NothingToListenOn);
         }
-        if self.peers.is_empty() {
+        if self.peers.is_empty() && self.streams.is_empty() {
             tracing::warn!("no peers: every request will meet silence until there are some");
         }
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        let bound = listener::bind(&self.listeners, self.workers, self.receive_buffer)?;
+        let mut bound = listener::bind(&self.listeners, self.workers, self.receive_buffer)?;
         let peers = Arc::new(ArcSwap::from_pointee(PeerTable::new(self.peers)));
-        let handler = Arc::new(self.handler);
-        let trace = self.trace.unwrap_or_else(Trace::from_env);
+        let means = Means {
+            handler: Arc::new(self.handler),
+            observer: self.observer,
+            runtime,
+            trace: self.trace.unwrap_or_else(Trace::from_env),
+            tuning: self.tuning,
+            faults: Arc::default(),
+        };
         let mut workers = Vec::with_capacity(self.workers);
-        for sockets in bound.by_worker {
+        for sockets in std::mem::take(&mut bound.by_worker) {
+            if sockets.is_empty() {
+                continue;
+            }
             let random = OsRandom::new()?;
-            let parts = worker::Parts {
-                handler: Arc::clone(&handler),
-                observer: Arc::clone(&self.observer),
-                peers: Arc::clone(&peers),
-                runtime: runtime.clone(),
-                random,
-                trace: trace.clone(),
-            };
-            workers.push(Worker::new(parts, sockets, self.tuning).map_err(Error::Start)?);
+            let worker = Worker::new(means.clone(), Arc::clone(&peers), random, sockets);
+            workers.push(worker.map_err(Error::Start)?);
         }
+        let registry = Arc::new(Registry::new(self.limits, means.trace.clone()));
         let shared = Arc::new(Shared::new(
             peers,
             workers.iter().map(Worker::shared).collect(),
+            registry,
         ));
+        let hall = Arc::new(Hall {
+            means,
+            cells: Arc::clone(&shared.cells),
+            peers: Arc::clone(&shared.peers),
+            registry: Arc::clone(&shared.registry),
+        });
+        for wanted in self.streams {
+            match streams::listen(&hall, wanted) {
+                Ok(address) => bound.addresses.push(address),
+                Err(error) => {
+                    shared.ask(State::Stopped);
+                    return Err(error);
+                }
+            }
+        }
         let running = Running::new(Arc::clone(&shared), bound.addresses);
         for (number, worker) in workers.into_iter().enumerate() {
             let thread = spawn(number, worker, Alive::new(Arc::clone(&shared)), &shared);

@@ -2,7 +2,10 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use portreeve_proto::{AnswerError, Code, Discard, Incoming, Peer, Reply};
+use portreeve_proto::{AnswerError, Code, Discard, Incoming, Peer, Reply, Transport};
+
+use super::connections::OpenConnection;
+use crate::tls::Refused;
 
 /// Is told of every datagram and what became of it, once.
 ///
@@ -37,11 +40,45 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (request, reason, elapsed);
     }
 
+    /// A connection was opened, and whose it is has been settled.
+    fn connected(&self, connected: &Connected<'_>) {
+        let _ = connected;
+    }
+
+    /// A connection was refused, or is over.
+    fn hung_up(&self, hung_up: &HungUp<'_>) {
+        let _ = hung_up;
+    }
+
     /// A handler is defective: what it decided does not count. [`Self::answered`] or
     /// [`Self::unanswered`] follows.
     fn faulted(&self, request: &Arc<Incoming>, fault: Fault) {
         let _ = (request, fault);
     }
+}
+
+/// A connection that was opened.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Connected<'a> {
+    /// What is known of it.
+    pub connection: &'a OpenConnection,
+}
+
+/// A connection that was refused, or is over.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct HungUp<'a> {
+    /// Where it came from.
+    pub from: SocketAddr,
+    /// The listener that it came to.
+    pub to: SocketAddr,
+    /// What it was.
+    pub transport: Transport,
+    /// Whose it was. Where it was refused, whose it claimed to be, if it said so.
+    pub peer: Option<&'a Arc<Peer>>,
+    /// Why.
+    pub refused: &'a Refused,
 }
 
 /// A datagram that was met with silence.
@@ -93,6 +130,6 @@ impl fmt::Debug for Discarded<'_> {
 }
 
 /// Watches nothing.
-pub(super) struct Blind;
+pub(crate) struct Blind;
 
 impl Observer for Blind {}

@@ -13,10 +13,14 @@ use portreeve_proto::PeerTable;
 use tokio::sync::watch;
 
 use super::{
+    connections::{Connections, Registry},
     counters::{Cells, Counters},
     exchange::Inbox,
+    worker::Way,
 };
 use crate::Error;
+#[cfg(feature = "openssl")]
+use crate::tls::Hangup;
 
 /// A server at work. Dropping it ends the server at once; [`Self::stop`] ends it with grace.
 pub struct Running {
@@ -56,6 +60,11 @@ impl Running {
     /// The peers: to look at, and to exchange while the server works.
     pub fn peers(&self) -> Peers {
         Peers(Arc::clone(&self.shared.peers))
+    }
+
+    /// The connections that are open: to look at, and to send requests down.
+    pub fn connections(&self) -> Connections {
+        Connections::new(Arc::clone(&self.shared.registry))
     }
 
     /// What it has done so far.
@@ -160,7 +169,7 @@ impl fmt::Debug for Meter {
 
 /// What a server is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+pub(crate) enum State {
     Serving,
     Draining,
     Stopped,
@@ -169,7 +178,10 @@ pub(super) enum State {
 /// What the workers of a server and its owner share.
 pub(super) struct Shared {
     pub(super) peers: Arc<ArcSwap<PeerTable>>,
-    pub(super) workers: Vec<(Arc<Cells>, Arc<Inbox>)>,
+    pub(super) workers: Vec<(Arc<Cells>, Arc<Inbox<Way>>)>,
+    pub(super) registry: Arc<Registry>,
+    /// The counters of all connections.
+    pub(super) cells: Arc<Cells>,
     state: AtomicU8,
     /// How many workers are at work.
     alive: watch::Sender<usize>,
@@ -179,12 +191,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         peers: Arc<ArcSwap<PeerTable>>,
-        workers: Vec<(Arc<Cells>, Arc<Inbox>)>,
+        workers: Vec<(Arc<Cells>, Arc<Inbox<Way>>)>,
+        registry: Arc<Registry>,
     ) -> Self {
         let alive = watch::Sender::new(workers.len());
         Self {
             peers,
             workers,
+            registry,
+            cells: Arc::default(),
             state: AtomicU8::new(State::Serving as u8),
             alive,
             failure: Mutex::default(),
@@ -205,12 +220,33 @@ impl Shared {
         for (_, inbox) in &self.workers {
             inbox.wake();
         }
+        self.registry.state.send_if_modified(|known| {
+            let goes_on = *known < state;
+            *known = state.max(*known);
+            goes_on
+        });
     }
 
     fn counters(&self) -> Counters {
         let mut sum = Counters::default();
         for (cells, _) in &self.workers {
             cells.add_to(&mut sum);
+        }
+        self.cells.add_to(&mut sum);
+        let (open, half_open) = self.registry.counts();
+        sum.connections = open as u64;
+        sum.half_open = half_open as u64;
+        #[cfg(feature = "openssl")]
+        for door in &*self
+            .registry
+            .doors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            sum.turned_away(Hangup::AddressNotAllowed, door.not_allowed());
+            sum.turned_away(Hangup::TooManyHalfOpen, door.half_open_full());
+            sum.turned_away(Hangup::TooManyConnections, door.full());
+            sum.turned_away(Hangup::NotTls, door.stray());
         }
         sum
     }
@@ -223,6 +259,7 @@ impl Shared {
     }
 
     async fn until_ended(&self) {
+        self.registry.until_ended().await;
         // The sender lives as long as `self`, so waiting cannot fail.
         drop(self.alive.subscribe().wait_for(|alive| *alive == 0).await);
     }
