@@ -143,8 +143,8 @@ impl<H: Handler> Server<H> {
         self.stream_as(role, address, Kind::Tls(acceptor))
     }
 
-    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`]. Needs
-    /// the cargo feature `openssl`.
+    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`].
+    /// Needs the cargo feature `openssl`.
     #[cfg(feature = "openssl")]
     pub fn dtls(self, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
         self.stream_as(Role::Home, address, Kind::Dtls(acceptor))
