@@ -133,19 +133,21 @@ fn exchange(
     let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
     let arrival = Arrival {
         now,
+        clock: std::time::UNIX_EPOCH,
         listener: 0,
         role,
         from,
         datagram,
     };
-    let Received::Request(incoming, ticket) = endpoint.receive(peers, &arrival, &mut fixed, out)
-    else {
-        return;
+    let (incoming, ticket, settled) = match endpoint.receive(peers, &arrival, &mut fixed, out) {
+        Received::Request(incoming, ticket) => (incoming, ticket, None),
+        Received::Settled(incoming, ticket, reply) => (incoming, ticket, Some(reply)),
+        _ => return,
     };
     for decoded in Dictionary::builtin().decode(&incoming.packet()) {
         let _text = decoded.to_string();
     }
-    let answer = decide(&incoming);
+    let answer = settled.unwrap_or_else(|| decide(&incoming));
     let _answered = endpoint.answer(now, &incoming, &ticket, &answer, &mut fixed, out);
 }
 

@@ -2,6 +2,7 @@
 //!
 //! [`definition`] is what an administrator keeps, [`port`] the door behind which it is kept,
 //! [`accounting`] what a NAS reports and the journal holds, and [`session`] what follows from that.
+//! [`proxy`] is for those who are at home elsewhere.
 
 pub mod accounting;
 pub mod attribute;
@@ -12,6 +13,7 @@ pub mod grant;
 pub mod policy;
 pub mod port;
 pub mod posture;
+pub mod proxy;
 pub mod refusal;
 pub mod session;
 mod shown;

@@ -1,11 +1,11 @@
 //! Why somebody is refused: for the administrator. The subscriber gets one and the same
 //! Access-Reject.
 
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 use portreeve_auth::{CredentialError, NoMethod, Refutation};
 
-use crate::{attribute::Problem, shown::Shown};
+use crate::{attribute::Problem, proxy::Obstacle, shown::Shown};
 
 /// Why an Access-Request is rejected: the closed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Refusal {
     Misconfigured(Problem),
     /// Nothing is stored to check the user against.
     NoCredential,
+    /// They are at home elsewhere, and the request cannot be sent there.
+    NotForwarded(Obstacle),
+    /// Their home server refuses them.
+    RefusedAtHome(SocketAddr),
     /// No such user.
     UnknownUser,
     /// They did not prove who they are.
@@ -43,13 +47,20 @@ pub struct FailedCheck {
 
 impl Refusal {
     /// Every label, for tables of counters.
-    pub const LABELS: [&str; 17] = [
+    pub const LABELS: [&str; 24] = [
         "bad_credential",
         "busy",
         "check_failed",
         "disabled",
         "misconfigured",
         "no_credential",
+        "bad_name",
+        "loop_detected",
+        "no_route",
+        "pool_dead",
+        "realm_not_allowed",
+        "too_many_hops",
+        "refused_at_home",
         "unknown_user",
         "wrong_password",
         "suspect_secret",
@@ -72,6 +83,8 @@ impl Refusal {
             Self::Disabled => "disabled",
             Self::Misconfigured(_) => "misconfigured",
             Self::NoCredential => "no_credential",
+            Self::NotForwarded(why) => why.label(),
+            Self::RefusedAtHome(_) => "refused_at_home",
             Self::UnknownUser => "unknown_user",
             Self::Unproven(why) => why.label(),
         }
@@ -97,6 +110,7 @@ impl Refusal {
             Self::CheckFailed(_) => format!("portreeve user show {user}"),
             Self::Disabled => format!("portreeve user enable {user}"),
             Self::Misconfigured(_) => "portreeve check".to_owned(),
+            Self::NotForwarded(why) => return why.cure(),
             Self::UnknownUser => format!("portreeve user add {user} --generate"),
             Self::Unproven(Refutation::CannotServe { .. }) => {
                 format!("portreeve user show {user}")
@@ -108,7 +122,7 @@ impl Refusal {
                      portreeve nas set {nas} --secret SECRET"
                 )
             }
-            Self::Busy | Self::Unproven(_) => return None,
+            Self::Busy | Self::RefusedAtHome(_) | Self::Unproven(_) => return None,
         })
     }
 }
@@ -129,6 +143,12 @@ impl From<Refutation> for Refusal {
     }
 }
 
+impl From<Obstacle> for Refusal {
+    fn from(why: Obstacle) -> Self {
+        Self::NotForwarded(why)
+    }
+}
+
 impl From<NoMethod> for Refusal {
     fn from(why: NoMethod) -> Self {
         Self::Unproven(Refutation::NoMethod(why))
@@ -146,6 +166,8 @@ impl fmt::Display for Refusal {
             Self::Disabled => f.write_str("the user is disabled"),
             Self::Misconfigured(problem) => write!(f, "{problem}"),
             Self::NoCredential => f.write_str("the user has no password"),
+            Self::NotForwarded(why) => why.fmt(f),
+            Self::RefusedAtHome(server) => write!(f, "the home server {server} refused it"),
             Self::UnknownUser => f.write_str("there is no such user"),
             Self::Unproven(why) => why.fmt(f),
         }
@@ -171,7 +193,10 @@ mod tests {
     use portreeve_proto::dictionary::PairError;
 
     use super::*;
-    use crate::attribute::Owner;
+    use crate::{
+        attribute::Owner,
+        proxy::{BadName, Pattern},
+    };
 
     fn every() -> Vec<Refusal> {
         let unproven = [
@@ -208,10 +233,56 @@ mod tests {
                 fault: PairError::Form.into(),
             }),
             Refusal::NoCredential,
-            Refusal::UnknownUser,
         ];
+        every.extend(obstacles().map(Refusal::NotForwarded));
+        every.push(Refusal::RefusedAtHome(([192, 0, 2, 1], 1812).into()));
+        every.push(Refusal::UnknownUser);
         every.extend(unproven.map(Refusal::from));
         every
+    }
+
+    fn obstacles() -> [Obstacle; 6] {
+        let realm = Some(Shown::from("example.org"));
+        [
+            Obstacle::BadName(BadName::EmptyRealm),
+            Obstacle::LoopDetected {
+                realm: realm.clone(),
+            },
+            Obstacle::NoRoute {
+                realm: realm.clone(),
+            },
+            Obstacle::PoolDead {
+                pool: "homes".into(),
+            },
+            Obstacle::RealmNotAllowed {
+                realm,
+                pattern: Pattern::Any,
+                nas: Shown::from("hall"),
+            },
+            Obstacle::TooManyHops { hops: 9, most: 8 },
+        ]
+    }
+
+    #[test]
+    fn every_obstacle_is_a_refusal_of_its_own_and_says_what_to_do() {
+        assert_eq!(
+            obstacles().each_ref().map(Obstacle::label),
+            Obstacle::LABELS
+        );
+        for obstacle in obstacles() {
+            let is_for_the_subscriber = matches!(obstacle, Obstacle::BadName(_));
+            let refusal = Refusal::from(obstacle);
+            let cure = refusal.cure(Some("tim@example.org"), Some("hall"));
+            assert_eq!(cure.is_none(), is_for_the_subscriber, "{refusal}");
+        }
+    }
+
+    #[test]
+    fn every_label_is_in_the_reference() {
+        let reference = include_str!("../../../docs/reference/refusals.md");
+        for label in Refusal::LABELS {
+            assert!(reference.contains(&format!("| `{label}` |")), "{label}");
+        }
     }
 
     #[test]

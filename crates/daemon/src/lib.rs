@@ -11,6 +11,7 @@ mod commands;
 pub mod config;
 mod data;
 mod failure;
+mod forwarding;
 mod output;
 mod service;
 mod serving;

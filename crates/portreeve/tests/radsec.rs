@@ -1,5 +1,10 @@
 //! The server and the client over connections: TLS, RADIUS/1.1, TCP, and the way back.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as expected"
+)]
+
 use std::{
     net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},
@@ -231,6 +236,65 @@ async fn who_is_not_recognised_is_told_apart_and_counted() {
     };
     assert_eq!(refused.reason, Hangup::UnknownCa, "{failed}");
     assert!(running.connections().is_empty());
+}
+
+#[tokio::test]
+async fn versions_are_agreed_on_and_a_demand_is_not_lowered() {
+    use Versions::{Both, Historic, V1_0, V1_1};
+    let authority = Authority::new();
+    for ours in [Historic, V1_0, Both, V1_1] {
+        let config = authority.server().versions(ours);
+        let running = serve(&Acceptor::new(config).unwrap()).await;
+        for theirs in [Historic, V1_0, Both, V1_1] {
+            let config = authority.client("nas.example").versions(theirs);
+            let client = client(config, running.address()).await;
+            let outcome = client.access(Access::pap("tim", "12345")).await;
+            // RFC 9765 section 3.3: silence means historic, and what both can do best is spoken.
+            let expected = match (ours, theirs) {
+                (Both | V1_1, Both | V1_1) => Some(Version::V1_1),
+                (V1_1, _) | (_, V1_1) => None,
+                _ => Some(Version::V1_0),
+            };
+            let session = client.sessions().next().and_then(|(_, session)| session);
+            let spoken = session.map(|session| session.version());
+            assert_eq!(outcome.is_ok(), expected.is_some(), "{ours:?} {theirs:?}");
+            if outcome.is_ok() {
+                assert_eq!(spoken, expected, "{ours:?} {theirs:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn fingerprints_decide_on_both_ends() {
+    let authority = Authority::new();
+    let (server, known) = (authority.issue("radius.example"), authority.issue("nas"));
+    let mark = Mark::Sha256(known.certificate().sha256());
+    let nas = TlsPeer::named("by fingerprint", Transport::Tls).unwrap();
+    let pin = server.certificate().sha256();
+    let config = ServerConfig::new(server).trust(authority.trust());
+    let running = serve(&Acceptor::new(config.peer(nas.mark(mark))).unwrap()).await;
+    let other = authority.issue("nas");
+    for (identity, pin, expected) in [
+        (&known, pin, true),
+        (&known, [7; 32], false),
+        (&other, pin, false),
+    ] {
+        let config = ClientConfig::new(identity.clone(), authority.trust(), "127.0.0.1");
+        let client = client(config.unwrap().pin(pin), running.address()).await;
+        let outcome = client.access(Access::pap("tim", "12345")).await;
+        assert_eq!(outcome.is_ok(), expected);
+        let open = running.connections().list();
+        let names = open.iter().map(|open| open.peer.name().as_ref());
+        let expected = if expected {
+            &["by fingerprint"][..]
+        } else {
+            &[]
+        };
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+        drop(client);
+        until(|| running.connections().is_empty()).await;
+    }
 }
 
 #[tokio::test]
@@ -547,4 +611,74 @@ async fn one_port_may_be_listened_on_over_ipv4_and_ipv6_with_no_peer_yet() {
     acceptor.reload(authority.server()).unwrap();
     let client = client(authority.client("nas.example"), address).await;
     client.status().await.unwrap();
+}
+
+#[cfg(feature = "openssl")]
+mod openssl {
+    use portreeve::tls::Psk;
+
+    use super::*;
+
+    fn dtls_peer() -> TlsPeer {
+        TlsPeer::named("nas", Transport::Dtls).unwrap()
+    }
+
+    async fn everything(client: &Client) {
+        for access in [
+            Access::pap("tim", "12345"),
+            Access::mschapv2("tim", "12345"),
+        ] {
+            assert!(client.access(access).await.unwrap().is_accept());
+        }
+        client.accounting(Accounting::start("1")).await.unwrap();
+        client.status().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn certificates_and_shared_keys_open_dtls_associations() {
+        let authority = Authority::new();
+        let key = || Psk::new("nas-key", &[7; 32]).unwrap().for_tls12();
+        let config = ServerConfig::new(authority.issue("radius.example"))
+            .trust(authority.trust())
+            .peer(dtls_peer().mark(Mark::Dns("nas.example".into())).psk(key()));
+        let acceptor = Acceptor::new(config).unwrap();
+        let server = Server::new(Inn::default()).dtls("127.0.0.1:0", acceptor);
+        let running = server.start().await.unwrap();
+        for (config, versions) in [
+            (authority.client("nas.example"), Versions::V1_0),
+            (ClientConfig::with_psk(key()).unwrap(), Versions::V1_0),
+        ] {
+            let client = Client::dtls(running.address(), config.versions(versions));
+            let client = client.await.unwrap();
+            everything(&client).await;
+            let open = running.connections().list();
+            assert!(open.iter().all(|open| open.transport == Transport::Dtls));
+        }
+        let stranger = Client::dtls(running.address(), authority.client("other.example"));
+        let retry = Retry::once(Duration::from_secs(3));
+        let stranger = stranger.retry(retry).await.unwrap();
+        stranger
+            .access(Access::pap("tim", "12345"))
+            .await
+            .unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_shared_key_opens_a_tls_connection_beside_certificates() {
+        let authority = Authority::new();
+        let key = || Psk::new("nas-key", &[7; 32]).unwrap();
+        let nas = TlsPeer::named("nas", Transport::Tls).unwrap();
+        let config = ServerConfig::new(authority.issue("radius.example"))
+            .trust(authority.trust())
+            .peer(nas.mark(Mark::Dns("nas.example".into())).psk(key()));
+        let running = serve(&Acceptor::new(config).unwrap()).await;
+        let shared = client(ClientConfig::with_psk(key()).unwrap(), running.address()).await;
+        everything(&shared).await;
+        let shown = client(authority.client("nas.example"), running.address()).await;
+        everything(&shown).await;
+        let wrong = Psk::new("nas-key", &[8; 32]).unwrap();
+        let wrong = client(ClientConfig::with_psk(wrong).unwrap(), running.address()).await;
+        wrong.access(Access::pap("tim", "12345")).await.unwrap_err();
+        until(|| running.counters().hung_up(Hangup::PskUnknown) == 1).await;
+    }
 }

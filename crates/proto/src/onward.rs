@@ -105,8 +105,8 @@ fn is_of_one_hop(oid: &Oid) -> bool {
     .contains(oid)
 }
 
-/// Vendor-Specific goes on as it is where all of it may and nothing in it is hidden; otherwise one
-/// by one.
+/// What is in Vendor-Specific goes on one by one, so that every filter sees what it is; what cannot
+/// be taken apart goes on or not as a whole.
 fn vendor_specific(
     value: &[u8],
     dictionary: &Dictionary,
@@ -125,18 +125,16 @@ fn vendor_specific(
         .map_or_else(Default::default, |vendor| vendor.format);
     let mut inside = VendorAttributes::new(format, payload);
     let mut found = Vec::new();
-    let (mut all, mut hidden) = (true, false);
+    let mut all = true;
     for one in inside.by_ref() {
         let oid = space.child(one.number).unwrap_or(space);
         let kept = keeps(&oid);
         let spec = dictionary.describe(&oid).spec;
         all &= kept;
-        hidden |= attr::must_hide(&oid) != Hiding::None || spec.hiding != Hiding::None;
         found.push((kept, spec, one));
     }
     let is_odd = !inside.rest().is_empty() || found.is_empty();
-    if is_odd || (all && !hidden) || found.iter().any(|(_, _, one)| one.continues) {
-        // What cannot be taken apart goes on or not as a whole.
+    if is_odd || found.iter().any(|(_, _, one)| one.continues) {
         let kept = if found.is_empty() { keeps(&space) } else { all };
         if kept {
             as_it_is(VENDOR_SPECIFIC, value, list);

@@ -1,6 +1,18 @@
 //! The server's and the client's end on a connection: RADIUS/1.1, TLS, longer packets.
 
-use std::{sync::Arc, time::Instant};
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some starting point in time"
+)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as expected"
+)]
+
+use std::{
+    sync::Arc,
+    time::{Instant, UNIX_EPOCH},
+};
 
 use portreeve_proto::{
     AccessReply, AccountingReply, Answered, Arrival, Ask, AttributeList, Code, Discard,
@@ -30,6 +42,7 @@ impl Bench {
     fn receive(&mut self, octets: &[u8]) -> Received {
         let arrival = Arrival {
             now: Instant::now(),
+            clock: UNIX_EPOCH,
             listener: 0,
             role: self.role,
             from: ([192, 0, 2, 1], 40_000).into(),

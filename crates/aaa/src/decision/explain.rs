@@ -12,6 +12,17 @@ pub const fn discard_sentence(discard: Discard) -> &'static str {
         Discard::AttributeZero => "the packet has an attribute of type 0, which does not exist",
         Discard::CodeNotAllowed => "this kind of request does not belong on this port",
         Discard::DuplicateInProgress => "the same request is being worked on already",
+        Discard::DynamicNotAllowed => {
+            "the request is to change or end a session, and its sender may not do that"
+        }
+        Discard::EventTimestampMissing => {
+            "the request is to change or end a session and does not say when it was sent, as is \
+             required, so it may be a replay"
+        }
+        Discard::EventTimestampStale => {
+            "the request is to change or end a session and was sent too long ago by its \
+             Event-Timestamp: a clock is wrong, or it is a replay"
+        }
         Discard::HandlerTimeout => "the decision took too long",
         Discard::HandlerSilent => "the record could not be made durable, so the NAS must keep it",
         Discard::Length => "the packet's length field does not fit what arrived",
@@ -80,6 +91,7 @@ pub fn discard_cure(
         )),
         Discard::HandlerSilent => Some("portreeve status, then free disk space".to_owned()),
         Discard::HandlerTimeout => Some("portreeve status".to_owned()),
+        Discard::EventTimestampStale => Some("set both clocks by NTP".to_owned()),
         Discard::ReplyUnencodable => Some("portreeve check".to_owned()),
         _ => None,
     };

@@ -4,6 +4,8 @@
 //! that does not fit, is a problem with a place; all problems of a file are found at once.
 
 mod problem;
+#[expect(missing_docs, reason = "its items say it")]
+pub mod proxy;
 mod reader;
 mod tls;
 
@@ -18,6 +20,7 @@ use portreeve_proto::DuplicateLimits;
 use self::reader::{Reader, Section};
 pub use self::{
     problem::{Fault, Place, Problem, Problems},
+    proxy::Proxy,
     tls::Tls,
 };
 use crate::data::DataDir;
@@ -34,6 +37,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
+    /// `[proxy]`, `[[home]]`, `[[pool]]` and `[[realm]]`
+    pub proxy: Proxy,
     /// `[security]`
     pub security: Security,
     /// `[duplicates]`
@@ -174,6 +179,7 @@ impl Default for Config {
                 receive_buffer_bytes: 4 << 20,
             },
             tls: Tls::default(),
+            proxy: Proxy::default(),
             security: Security {
                 reject_delay: Duration::from_secs(1),
                 handler_timeout: Duration::from_secs(10),
@@ -224,6 +230,7 @@ impl Config {
             *include = folder.join(&include);
         }
         config.tls.start_from(folder);
+        config.proxy.start_from(folder);
         Ok(config)
     }
 
@@ -237,6 +244,7 @@ impl Config {
         if let Some(mut root) = reader.root() {
             root.section("listen", |section| config.listen.read(section));
             root.section("tls", |section| config.tls.read(section));
+            config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
             root.section("duplicates", |section| {
@@ -439,6 +447,54 @@ mod tests {
     fn dtls_is_refused_where_it_is_not_built_in() {
         let said = problems("[listen]\ndtls = ['127.0.0.1:2083']\n");
         assert!(said.contains("--features openssl"), "{said}");
+    }
+
+    #[test]
+    fn realms_go_to_pools_of_home_servers() {
+        let config = parse(
+            "[[home]]\nname = 'a'\naddress = 'radius.example.org:2083'\ntransport = 'tls'\n\
+             radius = '1.1'\nca = 'ca.pem'\n[[home]]\nname = 'b'\naddress = '192.0.2.1:1812'\n\
+             secret = 'xyzzy'\n[[pool]]\nname = 'both'\nhomes = ['a', 'b']\nmode = 'balance'\n\
+             [[realm]]\nname = 'example.org'\npool = 'both'\nstrip = 'yes'\n\
+             deny_answers = ['Mikrotik.*']\n[[realm]]\nname = '*'\npool = 'b'\n\
+             accounting = 'both'\nnas = ['wifi']\n[proxy]\nmax_hops = 3\n",
+        )
+        .unwrap();
+        let proxy = &config.proxy;
+        assert_eq!(
+            (proxy.homes.len(), proxy.pools.len(), proxy.realms.len()),
+            (2, 1, 2)
+        );
+        assert_eq!(proxy.rules.max_hops, 3);
+        assert!(proxy.realms[0].strip && !proxy.realms[1].strip);
+        assert_eq!(
+            proxy.realms[1].nas.as_deref(),
+            Some(&["wifi".to_owned()][..])
+        );
+        assert!(!format!("{proxy:?}").contains("xyzzy"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_proxying_is_told_with_its_place() {
+        let said = problems(
+            "[[home]]\nname = 'a'\naddress = 'x:1'\ntransport = 'tls'\nsecret = 's'\n\
+             [[home]]\nname = 'a'\naddress = 'y:1'\nsecret = 's'\n[[home]]\nname = 'c'\n\
+             [[pool]]\nname = 'p'\nhomes = ['aa']\n[[realm]]\nname = 'not a realm'\n\
+             pool = 'q'\n[[realm]]\nname = 'example.org'\npool = 'a'\n[[realm]]\n\
+             name = 'EXAMPLE.org'\npool = 'a'\ntypo = 1\n",
+        );
+        for expected in [
+            "portreeve.toml:5:10: over TLS",
+            "portreeve.toml:6:1: `a` stands here twice",
+            "portreeve.toml:10:1: `address` is missing",
+            "portreeve.toml:14:10: there is no home `aa` in this file; did you mean `a`?",
+            "portreeve.toml:16:8: not a realm",
+            "there is no pool `q`",
+            "`EXAMPLE.org` stands here twice",
+            "unknown key `typo` in [realm]",
+        ] {
+            assert!(said.contains(expected), "{expected}\n{said}");
+        }
     }
 
     #[test]

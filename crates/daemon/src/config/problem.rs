@@ -106,6 +106,28 @@ pub enum Fault {
         /// What is missing.
         other: &'static str,
     },
+    /// Something that cannot stand here, and why.
+    #[error("{0}")]
+    Bad(String),
+    /// A key that has to be there.
+    #[error("`{0}` is missing here")]
+    Missing(&'static str),
+    /// A secret where the RFCs fix it.
+    #[error("over TLS and DTLS the secret is fixed by the RFCs: leave `secret` out")]
+    SecretIsFixed,
+    /// Two of the same name.
+    #[error("`{0}` stands here twice; keep one")]
+    Twice(String),
+    /// A name that nothing has.
+    #[error("there is no {what} `{name}` in this file{}", did_you_mean(nearest.as_deref()))]
+    Undefined {
+        /// What it would be.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
     /// An empty list where the server needs something.
     #[error("`{0}` is empty: give at least one address, or leave the key out for the default")]
     Empty(&'static str),

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     net::SocketAddr,
     ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
@@ -106,6 +107,7 @@ impl<'a> Root<'_, 'a> {
                 let mut section = Section {
                     reader: self.reader,
                     name,
+                    at,
                     entries: entries(table),
                     known: Vec::new(),
                 };
@@ -120,6 +122,42 @@ impl<'a> Root<'_, 'a> {
                     found: kind(&other),
                 },
             ),
+        }
+    }
+
+    /// Reads every section of a name that may stand several times.
+    pub(super) fn each(&mut self, name: &'static str, mut read: impl FnMut(&mut Section<'_, 'a>)) {
+        self.known.push(name);
+        let Some(entry) = take(&mut self.entries, name) else {
+            return;
+        };
+        let (at, wanted) = (entry.value.span(), "sections in double brackets");
+        let DeValue::Array(items) = entry.value.into_inner() else {
+            let (key, found) = (name, "something else");
+            return self
+                .reader
+                .problem(at, Fault::WrongType { key, wanted, found });
+        };
+        for item in items {
+            let at = item.span();
+            match item.into_inner() {
+                DeValue::Table(table) => {
+                    let mut section = Section {
+                        reader: self.reader,
+                        name,
+                        at,
+                        entries: entries(table),
+                        known: Vec::new(),
+                    };
+                    read(&mut section);
+                    section.finish();
+                }
+                other => {
+                    let (key, found) = (name, kind(&other));
+                    self.reader
+                        .problem(at, Fault::WrongType { key, wanted, found });
+                }
+            }
         }
     }
 
@@ -138,11 +176,85 @@ impl<'a> Root<'_, 'a> {
 pub(super) struct Section<'r, 'a> {
     reader: &'r mut Reader<'a>,
     name: &'static str,
+    at: Range<usize>,
     entries: Vec<KeyAndValue<'a>>,
     known: Vec<&'static str>,
 }
 
 impl<'a> Section<'_, 'a> {
+    /// A text, and where it stands.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<Placed<String>> {
+        let (at, value) = self.take(key)?;
+        match value {
+            DeValue::String(text) => Some((at, text.into_owned())),
+            other => {
+                self.wrong_type(at, key, "a text in quotes", &other);
+                None
+            }
+        }
+    }
+
+    /// A text that has to be there and not to be empty.
+    pub(super) fn required(&mut self, key: &'static str) -> Option<String> {
+        match self.text(key) {
+            Some((at, text)) if text.is_empty() => {
+                self.reader.problem(at, Fault::Empty(key));
+                None
+            }
+            Some((_, text)) => Some(text),
+            None => {
+                self.problem_here(Fault::Missing(key));
+                None
+            }
+        }
+    }
+
+    /// What this section is called, which no other one may be.
+    pub(super) fn own_name(
+        &mut self,
+        key: &'static str,
+        names: &mut HashSet<String>,
+    ) -> Option<String> {
+        let name = self.required(key)?;
+        if !names.insert(name.clone()) {
+            self.problem_here(Fault::Twice(name));
+            return None;
+        }
+        Some(name)
+    }
+
+    /// A list of texts, each with its place.
+    pub(super) fn words(&mut self, key: &'static str) -> Option<Vec<Placed<String>>> {
+        self.strings(key, "a list of texts in quotes")
+            .map(|(_, words)| words)
+    }
+
+    /// Whether something that is named here is defined elsewhere in the file.
+    pub(super) fn is_known(
+        &mut self,
+        what: &'static str,
+        name: &str,
+        known: &[String],
+        at: Range<usize>,
+    ) -> bool {
+        if known.iter().any(|known| known == name) {
+            return true;
+        }
+        let nearest = suggest::nearest(name, known.iter().map(String::as_str));
+        let fault = Fault::Undefined {
+            what,
+            name: name.to_owned(),
+            nearest: nearest.map(str::to_owned),
+        };
+        self.reader.problem(at, fault);
+        false
+    }
+
+    /// A problem of the section as a whole.
+    pub(super) fn problem_here(&mut self, fault: Fault) {
+        self.reader.problem(self.at.clone(), fault);
+    }
+
     pub(super) fn number<N>(&mut self, key: &'static str, range: RangeInclusive<N>, into: &mut N)
     where
         N: Copy + TryInto<u64> + TryFrom<u64>,

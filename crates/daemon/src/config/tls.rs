@@ -10,7 +10,7 @@ use portreeve::{
 
 use super::reader::Section;
 
-const VERSIONS: [(&str, Versions); 4] = [
+pub(super) const VERSIONS: [(&str, Versions); 4] = [
     ("both", Versions::Both),
     ("1.1", Versions::V1_1),
     ("1.0", Versions::V1_0),

@@ -11,7 +11,9 @@ mod strangers;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use portreeve::{AccessReply, AccessRequest, AccountingReply, AccountingRequest, Handler, Request};
+use portreeve::{
+    AccessReply, AccessRequest, AccountingReply, AccountingRequest, Code, Handler, Request,
+};
 use portreeve_aaa::{
     accounting::Record,
     decision::CheckOutcome,
@@ -24,12 +26,14 @@ use portreeve_aaa::{
 use portreeve_auth::{Method, Proof};
 use portreeve_store::journal::Journal;
 
-use self::{hashing::Outcome, records::Entry};
+use self::{hashing::Outcome as Checked, records::Entry};
 pub(crate) use self::{
     hashing::{Hashing, Popularity},
+    random::some_octets as random_octets,
     records::{Records, Sink, Watcher, now_ms},
     sightings::{Seen, Sightings},
 };
+use crate::forwarding::{Forwarding, Outcome};
 
 /// Answers requests by what the administrator has defined.
 pub(crate) struct Service {
@@ -37,6 +41,8 @@ pub(crate) struct Service {
     pub(crate) hashing: Arc<Hashing>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) records: Records,
+    /// Where requests go that are for somebody else's server.
+    pub(crate) forwarding: Option<Arc<Forwarding>>,
     /// How often a NAS shall report, in seconds; `None` where it is left to the NAS.
     pub(crate) interim_interval_s: Option<u32>,
 }
@@ -45,6 +51,11 @@ impl Handler for Service {
     async fn access(&self, request: &AccessRequest) -> AccessReply {
         let snapshot = self.snapshot.load_full();
         let mut entry = self.records.access(request);
+        if let Some(forwarding) = &self.forwarding
+            && let Some(outcome) = forwarding.access(request).await
+        {
+            return self.forwarded(&snapshot, request, entry, outcome);
+        }
         match self.decide(&snapshot, request, &mut entry).await {
             Ok(grant) => {
                 let reply = snapshot.dialect(request.peer().name()).speak(&grant);
@@ -65,6 +76,16 @@ impl Handler for Service {
     }
 
     async fn accounting(&self, request: &AccountingRequest) -> AccountingReply {
+        if let Some(forwarding) = &self.forwarding
+            && let Some(is_durable) = forwarding.accounting(request).await
+        {
+            return if is_durable {
+                self.records.spooled(request);
+                AccountingReply::recorded()
+            } else {
+                AccountingReply::silent()
+            };
+        }
         let record = Record {
             received_ms: now_ms(),
             nas: request.peer().name().to_string(),
@@ -87,6 +108,37 @@ impl Handler for Service {
 }
 
 impl Service {
+    /// Answers what another server has decided, and records it.
+    fn forwarded(
+        &self,
+        snapshot: &Snapshot,
+        request: &AccessRequest,
+        mut entry: Entry,
+        outcome: Outcome,
+    ) -> AccessReply {
+        let refusal = outcome.refusal();
+        match outcome {
+            Outcome::Answered(answered) => {
+                let server = answered.server.to_string();
+                entry.check("home server", CheckOutcome::Passed, &server);
+                match refusal {
+                    Some(refusal) => self.records.rejected(entry, request, &refusal),
+                    None if answered.code == Code::ACCESS_ACCEPT => {
+                        let reply = &answered.attributes;
+                        self.records.accepted(entry, request, snapshot, reply);
+                    }
+                    None => self.records.challenged(entry, request),
+                }
+                answered.reply
+            }
+            Outcome::Stopped { obstacle, reply } => {
+                entry.check("realm", CheckOutcome::Failed, &obstacle.to_string());
+                self.records.rejected(entry, request, &obstacle.into());
+                reply
+            }
+        }
+    }
+
     /// Find the subscriber, ask the policy, have them prove who they are, and grant.
     async fn decide(
         &self,
@@ -114,18 +166,18 @@ impl Service {
         };
         entry.check("policy", CheckOutcome::Passed, "the user may come in");
         match self.hashing.prove(request, method, terms.credential).await {
-            Outcome::Busy => Err(Refusal::Busy),
-            Outcome::Checked(Proof::Proven(keys)) => {
+            Checked::Busy => Err(Refusal::Busy),
+            Checked::Checked(Proof::Proven(keys)) => {
                 entry.check("password", CheckOutcome::Passed, "it matches");
                 request.on_accept(keys.into_attributes());
                 Ok(self.granted(terms.grant))
             }
-            Outcome::Checked(Proof::Refuted { why, attributes }) => {
+            Checked::Checked(Proof::Refuted { why, attributes }) => {
                 entry.check("password", CheckOutcome::Failed, &why.to_string());
                 request.on_reject(attributes);
                 Err(why.into())
             }
-            Outcome::Checked(Proof::Asks(challenge)) => match challenge {},
+            Checked::Checked(Proof::Asks(challenge)) => match challenge {},
         }
     }
 

@@ -22,6 +22,13 @@ pub(super) fn octets() -> Option<[u8; 16]> {
     })
 }
 
+/// As many unpredictable octets as are asked for, for what is not asked for at every request.
+pub(crate) fn some_octets<const N: usize>() -> Option<[u8; N]> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets).ok()?;
+    Some(octets)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

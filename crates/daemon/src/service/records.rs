@@ -145,6 +145,22 @@ impl Records {
         }
     }
 
+    /// Somebody who is asked for more.
+    pub(super) fn challenged(&self, entry: Entry, request: &Request) {
+        if let Some(draft) = entry.0 {
+            self.write(draft.challenged(elapsed_us(request)));
+        }
+    }
+
+    /// Accounting that is on the disk, on its way to a home server.
+    pub(super) fn spooled(&self, request: &AccountingRequest) {
+        let entry = self.begin(Asked::Accounting, request, &self.shared.all, PER_SECOND);
+        if let Entry(Some(draft)) = entry {
+            let elapsed = elapsed_us(request);
+            self.write(draft.answered(elapsed, "durable, and on its way to its home server"));
+        }
+    }
+
     /// Somebody for whom there was no time.
     pub(super) fn silent(&self, mut entry: Entry, request: &Request, snapshot: &Snapshot) {
         entry.check(
@@ -279,11 +295,9 @@ impl Watcher {
                 continue;
             };
             let (told, overflow) = known.due(now, REPORTS);
-            for told in &told {
-                known.log(now, told);
-            }
             drop(known);
-            for told in &told {
+            for (told, is_loud) in &told {
+                told.log(*is_loud);
                 self.record_hangup(told);
             }
             if overflow > 0 {
@@ -371,8 +385,9 @@ impl Observer for Watcher {
             Some(_) => &self.0.hangups,
             None => &self.0.strange_hangups,
         };
-        // What is not counted here, the counters have.
-        if let Ok(mut hangups) = hangups.try_lock() {
+        // Many end at one moment, as when a certificate is revoked, and none may be missed: the lock
+        // is held for no longer than counting takes.
+        if let Ok(mut hangups) = hangups.lock() {
             hangups.count(Instant::now(), hung_up);
         }
     }

@@ -4,6 +4,7 @@ mod bookkeeping;
 mod certificates;
 pub(crate) mod control;
 mod descriptors;
+mod forwarding;
 mod logging;
 mod peers;
 pub(crate) mod secured;
@@ -18,7 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portreeve::{Role, Running, Server};
+use portreeve::{Role, Running, Server, tls::LoopGuard};
+use portreeve_proto::Dictionary;
 use portreeve_store::journal::JournalError;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -63,6 +65,8 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
+    Forwarding(#[from] crate::forwarding::ForwardingError),
+    #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
     Library(#[from] portreeve::Error),
@@ -85,7 +89,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     descriptors::raise(config.tls.limits.total);
     let hashing = Hashing::new(processors_unless(config.security.slow_hashes));
     let hashing = Arc::new(hashing.ok_or(ServeError::Random)?);
-    let world = World::read(&mut store, dictionary, &hashing)?;
+    let world = World::read(&mut store, Arc::clone(&dictionary), &hashing)?;
     let books = Bookkeeping::open(config, data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -100,7 +104,8 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
             world,
             hashing,
             books: &books,
-            certificates: certificates.shared(),
+            dictionary,
+            authority: certificates.shared(),
         };
         let mut at_work = parts.start(store).await?;
         if let Err(error) = welcome.print(&at_work.listening, data, output) {
@@ -132,7 +137,8 @@ struct Parts<'a> {
     world: World,
     hashing: Arc<Hashing>,
     books: &'a Bookkeeping,
-    certificates: certificates::Shared,
+    dictionary: Arc<Dictionary>,
+    authority: certificates::Shared,
 }
 
 /// Everything that runs.
@@ -140,6 +146,7 @@ struct AtWork {
     running: Running,
     listening: Listening,
     keeper: Keeper,
+    forwarding: forwarding::AtWork,
     control: tokio::task::JoinHandle<()>,
 }
 
@@ -148,18 +155,28 @@ impl Parts<'_> {
         let records = Records::new(self.books.decisions());
         let snapshot = self.world.snapshot();
         let watcher = Watcher::new(records.clone(), Arc::clone(&snapshot));
+        let guard = LoopGuard::default();
+        let forwarding = forwarding::AtWork::start(
+            self.config,
+            self.data,
+            Arc::clone(&self.dictionary),
+            &self.authority,
+            &guard,
+        )
+        .map_err(ServeError::from)?;
         let service = Service {
             snapshot,
             hashing: Arc::clone(&self.hashing),
             journal: self.books.journal(),
             records,
+            forwarding: forwarding.forwarding.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
         let control = Control::open(self.data).map_err(|source| ServeError::Control {
             path: self.data.socket(),
             source,
         })?;
-        let secured = self.secured()?;
+        let secured = self.secured(&guard)?;
         let server = configured(self.config, Server::new(service)).observer(watcher.clone());
         let server = connecting(self.config, server, secured.as_ref());
         let peers = self.world.peers().by_address().into_iter();
@@ -188,6 +205,7 @@ impl Parts<'_> {
             running,
             listening,
             keeper,
+            forwarding,
             control,
         })
     }
@@ -196,13 +214,14 @@ impl Parts<'_> {
 impl Parts<'_> {
     /// What the listeners over TLS need; nothing where there are none, or where our own CA cannot
     /// be used, which must not keep those from being served who come without TLS.
-    fn secured(&self) -> Result<Option<Secured>, Failure> {
+    fn secured(&self, guard: &LoopGuard) -> Result<Option<Secured>, Failure> {
         let listen = &self.config.listen;
         if listen.tls.is_empty() && listen.dtls.is_empty() {
             return Ok(None);
         }
-        let authority = Arc::clone(&self.certificates);
-        match Secured::new(&self.config.tls, authority, self.world.peers()) {
+        let authority = Arc::clone(&self.authority);
+        let peers = self.world.peers();
+        match Secured::new(&self.config.tls, authority, guard.clone(), peers) {
             Ok(secured) => Ok(Some(secured)),
             Err(CredentialsError::Nothing) => {
                 tracing::error!(
@@ -221,6 +240,7 @@ impl AtWork {
         let counters = self.running.stop().await;
         self.control.abort();
         self.keeper.stop();
+        self.forwarding.stop().await;
         tracing::info!(
             received = counters.received,
             sent = counters.sent,

@@ -9,7 +9,7 @@ use std::{
 
 use portreeve::{
     Transport,
-    tls::{Acceptor, Identity, ServerConfig, TlsError, Trust},
+    tls::{Acceptor, Identity, LoopGuard, ServerConfig, TlsError, Trust},
 };
 
 use super::{certificates::Shared, peers::Peers};
@@ -151,6 +151,7 @@ impl Stamp {
 pub(super) struct Secured {
     settings: config::Tls,
     authority: Shared,
+    guard: LoopGuard,
     credentials: Credentials,
     stamp: Stamp,
     tls: Acceptor,
@@ -164,6 +165,7 @@ impl Secured {
     pub(super) fn new(
         settings: &config::Tls,
         authority: Shared,
+        guard: LoopGuard,
         peers: &Peers,
     ) -> Result<Self, CredentialsError> {
         let own = authority.load();
@@ -171,11 +173,12 @@ impl Secured {
         let credentials = Credentials::read(settings, own.as_deref())?;
         let acceptor = |transport| {
             let (config, _) = configured(settings, &credentials, peers, transport);
-            Acceptor::new(config).or_else(|_| {
+            Acceptor::new(config.loop_guard(guard.clone())).or_else(|_| {
                 // What one NAS brings with it must not keep the server from starting; it is said
                 // when the NASes are taken over.
                 let nobody = Peers::default();
-                Acceptor::new(configured(settings, &credentials, &nobody, transport).0)
+                let (config, _) = configured(settings, &credentials, &nobody, transport);
+                Acceptor::new(config.loop_guard(guard.clone()))
             })
         };
         let tls = acceptor(Transport::Tls).map_err(CredentialsError::Own)?;
@@ -184,6 +187,7 @@ impl Secured {
         let mut secured = Self {
             settings: settings.clone(),
             authority,
+            guard,
             credentials,
             stamp,
             tls,
@@ -231,7 +235,7 @@ impl Secured {
             let (config, problems) =
                 configured(&self.settings, &self.credentials, peers, transport);
             trouble.extend(problems);
-            if let Err(error) = acceptor.reload(config) {
+            if let Err(error) = acceptor.reload(config.loop_guard(self.guard.clone())) {
                 trouble.push(format!(
                     "what is new over {transport} is not in force: {error}"
                 ));
@@ -290,7 +294,8 @@ mod tests {
         let shared = Shared::default();
         shared.store(Some(std::sync::Arc::new(own)));
         let settings = config::Tls::default();
-        let mut secured = Secured::new(&settings, shared, &Peers::default()).unwrap();
+        let mut secured =
+            Secured::new(&settings, shared, LoopGuard::default(), &Peers::default()).unwrap();
         secured.keep(&Peers::default(), true);
         assert!(secured.trouble.is_empty(), "{:?}", secured.trouble);
     }

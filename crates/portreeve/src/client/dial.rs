@@ -20,6 +20,8 @@ use super::{
     ledger::{IDENTIFIERS, Ledger, Place, Waiting},
     target::{Chance, Means},
 };
+#[cfg(feature = "openssl")]
+use crate::tls::openssl::connect_dtls;
 use crate::{
     Trace,
     connection::{Asks, Connection, Nobody, Patience, Rhythm, Watch},
@@ -33,13 +35,13 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Between two attempts to connect, at least (radiusdtls-bis section 4.6).
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// And at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The share of the wait that chance adds to it.
 const JITTER: f64 = 0.2;
 /// Requests that may wait to be sent down one connection.
 const ORDERS: usize = 256;
 /// After so long without a packet an idle server is asked whether it is there (RFC 3539 section
-/// 3.4.1 recommends 30 s).
+/// 3.4.1 recommends 30 s), where nothing comes down the connection.
 const IDLE_WATCH: Duration = Duration::from_secs(30);
 
 /// What becomes of requests that come down a connection that we opened.
@@ -47,6 +49,11 @@ pub(crate) trait Host: Send + Sync {
     /// Runs the connection until it is over.
     fn host(&self, connection: Connection<Nobody>)
     -> Pin<Box<dyn Future<Output = Refused> + Send>>;
+
+    /// After so long without a packet the server is asked whether it is there.
+    fn idle_watch(&self) -> Duration {
+        IDLE_WATCH
+    }
 }
 
 /// They meet silence.
@@ -125,7 +132,7 @@ impl Link {
         Ok(Slot {
             link: Arc::clone(self),
             place,
-            _permit: permit,
+            permit,
         })
     }
 }
@@ -134,7 +141,7 @@ impl Link {
 pub(super) struct Slot {
     link: Arc<Link>,
     place: Place,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slot {
@@ -205,7 +212,7 @@ impl Dial {
         for link in &links.open {
             match link.slot(waiting, None) {
                 Ok(mut slot) => {
-                    slot._permit = Some(permit);
+                    slot.permit = Some(permit);
                     return Ok(slot);
                 }
                 Err(back) => waiting = back,
@@ -243,10 +250,8 @@ impl Dial {
         let connected = match &self.upstream.how {
             #[cfg(feature = "openssl")]
             How::Dtls(config) => {
-                let source = self.source;
-                let connecting = config.connect_dtls(server, source);
-                let connected = tokio::time::timeout(CONNECT, connecting).await;
-                let (stream, session) = connected.map_err(|_| too_late())??;
+                let limit = CONNECT * 2;
+                let (stream, session) = connect_dtls(config, server, self.source, limit).await?;
                 (stream, Some(session), local_of(server))
             }
             How::Tls(config) => {
@@ -351,7 +356,7 @@ impl Dial {
         }
         let rhythm = Rhythm {
             waiting: self.watch_after,
-            idle: IDLE_WATCH.max(self.watch_after),
+            idle: self.host.idle_watch().max(self.watch_after),
         };
         let random = OsRandom::new().map_err(|_| Refused::from(Hangup::HandshakeFailed))?;
         Ok(Some(Watch::new(rhythm, random, Instant::now())))

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use portreeve_proto::{BadReply, Query};
+use portreeve_proto::Query;
 use tokio::{
     net::UdpSocket,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -34,19 +34,22 @@ pub(super) struct Pool {
     source: Option<IpAddr>,
     tally: Arc<Tally>,
     trace: Trace,
+    most: usize,
     free: Arc<Semaphore>,
     lines: Mutex<Vec<(Arc<Line>, AbortHandle)>>,
 }
 
 impl Pool {
     pub(super) fn new(upstream: Arc<Upstream>, tally: Arc<Tally>, means: &Means) -> Self {
-        let most = means.sockets.max(1).saturating_mul(IDENTIFIERS as usize);
+        let most = means.sockets.max(1);
+        let identifiers = most.saturating_mul(IDENTIFIERS as usize);
         Self {
             upstream,
             source: means.source,
             tally,
             trace: means.trace.clone(),
-            free: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            most,
+            free: Arc::new(Semaphore::new(identifiers.min(Semaphore::MAX_PERMITS))),
             lines: Mutex::default(),
         }
     }
@@ -74,6 +77,14 @@ impl Pool {
             match line.ledger.occupy(waiting) {
                 Ok(place) => return Ok(Slot::new(line, place, permit)),
                 Err(back) => waiting = back,
+            }
+        }
+        if lines.len() >= self.most {
+            for (line, _) in lines.iter() {
+                match line.ledger.occupy_even_resting(waiting) {
+                    Ok(place) => return Ok(Slot::new(line, place, permit)),
+                    Err(back) => waiting = back,
+                }
             }
         }
         let line = Arc::new(Line::open(&self.upstream, self.source, self.trace.clone())?);
@@ -168,8 +179,8 @@ async fn read(line: Arc<Line>, upstream: Arc<Upstream>, tally: Arc<Tally>) {
         match line.socket.recv(&mut octets).await {
             Ok(length) => {
                 let datagram = octets.get(..length).unwrap_or_default();
-                // What is wrong with a datagram ends nothing, and is counted.
-                let _: Result<(), BadReply> = line.ledger.take_in(datagram, &upstream, &tally);
+                // What is wrong with a datagram is counted, and ends nothing.
+                line.ledger.take_in(datagram, &upstream, &tally).ok();
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::ConnectionRefused {

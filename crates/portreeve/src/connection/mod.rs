@@ -234,13 +234,10 @@ impl<H: Handler> Work<H> {
         };
         tokio::select! {
             Some(done) = done => Event::Done(done),
-            order = connection.asks.orders.recv(), if *is_ordered => match order {
-                Some(octets) => Event::Order(octets),
-                None => {
-                    *is_ordered = false;
-                    Event::Due
-                }
-            },
+            order = connection.asks.orders.recv(), if *is_ordered => {
+                *is_ordered = order.is_some();
+                order.map_or(Event::Due, Event::Order)
+            }
             true = altered => Event::Changed,
             told = connection.state.wait_for(|state| *state > known) => {
                 Event::State(told.map_or(State::Stopped, |state| *state))
@@ -282,6 +279,7 @@ impl<H: Handler> Work<H> {
             };
             let arrival = Arrival {
                 now,
+                clock: SystemTime::now(),
                 listener: 0,
                 role: serves.role,
                 from: *from,

@@ -57,6 +57,16 @@ impl Default for ConnectionLimits {
 }
 
 impl ConnectionLimits {
+    #[cfg(feature = "openssl")]
+    pub(super) fn for_dtls(&self) -> crate::tls::openssl::DtlsLimits {
+        crate::tls::openssl::DtlsLimits {
+            total: self.total,
+            half_open: self.half_open,
+            // Lost datagrams are sent again after 1 s, 2 s, 4 s: a handshake takes its time.
+            handshake: self.handshake * 4,
+        }
+    }
+
     pub(super) fn patience(&self) -> Patience {
         Patience {
             idle: self.idle,
@@ -153,6 +163,9 @@ pub(super) struct Registry {
     entries: Mutex<Entries>,
     /// What the connections are to do.
     pub(super) state: watch::Sender<State>,
+    /// What the DTLS listeners sent away before there was anything to tell of.
+    #[cfg(feature = "openssl")]
+    pub(super) doors: Mutex<Vec<crate::tls::openssl::DtlsCounters>>,
     /// How many tasks accept or serve.
     at_work: watch::Sender<usize>,
 }
@@ -178,6 +191,8 @@ impl Registry {
             trace,
             entries: Mutex::default(),
             state: watch::Sender::new(State::Serving),
+            #[cfg(feature = "openssl")]
+            doors: Mutex::default(),
             at_work: watch::Sender::new(0),
         }
     }

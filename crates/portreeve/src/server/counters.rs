@@ -98,6 +98,11 @@ impl Counters {
         self.hung_up.0.get(reason.index()).copied().unwrap_or(0)
     }
 
+    #[cfg(feature = "openssl")]
+    pub(super) fn turned_away(&mut self, reason: Hangup, times: u64) {
+        self.hung_up.0[reason.index()] += times;
+    }
+
     /// The counters that the MIB of RFC 4669 (authentication server) names, under those names.
     pub fn authentication_mib(&self) -> [(&'static str, u64); 10] {
         [

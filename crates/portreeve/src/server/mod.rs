@@ -115,7 +115,10 @@ impl<H: Handler> Server<H> {
         self.udp_as(Role::Accounting, address)
     }
 
-    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799.
+    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799 (RFC
+    /// 5176), for some older equipment 1700. Every peer may send them unless
+    /// [`Peer::may_change_sessions`] says otherwise: name here only those whose word ends sessions.
+    /// How old they may be, [`DuplicateLimits::dynamic`] says.
     pub fn dynamic(self, address: impl ToAddress) -> Self {
         self.udp_as(Role::Dynamic, address)
     }
@@ -138,6 +141,19 @@ impl<H: Handler> Server<H> {
     /// As [`Self::radsec`], for the requests of one role.
     pub fn radsec_as(self, role: Role, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
         self.stream_as(role, address, Kind::Tls(acceptor))
+    }
+
+    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`]. Needs
+    /// the cargo feature `openssl`.
+    #[cfg(feature = "openssl")]
+    pub fn dtls(self, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(Role::Home, address, Kind::Dtls(acceptor))
+    }
+
+    /// As [`Self::dtls`], for the requests of one role.
+    #[cfg(feature = "openssl")]
+    pub fn dtls_as(self, role: Role, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
+        self.stream_as(role, address, Kind::Dtls(acceptor))
     }
 
     /// Listens on a TCP address for bare connections (RFC 6613) of peers that are to use
@@ -234,6 +250,10 @@ impl<H: Handler> Server<H> {
     /// answered.
     ///
     /// Must be called inside a Tokio runtime whose timers are on.
+    #[expect(
+        clippy::unused_async,
+        reason = "only inside a runtime is there something to start on, and so it stays"
+    )]
     pub async fn start(self) -> Result<Running, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);

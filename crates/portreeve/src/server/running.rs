@@ -19,6 +19,8 @@ use super::{
     worker::Way,
 };
 use crate::Error;
+#[cfg(feature = "openssl")]
+use crate::tls::Hangup;
 
 /// A server at work. Dropping it ends the server at once; [`Self::stop`] ends it with grace.
 pub struct Running {
@@ -234,6 +236,18 @@ impl Shared {
         let (open, half_open) = self.registry.counts();
         sum.connections = open as u64;
         sum.half_open = half_open as u64;
+        #[cfg(feature = "openssl")]
+        for door in &*self
+            .registry
+            .doors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            sum.turned_away(Hangup::AddressNotAllowed, door.not_allowed());
+            sum.turned_away(Hangup::TooManyHalfOpen, door.half_open_full());
+            sum.turned_away(Hangup::TooManyConnections, door.full());
+            sum.turned_away(Hangup::NotTls, door.stray());
+        }
         sum
     }
 

@@ -16,12 +16,14 @@ use tokio::{
 };
 
 use super::{
-    connections::{OpenConnection, Registry, Way},
+    connections::{OpenConnection, Registered, Registry, Way},
     counters::Cells,
     desk::{Desk, Means},
     observer::{Connected, HungUp},
     running::State,
 };
+#[cfg(feature = "openssl")]
+use crate::tls::openssl::DtlsListener;
 use crate::{
     Error, Handler,
     client::{Ledger, Tally, Upstream},
@@ -57,6 +59,18 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Who judges those who connect.
+    fn acceptor(&self) -> Option<&Acceptor> {
+        match self {
+            Self::Tcp => None,
+            Self::Tls(acceptor) => Some(acceptor),
+            #[cfg(feature = "openssl")]
+            Self::Dtls(acceptor) => Some(acceptor),
+        }
+    }
+}
+
 /// A listener in the making.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
@@ -74,10 +88,7 @@ pub(super) struct Hall<H> {
 }
 
 /// Opens a listener and has it served; gives its address.
-pub(super) fn listen<H: Handler>(
-    hall: &Arc<Hall<H>>,
-    wanted: Wanted,
-) -> Result<SocketAddr, Error> {
+pub(super) fn listen<H: Handler>(hall: &Arc<Hall<H>>, wanted: Wanted) -> Result<SocketAddr, Error> {
     let address = wanted.address;
     let failed = |error| Error::Listen { address, error };
     let transport = wanted.kind.transport();
@@ -95,10 +106,16 @@ pub(super) fn listen<H: Handler>(
         }
         #[cfg(feature = "openssl")]
         Kind::Dtls(acceptor) => {
-            let limits = hall.registry.limits;
-            let listener =
-                crate::tls::DtlsListener::bind(address, acceptor, &limits).map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
+            let limits = hall.registry.limits.for_dtls();
+            let listener = DtlsListener::bind(address, acceptor, limits)
+                .await
+                .map_err(failed)?;
+            let bound = listener.local_addr();
+            let doors = &hall.registry.doors;
+            doors
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push(listener.counters().clone());
             tokio::spawn(door.take_associations(listener));
             bound
         }
@@ -159,11 +176,11 @@ impl<H: Handler> Door<H> {
     }
 
     #[cfg(feature = "openssl")]
-    async fn take_associations(self, mut listener: crate::tls::DtlsListener) {
+    async fn take_associations(self, mut listener: DtlsListener) {
         let _at_work = self.hall.registry.at_work();
         let mut state = self.hall.registry.state.subscribe();
         let door = Arc::new(self);
-        let to = listener.local_addr().unwrap_or(([0; 4], 0).into());
+        let to = listener.local_addr();
         loop {
             let (settled, from) = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -270,10 +287,7 @@ impl<H: Handler> Door<H> {
         self.hung_up(from, to, Some(&peer), &refused);
     }
 
-    fn connection(
-        &self,
-        admitted: Admitted,
-    ) -> Result<(Connection<H>, super::connections::Registered), Refused> {
+    fn connection(&self, admitted: Admitted) -> Result<(Connection<H>, Registered), Refused> {
         let Admitted {
             stream,
             session,
@@ -286,17 +300,7 @@ impl<H: Handler> Door<H> {
         let version = session.as_ref().map_or(Version::V1_0, Session::version);
         let no_random = |_| Refused::from(Hangup::HandshakeFailed);
         let mut random = OsRandom::new().map_err(no_random)?;
-        let mut start = [0; 4];
-        random.fill(&mut start);
-        let trace = hall.means.trace.clone();
-        let ledger = Ledger::of_connection(version, u32::from_be_bytes(start), trace);
-        let (orders, ordered) = mpsc::channel(ORDERS);
-        let way = Way {
-            ledger: Arc::new(ledger),
-            upstream: Arc::new(Upstream::of_peer(&peer, from, transport)),
-            tally: Arc::<Tally>::default(),
-            orders,
-        };
+        let (way, ordered) = self.way(&peer, from, version, &mut random);
         let about = OpenConnection {
             peer: Arc::clone(&peer),
             from,
@@ -330,12 +334,6 @@ impl<H: Handler> Door<H> {
             orders: ordered,
             watch: None,
         };
-        let acceptor = match &self.kind {
-            Kind::Tcp => None,
-            Kind::Tls(acceptor) => Some(acceptor.clone()),
-            #[cfg(feature = "openssl")]
-            Kind::Dtls(acceptor) => Some(acceptor.clone()),
-        };
         let connection = Connection {
             stream,
             transport,
@@ -344,10 +342,32 @@ impl<H: Handler> Door<H> {
             serves: Some(serves),
             asks,
             patience: hall.registry.limits.patience(),
-            judged: session.map(|session| (session, acceptor)),
+            judged: session.map(|session| (session, self.kind.acceptor().cloned())),
             state: hall.registry.state.subscribe(),
         };
         Ok((connection, registered))
+    }
+
+    /// The way down a connection that is about to open.
+    fn way(
+        &self,
+        peer: &Peer,
+        from: SocketAddr,
+        version: Version,
+        random: &mut OsRandom,
+    ) -> (Way, mpsc::Receiver<Vec<u8>>) {
+        let mut start = [0; 4];
+        random.fill(&mut start);
+        let trace = self.hall.means.trace.clone();
+        let ledger = Ledger::of_connection(version, u32::from_be_bytes(start), trace);
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let way = Way {
+            ledger: Arc::new(ledger),
+            upstream: Arc::new(Upstream::of_peer(peer, from, self.kind.transport())),
+            tally: Arc::<Tally>::default(),
+            orders,
+        };
+        (way, ordered)
     }
 
     /// Counts the end of a connection, and tells those who watch.

@@ -15,6 +15,8 @@ use x509_parser::{
 
 /// The most names that are read from one certificate.
 const MOST_NAMES: usize = 256;
+/// `id-ce-certificatePolicies` of RFC 5280 section 4.2.1.4.
+const CERTIFICATE_POLICIES: &str = "2.5.29.32";
 /// `id-on-naiRealm` of RFC 7585 section 2.2.
 const NAI_REALM: &str = "1.3.6.1.5.5.7.8.8";
 
@@ -150,12 +152,11 @@ fn serial(octets: &[u8]) -> String {
 
 /// Octets as upper-case hexadecimal digits.
 pub(super) fn hexadecimal(octets: &[u8]) -> String {
-    use fmt::Write as _;
-    octets.iter().fold(String::new(), |mut text, octet| {
-        // Writing to a String cannot fail.
-        let _: fmt::Result = write!(text, "{octet:02X}");
-        text
-    })
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    let halves = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    halves.map(|half| DIGITS[usize::from(half)]).collect()
 }
 
 fn moment(time: ASN1Time) -> SystemTime {
@@ -268,17 +269,17 @@ fn tagged(tag: u8, der: &[u8]) -> Option<&[u8]> {
 fn policies(certificate: &X509Certificate<'_>) -> Result<Vec<String>, &'static str> {
     let mut found = Vec::new();
     for extension in certificate.extensions() {
-        match extension.parsed_extension() {
-            ParsedExtension::CertificatePolicies(policies) => {
-                found.extend(
-                    policies
-                        .iter()
-                        .map(|policy| policy.policy_id.to_id_string()),
-                );
-            }
-            ParsedExtension::ParseError { .. } => return Err("an extension of it is malformed"),
-            _ => {}
+        if extension.oid.to_id_string() != CERTIFICATE_POLICIES {
+            continue;
         }
+        let ParsedExtension::CertificatePolicies(policies) = extension.parsed_extension() else {
+            return Err("its certificate policies are malformed");
+        };
+        found.extend(
+            policies
+                .iter()
+                .map(|policy| policy.policy_id.to_id_string()),
+        );
     }
     Ok(found)
 }

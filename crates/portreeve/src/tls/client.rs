@@ -19,7 +19,7 @@ use super::{
     Certificate, Hangup, Identity, Mark, Psk, Refused, Session, Stream, TlsError, TlsVersion,
     Trust, Versions,
     certificate::Name,
-    hello::{Hello, Outgoing},
+    hello::{Hello, LoopGuard, Outgoing},
     mark::{host_name, names_match},
     provider,
     server::linger,
@@ -34,12 +34,12 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     identity: Option<Identity>,
-    wanted: Arc<Wanted>,
-    versions: Versions,
-    oldest: TlsVersion,
+    pub(super) wanted: Arc<Wanted>,
+    pub(super) versions: Versions,
+    pub(super) oldest: TlsVersion,
     psk: Option<Psk>,
-    refuses_self: bool,
-    clock: Arc<dyn TimeProvider>,
+    pub(super) clock: Arc<dyn TimeProvider>,
+    pub(super) loop_guard: LoopGuard,
 }
 
 /// The server that we want to reach.
@@ -87,15 +87,20 @@ impl ClientConfig {
             versions: Versions::default(),
             oldest: TlsVersion::V1_2,
             psk: None,
-            refuses_self: false,
             clock: Arc::new(DefaultTimeProvider),
+            loop_guard: LoopGuard::default(),
         }
     }
 
     /// Accepts, instead of the name, a certificate for a realm (`NAIRealm`, RFC 7585 section 2.2).
     pub fn realm(mut self, realm: &str) -> Result<Self, TlsError> {
         let bad = || TlsError::BadRealm(realm.into());
-        let realm = host_name(realm, false).ok_or_else(bad)?;
+        let labels = realm.split('.').all(|label| !label.is_empty());
+        let letters = |letter: char| letter.is_control() || letter.is_whitespace() || letter == '*';
+        if !labels || realm.len() > 253 || realm.chars().any(letters) {
+            return Err(bad());
+        }
+        let realm = realm.to_lowercase();
         Arc::make_mut(&mut self.wanted).realm = Some(realm);
         Ok(self)
     }
@@ -122,11 +127,10 @@ impl ClientConfig {
         self
     }
 
-    /// Refuses a server that is in this very process, on both ends of the connection: for a proxy,
-    /// whose requests would otherwise go round in a circle.
+    /// Refuses connections that come from ourselves: give the server the same guard.
     #[must_use]
-    pub fn refuse_self(mut self) -> Self {
-        self.refuses_self = true;
+    pub fn loop_guard(mut self, guard: LoopGuard) -> Self {
+        self.loop_guard = guard;
         self
     }
 
@@ -156,6 +160,10 @@ impl ClientConfig {
         io: impl Stream,
         server: SocketAddr,
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
+        #[cfg(feature = "openssl")]
+        if let Some(psk) = &self.psk {
+            return Box::pin(super::openssl::connect_psk(self, psk, io, server)).await;
+        }
         let verifier = Arc::new(ServerVerifier::new(Arc::clone(&self.wanted)));
         let (engine, name) = self
             .engine(Arc::clone(&verifier))
@@ -163,10 +171,11 @@ impl ClientConfig {
         let greeting = Arc::new(OnceLock::new());
         let io = Announcing {
             io,
-            greeting: self.refuses_self.then(|| Arc::clone(&greeting)),
+            guard: self.loop_guard.clone(),
+            greeting: Some(Arc::clone(&greeting)),
         };
         let connecting = TlsConnector::from(Arc::new(engine)).connect(name, io);
-        let connected = connecting.into_fallible().await;
+        let connected = Box::pin(connecting.into_fallible()).await;
         if greeting.get().is_some_and(Outgoing::came_back) {
             let details = format!("{server} is this very server");
             return Err(Refused::because(Hangup::SelfConnection, &details));
@@ -176,13 +185,15 @@ impl ClientConfig {
                 Ok(session) => Ok((Box::new(stream), session)),
                 Err(refused) => {
                     // The peer may be gone; what was found out stays true.
-                    let _: io::Result<()> = stream.shutdown().await;
+                    drop(stream.shutdown().await);
                     Err(refused)
                 }
             },
             Err((error, io)) => {
                 linger(io).await;
-                Err(verifier.refusal().unwrap_or_else(|| Refused::ended(&error)))
+                Err(verifier
+                    .refusal()
+                    .unwrap_or_else(|| Refused::greeted(&error)))
             }
         }
     }
@@ -337,6 +348,7 @@ fn server_name(text: &str) -> Result<ServerName<'static>, TlsError> {
 /// Remembers our greeting before its first octet goes out, so that it is known where it comes back.
 struct Announcing<IO> {
     io: IO,
+    guard: LoopGuard,
     /// Until the first write.
     greeting: Option<Arc<OnceLock<Outgoing>>>,
 }
@@ -346,7 +358,7 @@ impl<IO> Announcing<IO> {
         if let Some(greeting) = self.greeting.take()
             && let Some(random) = Hello::random(octets)
         {
-            greeting.get_or_init(|| Outgoing::announce(random));
+            greeting.get_or_init(|| self.guard.announce(random));
         }
     }
 }

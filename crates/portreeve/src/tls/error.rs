@@ -64,10 +64,16 @@ pub enum TlsError {
     BadPskLength(usize),
     /// A pre-shared key, and no engine that knows them.
     #[error(
-        "pre-shared keys need the OpenSSL engine: build with the cargo feature `openssl` \
-         (`cargo build --features openssl`)"
+        "pre-shared keys need the OpenSSL engine, which this build lacks: \
+         `cargo install portreeve-daemon --features openssl` (needs libssl-dev on Debian)"
     )]
     PskUnsupported,
+    /// DTLS, and no engine that speaks it.
+    #[error(
+        "DTLS needs the OpenSSL engine, which this build lacks: \
+         `cargo install portreeve-daemon --features openssl` (needs libssl-dev on Debian)"
+    )]
+    DtlsUnsupported,
     /// A peer that nothing could be recognised by.
     #[error("peer `{peer}` has no mark and no pre-shared key: nobody could be recognised as it")]
     NoMark {

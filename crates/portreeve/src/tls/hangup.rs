@@ -157,6 +157,10 @@ impl Hangup {
         }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one sentence for each reason, and no logic"
+    )]
     const fn sentence(self) -> &'static str {
         match self {
             Self::AddressNotAllowed => {

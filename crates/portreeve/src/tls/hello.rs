@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// The first octet of whatever begins a TLS connection.
@@ -96,50 +97,73 @@ fn counted<const N: usize>(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// The greetings that are on their way from this process. One that arrives at this process came
-/// from ourselves: a loop that no certificate shows (radiusdtls-bis, "Loopback-Attack").
-static OUTGOING: LazyLock<Mutex<HashMap<Random, bool>>> = LazyLock::new(Mutex::default);
+/// Recognises connections to ourselves: give one guard to the [`ServerConfig`](super::ServerConfig)
+/// and the [`ClientConfig`](super::ClientConfig)s of one program that forwards requests.
+///
+/// It remembers the greetings that are on their way. One that arrives came from ourselves: a loop
+/// that no certificate shows (radiusdtls-bis, "Loopback-Attack on endpoints acting as Server and
+/// Client"). Clones are one and the same.
+#[derive(Clone, Default)]
+pub struct LoopGuard {
+    /// Whether a greeting came back, by its random octets.
+    outgoing: Arc<Mutex<HashMap<Random, bool>>>,
+}
+
 /// Greetings beyond this number are not remembered; a loop among them shows as ever more
 /// connections, which have their own limits.
 const MOST_OUTGOING: usize = 16_384;
 
+impl LoopGuard {
+    /// Remembers a greeting; to be done before its first octet goes out.
+    pub(super) fn announce(&self, random: Random) -> Outgoing {
+        let mut outgoing = self.lock();
+        if outgoing.len() < MOST_OUTGOING {
+            outgoing.insert(random, false);
+        }
+        Outgoing {
+            guard: self.clone(),
+            random,
+        }
+    }
+
+    /// Whether a greeting that arrived here is one of ours; it learns of it.
+    pub(super) fn is_ours(&self, random: &Random) -> bool {
+        let mut outgoing = self.lock();
+        let found = outgoing.get_mut(random);
+        found.map(|came_back| *came_back = true).is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Random, bool>> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LoopGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopGuard")
+            .field("outgoing", &self.lock().len())
+            .finish()
+    }
+}
+
 /// A greeting that is on its way, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Outgoing {
+    guard: LoopGuard,
     random: Random,
 }
 
 impl Outgoing {
-    /// Remembers a greeting; to be done before its first octet goes out.
-    pub(super) fn announce(random: Random) -> Self {
-        let mut outgoing = outgoing();
-        if outgoing.len() < MOST_OUTGOING {
-            outgoing.insert(random, false);
-        }
-        Self { random }
-    }
-
-    /// Whether it arrived at this process.
+    /// Whether it arrived at ourselves.
     pub(super) fn came_back(&self) -> bool {
-        outgoing().get(&self.random) == Some(&true)
-    }
-
-    /// Whether a greeting that arrived here is one of ours; it learns of it.
-    pub(super) fn is_ours(random: &Random) -> bool {
-        let mut outgoing = outgoing();
-        let found = outgoing.get_mut(random);
-        found.map(|came_back| *came_back = true).is_some()
+        self.guard.lock().get(&self.random) == Some(&true)
     }
 }
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        outgoing().remove(&self.random);
+        self.guard.lock().remove(&self.random);
     }
-}
-
-fn outgoing() -> MutexGuard<'static, HashMap<Random, bool>> {
-    OUTGOING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -200,13 +224,14 @@ mod tests {
 
     #[test]
     fn only_greetings_on_their_way_are_ours_and_they_learn_of_it() {
-        let random = [0xa5; 32];
-        assert!(!Outgoing::is_ours(&random));
-        let mine = Outgoing::announce(random);
+        let (guard, random) = (LoopGuard::default(), [0xa5; 32]);
+        assert!(!guard.is_ours(&random));
+        let mine = guard.announce(random);
         assert!(!mine.came_back());
-        assert!(Outgoing::is_ours(&random));
+        assert!(!LoopGuard::default().is_ours(&random));
+        assert!(guard.clone().is_ours(&random));
         assert!(mine.came_back());
         drop(mine);
-        assert!(!Outgoing::is_ours(&random));
+        assert!(!guard.is_ours(&random));
     }
 }

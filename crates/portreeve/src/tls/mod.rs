@@ -18,6 +18,8 @@ mod hangup;
 mod hello;
 mod identity;
 mod mark;
+#[cfg(feature = "openssl")]
+pub(crate) mod openssl;
 mod peer;
 mod psk;
 mod refusal;
@@ -39,6 +41,7 @@ pub use certificate::Certificate;
 pub use client::ClientConfig;
 pub use error::TlsError;
 pub use hangup::{Hangup, Refused};
+pub use hello::LoopGuard;
 pub use identity::Identity;
 pub use mark::Mark;
 pub use peer::TlsPeer;

@@ -99,17 +99,8 @@ impl TlsPeer {
 
     /// Whether it may connect from an address. `::ffff:192.0.2.1` is 192.0.2.1.
     pub fn allows(&self, from: IpAddr) -> bool {
-        self.sources.is_empty() || self.names_source(from)
-    }
-
-    /// Whether it may connect from anywhere.
-    pub(super) fn is_unrestricted(&self) -> bool {
-        self.sources.is_empty()
-    }
-
-    fn names_source(&self, from: IpAddr) -> bool {
         let from = from.to_canonical();
-        self.sources.iter().any(|prefix| prefix.contains(&from))
+        self.sources.is_empty() || self.sources.iter().any(|prefix| prefix.contains(&from))
     }
 
     /// The narrowest of its marks that a certificate bears.

@@ -13,6 +13,7 @@ use super::TlsError;
 pub struct Psk {
     identity: Arc<str>,
     key: Arc<Zeroizing<Vec<u8>>>,
+    tls12: bool,
 }
 
 impl Psk {
@@ -36,7 +37,21 @@ impl Psk {
         Ok(Self {
             identity: identity.into(),
             key: Arc::new(Zeroizing::new(key.to_vec())),
+            tls12: false,
         })
+    }
+
+    /// Makes it a key for TLS 1.2 and DTLS 1.2, and for these only. As it is made, a key is for TLS
+    /// 1.3 only: one and the same must never serve both (RFC 9813 section 4.1).
+    #[must_use]
+    pub fn for_tls12(mut self) -> Self {
+        self.tls12 = true;
+        self
+    }
+
+    /// Whether it is for TLS 1.2 and DTLS 1.2, instead of TLS 1.3.
+    pub fn is_for_tls12(&self) -> bool {
+        self.tls12
     }
 
     /// Its identity, which goes over the wire in the clear.
@@ -55,7 +70,7 @@ impl Psk {
 impl PartialEq for Psk {
     fn eq(&self, other: &Self) -> bool {
         let same_key: bool = self.key.ct_eq(&other.key).into();
-        self.identity == other.identity && same_key
+        self.identity == other.identity && self.tls12 == other.tls12 && same_key
     }
 }
 
@@ -66,6 +81,7 @@ impl fmt::Debug for Psk {
         f.debug_struct("Psk")
             .field("identity", &self.identity)
             .field("key", &"redacted")
+            .field("tls12", &self.tls12)
             .finish()
     }
 }

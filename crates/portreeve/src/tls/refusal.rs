@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use rustls::{AlertDescription, Error, PeerIncompatible};
+use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 
 use super::{
     Hangup, Refused,
@@ -23,6 +23,22 @@ impl Refused {
         match error.kind() {
             ErrorKind::InvalidData => Self::because(Hangup::BadRecord, &error.to_string()),
             _ => Self::because(Hangup::PeerVanished, &error.to_string()),
+        }
+    }
+
+    /// Why shaking hands with a server failed: like [`Self::ended`], but what is no record at all
+    /// was not meant to be one.
+    pub(super) fn greeted(error: &io::Error) -> Self {
+        let refused = Self::ended(error);
+        let engine = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>());
+        match engine {
+            Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Self {
+                reason: Hangup::NotTls,
+                ..refused
+            },
+            _ => refused,
         }
     }
 
@@ -123,4 +139,87 @@ fn words(alert: AlertDescription) -> String {
         other => return format!("{other:?}"),
     };
     meaning.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{CertificateError, PeerMisbehaved};
+
+    use super::*;
+
+    #[test]
+    fn what_the_engine_says_keeps_its_meaning() {
+        for (error, reason) in [
+            (Error::NoCertificatesPresented, Hangup::NoCertificate),
+            (Error::NoApplicationProtocol, Hangup::VersionRefused),
+            (Error::DecryptError, Hangup::BadRecord),
+            (Error::PeerSentOversizedRecord, Hangup::BadRecord),
+            (Error::HandshakeNotComplete, Hangup::HandshakeFailed),
+            (
+                PeerMisbehaved::SelectedUnofferedApplicationProtocol.into(),
+                Hangup::HandshakeFailed,
+            ),
+            (
+                PeerIncompatible::NoKxGroupsInCommon.into(),
+                Hangup::NoCommonCipher,
+            ),
+            (PeerIncompatible::Tls12NotOffered.into(), Hangup::TlsTooOld),
+            (CertificateError::BadSignature.into(), Hangup::UnknownCa),
+            (
+                CertificateError::BadEncoding.into(),
+                Hangup::CertificateUnsuitable,
+            ),
+        ] {
+            let ended = Refused::ended(&io::Error::new(ErrorKind::InvalidData, error.clone()));
+            assert_eq!(ended.reason, reason, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn alerts_are_put_into_words_and_some_are_reasons_of_their_own() {
+        for (alert, reason, word) in [
+            (
+                AlertDescription::UnknownCA,
+                Hangup::PeerRefusedUs,
+                "unknown CA",
+            ),
+            (
+                AlertDescription::AccessDenied,
+                Hangup::PeerRefusedUs,
+                "address",
+            ),
+            (
+                AlertDescription::UserCanceled,
+                Hangup::PeerRefusedUs,
+                "UserCanceled",
+            ),
+            (
+                AlertDescription::UnknownPSKIdentity,
+                Hangup::PskUnknown,
+                "identity",
+            ),
+            (
+                AlertDescription::NoApplicationProtocol,
+                Hangup::VersionRefused,
+                "RADIUS",
+            ),
+        ] {
+            let refused = Refused::by_engine(&Error::AlertReceived(alert));
+            assert_eq!(refused.reason, reason);
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
+        let closed = Refused::by_engine(&Error::AlertReceived(AlertDescription::CloseNotify));
+        assert_eq!(closed.reason, Hangup::PeerClosed);
+    }
+
+    #[test]
+    fn a_broken_connection_is_nobodys_alert() {
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof] {
+            assert_eq!(Refused::ended(&kind.into()).reason, Hangup::PeerVanished);
+        }
+        assert_eq!(
+            Refused::ended(&ErrorKind::InvalidData.into()).reason,
+            Hangup::BadRecord
+        );
+    }
 }

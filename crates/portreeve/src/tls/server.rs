@@ -1,6 +1,5 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
-    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -24,7 +23,7 @@ use tokio_rustls::server::{StartHandshake, TlsStream};
 use super::{
     Hangup, Identity, Psk, Refused, Session, Stream, TlsError, TlsPeer, TlsVersion, Trust,
     Versions,
-    hello::{HANDSHAKE, Hello, LONGEST, Outgoing},
+    hello::{HANDSHAKE, Hello, LONGEST, LoopGuard},
     provider,
     verify::ClientVerifier,
     version::ALPN_1_1,
@@ -45,6 +44,7 @@ pub struct ServerConfig {
     pub(super) versions: Versions,
     pub(super) oldest: TlsVersion,
     pub(super) clock: Arc<dyn TimeProvider>,
+    pub(super) loop_guard: LoopGuard,
 }
 
 impl ServerConfig {
@@ -57,6 +57,7 @@ impl ServerConfig {
             versions: Versions::default(),
             oldest: TlsVersion::V1_2,
             clock: Arc::new(DefaultTimeProvider),
+            loop_guard: LoopGuard::default(),
         }
     }
 
@@ -86,6 +87,13 @@ impl ServerConfig {
     #[must_use]
     pub fn oldest(mut self, oldest: TlsVersion) -> Self {
         self.oldest = oldest;
+        self
+    }
+
+    /// Refuses connections that come from ourselves: give the clients the same guard.
+    #[must_use]
+    pub fn loop_guard(mut self, guard: LoopGuard) -> Self {
+        self.loop_guard = guard;
         self
     }
 
@@ -175,7 +183,7 @@ impl InForce {
         offers: &ClientHello<'_>,
         from: IpAddr,
     ) -> Result<(), (AlertDescription, Refused)> {
-        if hello.is_some_and(|hello| Outgoing::is_ours(&hello.random)) {
+        if hello.is_some_and(|hello| self.config.loop_guard.is_ours(&hello.random)) {
             let refused = Refused::new(Hangup::SelfConnection);
             return Err((AlertDescription::AccessDenied, refused));
         }
@@ -261,13 +269,19 @@ impl Acceptor {
     ) -> Result<(Box<dyn Stream>, Session), Refused> {
         let in_force = self.in_force();
         let address = from.ip().to_canonical();
-        let (accepted, hello, mut io) = read_greeting(io).await?;
+        let (accepted, greeting, mut io) = Box::pin(read_greeting(io)).await?;
+        let hello = Hello::read(&greeting);
         let greeted = in_force.greet(hello.as_ref(), &accepted.client_hello(), address);
         if let Err((alert, refused)) = greeted {
             // The peer may be gone; what was found out stays true.
-            let _: io::Result<()> = io.write_all(&plain_alert(alert)).await;
+            drop(io.write_all(&plain_alert(alert)).await);
             linger(io).await;
             return Err(refused);
+        }
+        #[cfg(feature = "openssl")]
+        if in_force.shares_keys() && super::openssl::offers_psk(&greeting) {
+            let accepting = super::openssl::accept_psk(&in_force, &greeting, io, address);
+            return Box::pin(accepting).await;
         }
         let verifier = Arc::new(ClientVerifier::new(Arc::clone(&in_force), address));
         let tls13 = hello.is_some_and(|hello| hello.tls13);
@@ -275,7 +289,7 @@ impl Acceptor {
             .engine(Arc::clone(&verifier), tls13)
             .map_err(|error| Refused::because(Hangup::HandshakeFailed, &error.to_string()))?;
         let handshake = StartHandshake::from_parts(accepted, io).into_stream(Arc::new(engine));
-        match handshake.into_fallible().await {
+        match Box::pin(handshake.into_fallible()).await {
             Ok(stream) => settle(stream, &verifier, &in_force).await,
             Err((error, io)) => {
                 linger(io).await;
@@ -303,7 +317,7 @@ impl InForce {
         from: IpAddr,
         now: SystemTime,
     ) -> Result<Arc<Peer>, Hangup> {
-        if session.tls < self.config.oldest {
+        if session.tls.is_too_old_for(self.config.oldest) {
             return Err(Hangup::TlsTooOld);
         }
         if !self.config.versions.allow(session.version) {
@@ -334,6 +348,13 @@ impl InForce {
         } else {
             Err(Hangup::TrustWithdrawn)
         }
+    }
+
+    /// Whether there is a peer that shares a key with us.
+    #[cfg(feature = "openssl")]
+    fn shares_keys(&self) -> bool {
+        let mut peers = self.config.peers.iter();
+        peers.any(|peer| peer.pre_shared_key().is_some())
     }
 
     /// Finds the peer that a pre-shared key belongs to, by identity and key.
@@ -371,10 +392,10 @@ fn unix_time(time: SystemTime) -> UnixTime {
 }
 
 /// Reads a client's greeting, and nothing but a greeting.
-async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Option<Hello>, IO), Refused> {
+async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Vec<u8>, IO), Refused> {
     let mut greeter = Greeter::default();
     let mut whole = Vec::new();
-    let mut piece = [0; 4096];
+    let mut piece = vec![0; 4096];
     loop {
         let count = match io.read(&mut piece).await {
             Ok(0) => return Err(Refused::new(Hangup::PeerVanished)),
@@ -398,13 +419,13 @@ async fn read_greeting<IO: Stream>(mut io: IO) -> Result<(Accepted, Option<Hello
                 .map_err(|error| Refused::ended(&error))?;
         }
         match greeter.accept() {
-            Ok(Some(accepted)) => return Ok((accepted, Hello::read(&whole), io)),
+            Ok(Some(accepted)) => return Ok((accepted, whole, io)),
             Ok(None) => {}
             Err((error, mut alert)) => {
                 let mut octets = Vec::new();
                 if alert.write_all(&mut octets).is_ok() {
                     // The peer may be gone; what was found out stays true.
-                    let _: io::Result<()> = io.write_all(&octets).await;
+                    drop(io.write_all(&octets).await);
                 }
                 linger(io).await;
                 return Err(Refused::by_engine(&error));
@@ -453,7 +474,7 @@ async fn settle<IO: Stream>(
         Ok(session) => Ok((Box::new(stream), session)),
         Err(refused) => {
             // The peer may be gone; what was found out stays true.
-            let _: io::Result<()> = stream.shutdown().await;
+            drop(stream.shutdown().await);
             Err(refused)
         }
     }

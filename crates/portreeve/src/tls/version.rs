@@ -47,8 +47,7 @@ impl Versions {
     /// handshake settled: nothing when either end gave no name.
     pub(super) fn settle(self, name: Option<&[u8]>, tls: TlsVersion) -> Option<Version> {
         let version = match name {
-            None => Version::V1_0,
-            Some(ALPN_1_0) => Version::V1_0,
+            None | Some(ALPN_1_0) => Version::V1_0,
             Some(ALPN_1_1) if tls == TlsVersion::V1_3 => Version::V1_1,
             Some(_) => return None,
         };
@@ -86,8 +85,8 @@ impl FromStr for Versions {
 #[error("expected `1.0`, `1.1`, `both` or `historic`")]
 pub struct UnknownVersion;
 
-/// A TLS version, the oldest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A TLS version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsVersion {
     /// DTLS 1.2 (RFC 6347), which is TLS 1.2 over UDP.
     Dtls1_2,
@@ -105,6 +104,11 @@ impl TlsVersion {
             Self::Dtls1_2 | Self::V1_2 => &BOTH,
             Self::V1_3 => &BOTH[..1],
         }
+    }
+
+    /// Whether it is older than the oldest that is allowed.
+    pub(super) fn is_too_old_for(self, oldest: Self) -> bool {
+        self != Self::V1_3 && oldest == Self::V1_3
     }
 
     pub(super) fn of(version: Option<ProtocolVersion>) -> Option<Self> {
