@@ -250,6 +250,10 @@ impl<H: Handler> Server<H> {
     /// answered.
     ///
     /// Must be called inside a Tokio runtime whose timers are on.
+    #[expect(
+        clippy::unused_async,
+        reason = "only inside a runtime is there something to start on, and so it stays"
+    )]
     pub async fn start(self) -> Result<Running, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
