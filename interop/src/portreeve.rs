@@ -138,6 +138,11 @@ impl Setup {
     /// A RadSec server that shows `identity`, takes clients of its authority that are named
     /// `nas.test`, and closes the door to those on its list of revocations.
     pub fn radsec(identity: &Identity) -> Self {
+        Self::radsec_with(identity, "")
+    }
+
+    /// As [`radsec`](Self::radsec), with more keys in `[tls]`.
+    pub fn radsec_with(identity: &Identity, more: &str) -> Self {
         let path = |path: &Path| path.display().to_string();
         let mut tls = format!(
             "[tls]\ncertificate = \"{}\"\nkey = \"{}\"\nca = \"{}\"\n",
@@ -148,6 +153,7 @@ impl Setup {
         if let Some(crl) = &identity.crl {
             tls.extend(["crl = \"", &path(crl), "\"\n"]);
         }
+        tls += more;
         Self::default()
             .configured(&tls)
             .radsec_nas(RADSEC_NAS, "dns:nas.test")

@@ -37,7 +37,16 @@ impl Relay {
 
     /// As [`to`](Self::to), in bad weather.
     pub fn through(server: SocketAddr, weather: Weather) -> Self {
-        let front = UdpSocket::bind("127.0.0.1:0").must("a socket for the client");
+        Self::start(0, server, weather)
+    }
+
+    /// As [`to`](Self::to), on a port that is known beforehand.
+    pub fn on(port: u16, server: SocketAddr) -> Self {
+        Self::start(port, server, Weather::default())
+    }
+
+    fn start(port: u16, server: SocketAddr, weather: Weather) -> Self {
+        let front = UdpSocket::bind(("127.0.0.1", port)).must("a socket for the client");
         let back = UdpSocket::bind("127.0.0.1:0").must("a socket for the server");
         back.connect(server).must("the server");
         for socket in [&front, &back] {

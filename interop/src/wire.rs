@@ -54,6 +54,8 @@ pub mod attribute {
     pub const PROXY_STATE: u8 = 33;
     /// Acct-Status-Type.
     pub const ACCT_STATUS_TYPE: u8 = 40;
+    /// Acct-Input-Octets.
+    pub const ACCT_INPUT_OCTETS: u8 = 42;
     /// Acct-Session-Id.
     pub const ACCT_SESSION_ID: u8 = 44;
     /// Event-Timestamp.
