@@ -51,8 +51,8 @@ pub(crate) enum NotServing {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Silence {
     #[error(
-        "no NAS that uses UDP is defined for this machine's own address; add one: portreeve nas add \
-         NAME ADDRESS"
+        "no NAS that uses UDP is defined for this machine's own address; add one: portreeve nas \
+         add NAME ADDRESS"
     )]
     NoSecret,
     #[error("no answer within two seconds")]
