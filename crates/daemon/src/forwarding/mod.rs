@@ -146,7 +146,6 @@ impl Forwarding {
     }
 
     /// How each pool is, by its name.
-    #[expect(dead_code, reason = "for what `status` says")]
     pub(crate) fn reports(&self) -> Vec<PoolReport> {
         let mut reports: Vec<_> = self
             .pools
@@ -255,8 +254,8 @@ impl Forwarding {
         })
     }
 
-    /// Sends accounting on. `Some(true)` where it is durable and need not be kept here, `Some(false)`
-    /// where it could not be made durable, `None` where it is to be kept here (too).
+    /// Sends accounting on. `Some(true)` where it is durable and need not be kept here,
+    /// `Some(false)` where it could not be made durable, `None` where it is to be kept here (too).
     pub(crate) async fn accounting(&self, request: &AccountingRequest) -> Option<bool> {
         let packet = request.packet();
         let nas = request.peer().name();

@@ -170,8 +170,9 @@ impl Spool {
         })
     }
 
-    /// Makes a record durable. Attributes that are hidden under a secret have no place in accounting
-    /// (RFC 2866 section 5.13) and are left out, so that nothing secret lies on the disk.
+    /// Makes a record durable. Attributes that are hidden under a secret have no place in
+    /// accounting (RFC 2866 section 5.13) and are left out, so that nothing secret lies on the
+    /// disk.
     pub(crate) async fn take(
         &self,
         attributes: &AttributeList,
