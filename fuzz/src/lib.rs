@@ -14,8 +14,9 @@ use std::{
 use portreeve_auth::{Credential, Method, prove};
 use portreeve_proto::{
     AccessReply, AccountingReply, Arrival, Ask, AttributeList, CoaReply, Dictionary,
-    DisconnectReply, DuplicateLimits, Endpoint, ErrorCause, Incoming, Packet, Peer, PeerTable,
-    Query, Received, Reply, RequireMessageAuthenticator, Role, Secret, attr,
+    DisconnectReply, DuplicateLimits, Endpoint, ErrorCause, Frames, Incoming, Packet, Peer,
+    PeerTable, Query, Received, Reply, RequireMessageAuthenticator, Role, Secret, Transport,
+    Version, attr,
     dictionary::{Source, SourceError},
 };
 
@@ -44,6 +45,55 @@ pub fn receive(input: &[u8]) {
             exchange(&mut endpoint, &peers, now, role, &signed, &mut out);
         }
     }
+}
+
+/// A connection in every form: octets are cut into packets, which are received, answered, sent on as a
+/// proxy does, and taken for answers.
+pub fn connection(input: &[u8]) {
+    let [form, octets @ ..] = input else { return };
+    let version = [Version::V1_0, Version::V1_1][usize::from(form & 1)];
+    let transport = [Transport::Tls, Transport::Dtls][usize::from(form >> 1 & 1)];
+    let Some(secret) = Secret::of_transport(transport) else {
+        return;
+    };
+    let peer = Arc::new(Peer::new("nas", secret.clone()).transport(transport));
+    let mut endpoint = Endpoint::connection(transport, version, &DuplicateLimits::default());
+    let query = Query::encode_open(Ask::Access, 7, &AttributeList::new(), &mut Vec::new());
+    let (mut frames, mut out) = (Frames::new(), Vec::new());
+    for piece in octets.chunks(usize::from(form >> 2) + 1) {
+        frames.space().extend_from_slice(piece);
+        while let Ok(Some(packet)) = frames.next(transport.longest_packet()) {
+            let arrival = Arrival {
+                now: *start(),
+                clock: std::time::UNIX_EPOCH,
+                listener: 0,
+                role: Role::Any,
+                from: SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)),
+                datagram: packet,
+            };
+            if let Ok(query) = &query
+                && let Ok(answer) = query.accept(packet, &secret, false)
+            {
+                let _list = query.onward(&answer, &secret, Dictionary::builtin(), &|_| true);
+            }
+            let received = endpoint.receive_from(&peer, &arrival, &mut fixed, &mut out);
+            if let Received::Request(incoming, ticket) = received {
+                pass_on(&incoming);
+                let reply = decide(&incoming);
+                let now = *start();
+                let _sent =
+                    endpoint.answer(now, &incoming, &ticket, &reply, &mut fixed, &mut out);
+            }
+        }
+    }
+}
+
+fn pass_on(incoming: &Incoming) {
+    let Ok(list) = incoming.onward(Dictionary::builtin(), &|_| true) else {
+        return;
+    };
+    let mut out = Vec::new();
+    let _query = Query::encode_open(Ask::Access, 1, &list, &mut out);
 }
 
 /// An answer to a client's request: accepted only where it is the genuine one.
@@ -133,19 +183,21 @@ fn exchange(
     let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
     let arrival = Arrival {
         now,
+        clock: std::time::UNIX_EPOCH,
         listener: 0,
         role,
         from,
         datagram,
     };
-    let Received::Request(incoming, ticket) = endpoint.receive(peers, &arrival, &mut fixed, out)
-    else {
-        return;
+    let (incoming, ticket, settled) = match endpoint.receive(peers, &arrival, &mut fixed, out) {
+        Received::Request(incoming, ticket) => (incoming, ticket, None),
+        Received::Settled(incoming, ticket, reply) => (incoming, ticket, Some(reply)),
+        _ => return,
     };
     for decoded in Dictionary::builtin().decode(&incoming.packet()) {
         let _text = decoded.to_string();
     }
-    let answer = decide(&incoming);
+    let answer = settled.unwrap_or_else(|| decide(&incoming));
     let _answered = endpoint.answer(now, &incoming, &ticket, &answer, &mut fixed, out);
 }
 

@@ -26,6 +26,11 @@ fn receive() {
 }
 
 #[test]
+fn connection() {
+    replay("connection", portreeve_fuzz::connection);
+}
+
+#[test]
 fn reply() {
     replay("reply", portreeve_fuzz::reply);
 }

@@ -1,5 +1,7 @@
 //! FreeRADIUS as a child process with a configuration of its own.
 
+mod transports;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
@@ -8,6 +10,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+pub use transports::{By, Extras, SESSIONS, Upstream};
 
 use crate::process::Process;
 use crate::wire::{self, Request};
@@ -26,6 +30,11 @@ pub struct FreeRadius {
 impl FreeRadius {
     /// Writes a configuration for `world` and starts the server.
     pub fn start(world: &World) -> Self {
+        Self::with(world, &Extras::default())
+    }
+
+    /// As [`start`](Self::start), with more to do.
+    pub fn with(world: &World, extras: &Extras) -> Self {
         let folder = tempfile::tempdir().must("a temporary folder");
         let ports = Ports::free();
         let path = folder.path();
@@ -36,15 +45,8 @@ impl FreeRadius {
             "access_reject",
             "DEFAULT\n\tProxy-State =* ANY,\n\tMS-CHAP-Error =* ANY\n",
         );
-        write("radiusd.conf", &configuration(path, world, ports));
-        let mut command = Command::new(tools::first_of(&["freeradius", "radiusd"]));
-        command
-            .args(["-f", "-l", "stdout", "-d"])
-            .arg(path)
-            .arg("-D")
-            .arg("/usr/share/freeradius");
-        let mut process = Process::start(&mut command, &path.join("radiusd.log"));
-        process.wait_until(|| answers(ports.auth_v4()) && answers(ports.acct_v6()));
+        write("radiusd.conf", &configuration(path, world, extras, ports));
+        let process = launch(path, ports);
         Self {
             process,
             folder,
@@ -72,6 +74,34 @@ impl FreeRadius {
         // The file appears with the first record.
         fs::read_to_string(self.folder.path().join("detail")).unwrap_or_default()
     }
+
+    /// Every CoA and Disconnect it was asked for, as text.
+    pub fn asked(&self) -> String {
+        fs::read_to_string(self.folder.path().join("coa_detail")).unwrap_or_default()
+    }
+
+    /// Ends it at once; it can be started again on the same ports.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again after [`kill`](Self::kill).
+    pub fn restart(&mut self) {
+        self.kill();
+        self.process = launch(self.folder.path(), self.ports);
+    }
+}
+
+fn launch(path: &Path, ports: Ports) -> Process {
+    let mut command = Command::new(tools::first_of(&["freeradius", "radiusd"]));
+    command
+        .args(["-f", "-l", "stdout", "-d"])
+        .arg(path)
+        .arg("-D")
+        .arg("/usr/share/freeradius");
+    let mut process = Process::start(&mut command, &path.join("radiusd.log"));
+    process.wait_until(|| answers(ports.auth_v4()) && answers(ports.acct_v6()));
+    process
 }
 
 fn answers(address: SocketAddr) -> bool {
@@ -103,7 +133,7 @@ fn users(world: &World) -> String {
     text
 }
 
-fn configuration(folder: &Path, world: &World, ports: Ports) -> String {
+fn configuration(folder: &Path, world: &World, extras: &Extras, ports: Ports) -> String {
     let mut text = HEAD.replace("@FOLDER@", &folder.display().to_string());
     let listeners = [("auth", ports.auth_v4()), ("auth", ports.auth_v6())];
     let accounting = [("acct", ports.acct_v4()), ("acct", ports.acct_v6())];
@@ -118,6 +148,7 @@ fn configuration(folder: &Path, world: &World, ports: Ports) -> String {
         text.extend(["client ", name, " {\n", family, " = ", network]);
         text.extend(["\nsecret = \"", secret, "\"\n}\n"]);
     }
+    text += &extras.outside();
     text += "server interop {\n";
     for (kind, address) in listeners.into_iter().chain(accounting) {
         let (ip, port) = (address.ip(), address.port());
@@ -125,7 +156,9 @@ fn configuration(folder: &Path, world: &World, ports: Ports) -> String {
         let listen = format!("listen {{\ntype = {kind}\n{family} = {ip}\nport = {port}\n}}\n");
         text.write_str(&listen).must("write to a string");
     }
-    text += SITE;
+    text += &extras.listeners(ports);
+    text += &SITE.replace("@FIRST@", extras.authorize());
+    text += &extras.policies();
     text + "}\n"
 }
 
@@ -162,11 +195,20 @@ chap {
 mschap {
 use_mppe = yes
 }
+always ok {
+rcode = ok
+}
+always reject {
+rcode = reject
+}
 files {
 usersfile = @FOLDER@/users
 }
 detail {
 filename = @FOLDER@/detail
+}
+detail coa_detail {
+filename = @FOLDER@/coa_detail
 }
 attr_filter attr_filter.access_reject {
 key = \"%{User-Name}\"
@@ -177,7 +219,7 @@ filename = @FOLDER@/access_reject
 
 const SITE: &str = "
 authorize {
-chap
+@FIRST@chap
 mschap
 files
 pap

@@ -5,17 +5,23 @@
 //! whether they meet Portreeve or FreeRADIUS, which proves that the tests themselves are right.
 //! Tests in `tests/ours_*.rs` are about Portreeve alone.
 
+pub mod certificates;
 pub mod freeradius;
 mod must;
+pub mod openssl;
 pub mod pcap;
 pub mod portreeve;
-mod ports;
+pub mod ports;
 mod process;
+pub mod pyrad2;
+pub mod radsecproxy;
 pub mod relay;
 pub mod subject;
+pub mod tcp_relay;
 pub mod tools;
+pub mod weather;
 pub mod wire;
 pub mod world;
 
 pub use must::{Must, eventually};
-pub use ports::Ports;
+pub use ports::{Ports, free_port};

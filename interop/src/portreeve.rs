@@ -7,10 +7,16 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::certificates::Identity;
 use crate::process::Process;
 use crate::tools::{self, Ended};
 use crate::world::World;
 use crate::{Must as _, Ports};
+
+/// What the RadSec client is called that [`Setup::radsec`] knows.
+pub const RADSEC_NAS: &str = "radsec";
+/// Where every client of the suite is.
+const NETWORK: &str = "127.0.0.0/8";
 
 /// A server with a data directory of its own.
 #[derive(Debug)]
@@ -24,10 +30,27 @@ pub struct Portreeve {
 impl Portreeve {
     /// Prepares `world` through the command line and starts the server.
     pub fn start(world: &World) -> Self {
-        let home = Home::new();
+        Self::with(world, &Setup::default())
+    }
+
+    /// As [`start`](Self::start), with more to do.
+    pub fn with(world: &World, setup: &Setup) -> Self {
+        let home = Home::of(if setup.openssl {
+            openssl_binary()
+        } else {
+            binary()
+        });
         home.prepare(world);
+        for command in &setup.commands {
+            let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+            home.command(&arguments);
+        }
         let ports = Ports::free();
-        home.configure(&listen(ports));
+        let mut text = listen(ports);
+        if setup.openssl {
+            text.extend(["dtls = [\"", &ports.tls_v4().to_string(), "\"]\n"]);
+        }
+        home.configure(&(text + &setup.configuration));
         let mut server = Self {
             process: None,
             home,
@@ -80,6 +103,12 @@ impl Portreeve {
         self.process.as_ref().map(Process::said).unwrap_or_default()
     }
 
+    /// What `status --json` says.
+    pub fn status(&self) -> serde_json::Value {
+        let printed = self.command(&["status", "--json"]);
+        serde_json::from_str(&printed).must("status in JSON")
+    }
+
     /// Everything `session list --all --json` knows.
     pub fn sessions(&self) -> Vec<serde_json::Value> {
         tools::json_rows(&self.command(&["session", "list", "--all", "--json"]))
@@ -94,10 +123,85 @@ impl Portreeve {
     }
 }
 
+/// What a Portreeve does beside answering over UDP.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Commands on the data directory before the server starts.
+    commands: Vec<Vec<String>>,
+    /// What stands in `portreeve.toml` after `[listen]`.
+    configuration: String,
+    /// The program that was built on OpenSSL, listening for DTLS as well.
+    openssl: bool,
+}
+
+impl Setup {
+    /// A RadSec server that shows `identity`, takes clients of its authority that are named
+    /// `nas.test`, and closes the door to those on its list of revocations.
+    pub fn radsec(identity: &Identity) -> Self {
+        Self::radsec_with(identity, "")
+    }
+
+    /// As [`radsec`](Self::radsec), with more keys in `[tls]`.
+    pub fn radsec_with(identity: &Identity, more: &str) -> Self {
+        let path = |path: &Path| path.display().to_string();
+        let mut tls = format!(
+            "[tls]\ncertificate = \"{}\"\nkey = \"{}\"\nca = \"{}\"\n",
+            path(&identity.pair.certificate),
+            path(&identity.pair.key),
+            path(&identity.ca)
+        );
+        if let Some(crl) = &identity.crl {
+            tls.extend(["crl = \"", &path(crl), "\"\n"]);
+        }
+        tls += more;
+        Self::default()
+            .configured(&tls)
+            .radsec_nas(RADSEC_NAS, "dns:nas.test")
+    }
+
+    /// Knows a RadSec client on loopback by this rule.
+    #[must_use]
+    pub fn radsec_nas(self, name: &str, rule: &str) -> Self {
+        self.command(&[
+            "nas",
+            "add",
+            name,
+            NETWORK,
+            "--transport",
+            "tls",
+            "--identity",
+            rule,
+        ])
+    }
+
+    /// Runs a command on the data directory before the server starts.
+    #[must_use]
+    pub fn command(mut self, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(ToString::to_string);
+        self.commands.push(arguments.collect());
+        self
+    }
+
+    /// Adds to `portreeve.toml`; a key without a table goes to the table that was last.
+    #[must_use]
+    pub fn configured(mut self, text: &str) -> Self {
+        self.configuration += text;
+        self
+    }
+
+    /// Runs the program that was built on OpenSSL, and listens for DTLS.
+    #[must_use]
+    pub fn on_openssl(mut self) -> Self {
+        self.openssl = true;
+        self
+    }
+}
+
 /// A data directory and the commands on it, with or without a running server.
 #[derive(Debug)]
 pub struct Home {
     folder: TempDir,
+    program: PathBuf,
 }
 
 impl Default for Home {
@@ -109,8 +213,18 @@ impl Default for Home {
 impl Home {
     /// An empty one.
     pub fn new() -> Self {
+        Self::of(binary())
+    }
+
+    /// An empty one for the program that was built on OpenSSL.
+    pub fn on_openssl() -> Self {
+        Self::of(openssl_binary())
+    }
+
+    fn of(program: PathBuf) -> Self {
         Self {
             folder: tempfile::tempdir().must("a temporary folder"),
+            program,
         }
     }
 
@@ -157,7 +271,7 @@ impl Home {
     }
 
     fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(&self.program);
         command.args(arguments).arg("--data").arg(self.path("data"));
         command
     }
@@ -196,11 +310,12 @@ fn attributes(pairs: &[(&str, &str)]) -> Vec<String> {
 /// A configuration that listens on loopback only.
 pub fn listen(ports: Ports) -> String {
     format!(
-        "[listen]\nauth = [\"{}\", \"{}\"]\naccounting = [\"{}\", \"{}\"]\n",
+        "[listen]\nauth = [\"{}\", \"{}\"]\naccounting = [\"{}\", \"{}\"]\ntls = [\"{}\"]\n",
         ports.auth_v4(),
         ports.auth_v6(),
         ports.acct_v4(),
-        ports.acct_v6()
+        ports.acct_v6(),
+        ports.tls_v4()
     )
 }
 
@@ -209,8 +324,20 @@ pub fn listen(ports: Ports) -> String {
 /// # Panics
 /// If it has not been built.
 pub fn binary() -> PathBuf {
-    let set = std::env::var_os("PORTREEVE_BIN").map(PathBuf::from);
-    let path = set.unwrap_or_else(|| tools::target().join("release/portreeve"));
+    built("PORTREEVE_BIN", "release/portreeve")
+}
+
+/// The same with feature `openssl`: `PORTREEVE_OPENSSL_BIN`, or where `cargo xtask test` puts it.
+///
+/// # Panics
+/// If it has not been built.
+pub fn openssl_binary() -> PathBuf {
+    built("PORTREEVE_OPENSSL_BIN", "release/portreeve-openssl")
+}
+
+fn built(variable: &str, usual: &str) -> PathBuf {
+    let set = std::env::var_os(variable).map(PathBuf::from);
+    let path = set.unwrap_or_else(|| tools::target().join(usual));
     assert!(
         Path::is_file(&path),
         "{} is missing: run cargo xtask test",

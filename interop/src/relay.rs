@@ -1,13 +1,14 @@
 //! A relay between a client and a server that keeps what passes, so that packets can be read
-//! without the right to capture on an interface.
+//! without the right to capture on an interface. It can do to packets what a bad network does.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Must as _;
+use crate::weather::{Fates, Sky, Weather};
 
 /// One datagram that passed.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub struct Passed {
 pub struct Relay {
     address: SocketAddr,
     passed: Arc<Mutex<Vec<Passed>>>,
+    fates: Arc<Mutex<Fates>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,22 +32,41 @@ pub struct Relay {
 impl Relay {
     /// Starts relaying to `server`, for one client at a time.
     pub fn to(server: SocketAddr) -> Self {
-        let front = UdpSocket::bind("127.0.0.1:0").must("a socket for the client");
+        Self::through(server, Weather::default())
+    }
+
+    /// As [`to`](Self::to), in bad weather.
+    pub fn through(server: SocketAddr, weather: Weather) -> Self {
+        Self::start(0, server, weather)
+    }
+
+    /// As [`to`](Self::to), on a port that is known beforehand.
+    pub fn on(port: u16, server: SocketAddr) -> Self {
+        Self::start(port, server, Weather::default())
+    }
+
+    fn start(port: u16, server: SocketAddr, weather: Weather) -> Self {
+        let front = UdpSocket::bind(("127.0.0.1", port)).must("a socket for the client");
         let back = UdpSocket::bind("127.0.0.1:0").must("a socket for the server");
         back.connect(server).must("the server");
         for socket in [&front, &back] {
             socket
-                .set_read_timeout(Some(Duration::from_millis(10)))
+                .set_read_timeout(Some(Duration::from_millis(1)))
                 .must("a timeout");
         }
         let address = front.local_addr().must("the relay's address");
         let passed = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
+        let fates = Arc::new(Mutex::new(Fates::default()));
         let (kept, stopped) = (Arc::clone(&passed), Arc::clone(&stop));
-        let thread = thread::spawn(move || relay(&front, &back, &kept, &stopped));
+        let met = Arc::clone(&fates);
+        let thread = thread::spawn(move || {
+            relay([&front, &back], Sky::new(weather), &kept, &met, &stopped);
+        });
         Self {
             address,
             passed,
+            fates,
             stop,
             thread: Some(thread),
         }
@@ -60,6 +81,11 @@ impl Relay {
     pub fn passed(&self) -> Vec<Passed> {
         self.passed.lock().must("the packets").clone()
     }
+
+    /// What the weather has done until now.
+    pub fn fates(&self) -> Fates {
+        *self.fates.lock().must("the fates")
+    }
 }
 
 impl Drop for Relay {
@@ -71,25 +97,35 @@ impl Drop for Relay {
     }
 }
 
-fn relay(front: &UdpSocket, back: &UdpSocket, passed: &Mutex<Vec<Passed>>, stop: &AtomicBool) {
+fn relay(
+    [front, back]: [&UdpSocket; 2],
+    mut sky: Sky,
+    passed: &Mutex<Vec<Passed>>,
+    fates: &Mutex<Fates>,
+    stop: &AtomicBool,
+) {
     let mut client = None;
     let mut buffer = [0; 4096];
-    let keep = |to_server: bool, bytes: &[u8]| {
-        passed.lock().must("the packets").push(Passed {
-            to_server,
-            bytes: bytes.to_vec(),
-        });
-    };
     // An error is a timeout, or a server that has gone; the client finds out by itself.
     while !stop.load(Ordering::Relaxed) {
         if let Ok((length, from)) = front.recv_from(&mut buffer) {
             client = Some(from);
-            keep(true, &buffer[..length]);
-            back.send(&buffer[..length]).ok();
+            sky.enter(Instant::now(), true, &buffer[..length]);
         }
-        if let (Ok(length), Some(client)) = (back.recv(&mut buffer), client) {
-            keep(false, &buffer[..length]);
-            front.send_to(&buffer[..length], client).ok();
+        if let Ok(length) = back.recv(&mut buffer) {
+            sky.enter(Instant::now(), false, &buffer[..length]);
+        }
+        *fates.lock().must("the fates") = sky.fates();
+        while let Some((to_server, bytes)) = sky.leave(Instant::now()) {
+            if to_server {
+                back.send(&bytes).ok();
+            } else if let Some(client) = client {
+                front.send_to(&bytes, client).ok();
+            }
+            passed
+                .lock()
+                .must("the packets")
+                .push(Passed { to_server, bytes });
         }
     }
 }

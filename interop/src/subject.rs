@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::Ports;
-use crate::freeradius::FreeRadius;
-use crate::portreeve::Portreeve;
+use crate::certificates::Identity;
+use crate::freeradius::{Extras, FreeRadius};
+use crate::portreeve::{Portreeve, Setup};
 use crate::world::World;
 
 /// A running RADIUS server in a known world.
@@ -22,10 +23,29 @@ impl Subject {
     /// # Panics
     /// If the environment names a third server, or if the server does not start.
     pub fn start(world: &World) -> Self {
-        match std::env::var("PORTREEVE_SUBJECT").as_deref() {
-            Ok("freeradius") => Self::FreeRadius(FreeRadius::start(world)),
-            Ok("portreeve") | Err(_) => Self::Portreeve(Portreeve::start(world)),
-            Ok(other) => panic!("PORTREEVE_SUBJECT is portreeve or freeradius, not {other}"),
+        if is_freeradius() {
+            Self::FreeRadius(FreeRadius::start(world))
+        } else {
+            Self::Portreeve(Portreeve::start(world))
+        }
+    }
+
+    /// In the usual world, also listening for RadSec: it shows `identity` and lets in whoever has
+    /// a certificate of the same authority.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn radsec(identity: &Identity) -> Self {
+        let world = World::household();
+        if is_freeradius() {
+            let tls = Some(identity.clone());
+            let extras = Extras {
+                tls,
+                ..Extras::default()
+            };
+            Self::FreeRadius(FreeRadius::with(&world, &extras))
+        } else {
+            Self::Portreeve(Portreeve::with(&world, &Setup::radsec(identity)))
         }
     }
 
@@ -42,6 +62,11 @@ impl Subject {
         }
     }
 
+    /// Where RadSec goes.
+    pub fn tls(&self) -> SocketAddr {
+        self.ports().tls_v4()
+    }
+
     /// Where Access-Requests go.
     pub fn auth(&self) -> SocketAddr {
         self.ports().auth_v4()
@@ -50,5 +75,13 @@ impl Subject {
     /// Where Accounting-Requests go.
     pub fn acct(&self) -> SocketAddr {
         self.ports().acct_v4()
+    }
+}
+
+fn is_freeradius() -> bool {
+    match std::env::var("PORTREEVE_SUBJECT").as_deref() {
+        Ok("freeradius") => true,
+        Ok("portreeve") | Err(_) => false,
+        Ok(other) => panic!("PORTREEVE_SUBJECT is portreeve or freeradius, not {other}"),
     }
 }

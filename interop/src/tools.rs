@@ -136,7 +136,20 @@ pub fn radtest(
 ///
 /// # Panics
 /// If Python or pyrad2 is missing, or if the script fails.
-pub fn pyrad2(script: &str, arguments: &[&dyn Display]) -> Value {
+pub fn pyrad2(name: &str, arguments: &[&dyn Display]) -> Value {
+    let mut command = script(name);
+    command.args(arguments.iter().map(ToString::to_string));
+    let ended = run(&mut command, "");
+    assert!(ended.succeeded, "{name} failed:\n{}", ended.said());
+    let last = ended.stdout.lines().last().must("a line from the script");
+    serde_json::from_str(last).must("JSON from the script")
+}
+
+/// The command that runs a script in `interop/pyrad2`.
+///
+/// # Panics
+/// If Python is missing.
+pub(crate) fn script(name: &str) -> Command {
     let set = std::env::var_os("PORTREEVE_VENV").map(PathBuf::from);
     let python = set
         .unwrap_or_else(|| target().join("venv"))
@@ -146,17 +159,10 @@ pub fn pyrad2(script: &str, arguments: &[&dyn Display]) -> Value {
         "{} is missing: run cargo xtask test",
         python.display()
     );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pyrad2");
     let mut command = Command::new(python);
-    command.arg("-B").arg(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("pyrad2")
-            .join(script),
-    );
-    command.args(arguments.iter().map(ToString::to_string));
-    let ended = run(&mut command, "");
-    assert!(ended.succeeded, "{script} failed:\n{}", ended.said());
-    let last = ended.stdout.lines().last().must("a line from the script");
-    serde_json::from_str(last).must("JSON from the script")
+    command.arg("-B").arg(folder.join(name));
+    command
 }
 
 /// The rows of a listing in JSON: an array, an object around one, or one object a line.

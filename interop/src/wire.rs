@@ -1,6 +1,8 @@
 //! Just enough RADIUS to make and to judge single packets by hand, written from the RFCs and
 //! sharing nothing with the code under test.
 
+pub mod v11;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +26,20 @@ pub mod code {
     pub const ACCOUNTING_RESPONSE: u8 = 5;
     /// Status-Server.
     pub const STATUS_SERVER: u8 = 12;
+    /// Disconnect-Request.
+    pub const DISCONNECT_REQUEST: u8 = 40;
+    /// Disconnect-ACK.
+    pub const DISCONNECT_ACK: u8 = 41;
+    /// Disconnect-NAK.
+    pub const DISCONNECT_NAK: u8 = 42;
+    /// CoA-Request.
+    pub const COA_REQUEST: u8 = 43;
+    /// CoA-ACK.
+    pub const COA_ACK: u8 = 44;
+    /// CoA-NAK.
+    pub const COA_NAK: u8 = 45;
+    /// Protocol-Error.
+    pub const PROTOCOL_ERROR: u8 = 52;
 }
 
 /// Attribute numbers.
@@ -38,10 +54,16 @@ pub mod attribute {
     pub const PROXY_STATE: u8 = 33;
     /// Acct-Status-Type.
     pub const ACCT_STATUS_TYPE: u8 = 40;
+    /// Acct-Input-Octets.
+    pub const ACCT_INPUT_OCTETS: u8 = 42;
     /// Acct-Session-Id.
     pub const ACCT_SESSION_ID: u8 = 44;
+    /// Event-Timestamp.
+    pub const EVENT_TIMESTAMP: u8 = 55;
     /// Message-Authenticator.
     pub const MESSAGE_AUTHENTICATOR: u8 = 80;
+    /// Error-Cause.
+    pub const ERROR_CAUSE: u8 = 101;
 }
 
 /// A request under construction.
@@ -63,6 +85,16 @@ impl Request {
     /// An Accounting-Request.
     pub fn accounting(id: u8) -> Self {
         Self::new(code::ACCOUNTING_REQUEST, id, false)
+    }
+
+    /// A CoA-Request.
+    pub fn coa(id: u8) -> Self {
+        Self::new(code::COA_REQUEST, id, true)
+    }
+
+    /// A Disconnect-Request.
+    pub fn disconnect(id: u8) -> Self {
+        Self::new(code::DISCONNECT_REQUEST, id, true)
     }
 
     /// A Status-Server.
@@ -130,13 +162,15 @@ impl Request {
 
     /// The octets, Message-Authenticator first, authenticators computed with `secret`.
     pub fn encode(&self, secret: &str) -> Vec<u8> {
-        let accounting = self.code == code::ACCOUNTING_REQUEST;
+        // A sum over the packet instead of random octets.
+        let summed = [
+            code::ACCOUNTING_REQUEST,
+            code::COA_REQUEST,
+            code::DISCONNECT_REQUEST,
+        ]
+        .contains(&self.code);
         let mut bytes = vec![self.code, self.id, 0, 0];
-        bytes.extend(if accounting {
-            [0; 16]
-        } else {
-            self.authenticator
-        });
+        bytes.extend(if summed { [0; 16] } else { self.authenticator });
         if self.signed {
             bytes.extend([attribute::MESSAGE_AUTHENTICATOR, 18]);
             bytes.extend([0; 16]);
@@ -154,7 +188,7 @@ impl Request {
             let mac = hmac(secret, &bytes);
             bytes[22..38].copy_from_slice(&mac);
         }
-        if accounting {
+        if summed {
             let digest = Md5::new()
                 .chain_update(&bytes)
                 .chain_update(secret)
@@ -198,24 +232,19 @@ impl Reply {
         if signed[..] != reply[4..20] {
             return Err(Fault::ResponseAuthenticator);
         }
-        let mut attributes = Vec::new();
+        let attributes = attributes(&reply[20..])?;
         let mut at = 20;
-        while at < length {
-            let size = reply.get(at + 1).map_or(0, |size| usize::from(*size));
-            if size < 2 || at + size > length {
-                return Err(Fault::Attribute(reply[at]));
-            }
-            let value = at + 2..at + size;
-            if reply[at] == attribute::MESSAGE_AUTHENTICATOR {
+        for (kind, value) in &attributes {
+            let place = at + 2..at + 2 + value.len();
+            at = place.end;
+            if *kind == attribute::MESSAGE_AUTHENTICATOR {
                 let mut zeroed = reply.to_vec();
                 zeroed[4..20].copy_from_slice(&request[4..20]);
-                zeroed[value.clone()].fill(0);
-                if reply[value.clone()] != hmac(secret, &zeroed) {
+                zeroed[place].fill(0);
+                if value[..] != hmac(secret, &zeroed) {
                     return Err(Fault::MessageAuthenticator);
                 }
             }
-            attributes.push((reply[at], reply[value].to_vec()));
-            at += size;
         }
         Ok(Self {
             code: reply[0],
@@ -235,6 +264,50 @@ impl Reply {
         let found = self.attributes.iter().filter(|(found, _)| *found == kind);
         found.map(|(_, value)| value.as_slice()).collect()
     }
+}
+
+/// An answer to `request`, with Message-Authenticator first and both authenticators right.
+pub fn answer(request: &[u8], code: u8, attributes: &[(u8, &[u8])], secret: &str) -> Vec<u8> {
+    let mut bytes = vec![code, request[1], 0, 0];
+    bytes.extend(&request[4..20]);
+    bytes.extend([attribute::MESSAGE_AUTHENTICATOR, 18]);
+    bytes.extend([0; 16]);
+    for (kind, value) in attributes {
+        let length = u8::try_from(value.len() + 2).must("a short attribute");
+        bytes.extend([*kind, length]);
+        bytes.extend(*value);
+    }
+    let length = u16::try_from(bytes.len()).must("a packet that fits");
+    bytes[2..4].copy_from_slice(&length.to_be_bytes());
+    let mac = hmac(secret, &bytes);
+    bytes[22..38].copy_from_slice(&mac);
+    let digest = Md5::new()
+        .chain_update(&bytes)
+        .chain_update(secret)
+        .finalize();
+    bytes[4..20].copy_from_slice(&digest);
+    bytes
+}
+
+/// Takes the first whole packet from what a stream has brought.
+pub fn take_packet(stream: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let length = u16::from_be_bytes([*stream.get(2)?, *stream.get(3)?]);
+    let length = usize::from(length);
+    (length >= 20 && stream.len() >= length).then(|| stream.drain(..length).collect())
+}
+
+fn attributes(bytes: &[u8]) -> Result<Vec<(u8, Vec<u8>)>, Fault> {
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while let Some(kind) = rest.first() {
+        let size = rest.get(1).map_or(0, |size| usize::from(*size));
+        if size < 2 || size > rest.len() {
+            return Err(Fault::Attribute(*kind));
+        }
+        found.push((*kind, rest[2..size].to_vec()));
+        rest = &rest[size..];
+    }
+    Ok(found)
 }
 
 /// What is wrong with a reply.
@@ -364,6 +437,31 @@ mod tests {
         let mut request = Request::status(0xda);
         request.authenticator = printed[4..20].try_into().unwrap();
         assert_eq!(request.encode("xyzzy5461"), printed);
+    }
+
+    #[test]
+    fn an_answer_made_by_hand_verifies() {
+        let request = Request::access(7)
+            .pap("bob", "hello world", "s")
+            .encode("s");
+        let reply = answer(&request, code::ACCESS_ACCEPT, &[(18, b"hello")], "s");
+        let read = Reply::verified(&reply, &request, "s");
+        assert_eq!((read.code, read.id), (code::ACCESS_ACCEPT, 7));
+        assert_eq!(read.values(18), [b"hello"]);
+        let mut forged = reply.clone();
+        forged[22] ^= 1;
+        assert!(Reply::read(&forged, &request, "s").is_err());
+    }
+
+    #[test]
+    fn packets_are_cut_from_a_stream_at_their_length() {
+        let request = Request::status(1).encode("s");
+        let mut stream = [request.clone(), request[..10].to_vec()].concat();
+        assert_eq!(take_packet(&mut stream), Some(request.clone()));
+        assert_eq!(take_packet(&mut stream), None);
+        stream.extend(&request[10..]);
+        assert_eq!(take_packet(&mut stream), Some(request));
+        assert!(stream.is_empty());
     }
 
     #[test]

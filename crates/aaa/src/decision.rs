@@ -4,7 +4,7 @@ mod explain;
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
-use portreeve_proto::Discard;
+use portreeve_proto::{Discard, Transport, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
     refusal::Refusal,
     shown::Shown,
 };
+
+/// How the message on a connection begins that was refused or ended.
+const NO_CONNECTION: &str = "no connection";
 
 pub use explain::{discard_cure, discard_sentence, explain};
 
@@ -35,6 +38,12 @@ pub struct Decision {
     pub asked: Option<Asked>,
     /// The address and port it came from.
     pub from: SocketAddr,
+    /// What carried it; `None` in records of before there was more than UDP.
+    #[serde(default)]
+    pub transport: Option<Shown>,
+    /// The RADIUS version that was spoken, where a connection has one.
+    #[serde(default)]
+    pub radius: Option<Shown>,
     /// The NAS, where the address belongs to one.
     pub nas: Option<Shown>,
     /// User-Name.
@@ -134,6 +143,8 @@ impl Decision {
                 duration_us: 0,
                 asked: None,
                 from,
+                transport: None,
+                radius: None,
                 nas: None,
                 user: None,
                 method: None,
@@ -153,6 +164,14 @@ impl Draft {
     /// What was asked.
     pub fn asked(mut self, asked: Asked) -> Self {
         self.decision.asked = Some(asked);
+        self
+    }
+
+    /// What carried it, and in which form. Without TLS there is only one form.
+    pub fn over(mut self, transport: Transport, version: Option<Version>) -> Self {
+        self.decision.transport = Some(Shown::from(transport.label()));
+        let version = version.filter(|_| transport.is_secure());
+        self.decision.radius = version.map(|version| Shown::from(version.to_string().as_str()));
         self
     }
 
@@ -256,6 +275,18 @@ impl Draft {
         self.decision.cure = cure.map(|cure| Shown::sentence(&cure));
         let message = format!("no answer: {}", discard_sentence(discard));
         self.end(Outcome::Discarded, duration_us, &message)
+    }
+
+    /// A connection that was refused or ended: the reason's label, the reason in a sentence, and
+    /// what can be done about it.
+    pub fn hung_up(mut self, label: &str, sentence: &str, cure: Option<&str>) -> Decision {
+        self.decision.reason = Some(Shown::from(label));
+        self.decision.cure = cure.map(Shown::sentence);
+        self.end(
+            Outcome::Discarded,
+            0,
+            &format!("{NO_CONNECTION}: {sentence}"),
+        )
     }
 
     fn who(&self) -> &str {

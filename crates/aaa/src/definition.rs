@@ -4,13 +4,17 @@
 //! snapshot is built. Serialising gives what may be shown; credentials and secrets are left out,
 //! always.
 
+mod reach;
+
 use std::fmt;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use self::reach::{CA_MAX, MARK_MAX, MARKS_MAX, PreSharedKey, Reach, Recognition};
 pub use crate::dialect::DialectName;
+pub use portreeve_proto::Transport;
 
 /// The most octets of a user's, group's or NAS's name: what fits one attribute.
 pub const NAME_MAX: usize = 253;
@@ -266,11 +270,13 @@ impl Group {
 pub struct Nas {
     /// Unique among NASes.
     pub name: String,
-    /// The addresses its packets come from; the longest matching prefix decides.
+    /// The addresses its packets come from; without TLS the longest matching prefix decides.
     pub prefix: IpNet,
-    /// What it shares with us.
-    #[serde(skip)]
-    pub secret: SharedSecret,
+    /// How its packets come, and what it proves itself by.
+    #[serde(flatten)]
+    pub reach: Reach,
+    /// How many connections it may have at a time, if not as many as any; at least 1.
+    pub max_connections: Option<u32>,
     /// How its vendor spells a grant.
     pub dialect: DialectName,
     /// Whether its Access-Requests must carry a Message-Authenticator.
@@ -284,18 +290,40 @@ pub struct Nas {
 }
 
 impl Nas {
-    /// A NAS with the strict defaults.
+    /// A NAS that sends datagrams, with the strict defaults.
     pub fn new(name: impl Into<String>, prefix: IpNet, secret: SharedSecret) -> Self {
+        Self::reached(name, prefix, Reach::Udp(secret))
+    }
+
+    /// A NAS that comes in some way, with the strict defaults.
+    pub fn reached(name: impl Into<String>, prefix: IpNet, reach: Reach) -> Self {
         Self {
             name: name.into(),
             prefix,
-            secret,
+            reach,
+            max_connections: None,
             dialect: DialectName::Generic,
             require_message_authenticator: Require::Yes,
             latched: false,
             limit_proxy_state: true,
             comment: String::new(),
         }
+    }
+
+    /// What carries its packets.
+    pub const fn transport(&self) -> Transport {
+        self.reach.transport()
+    }
+
+    /// What it shares with us, where that is a secret.
+    pub const fn secret(&self) -> Option<&SharedSecret> {
+        self.reach.secret()
+    }
+
+    /// The one address it may come from, where there is only one.
+    pub fn host(&self) -> Option<std::net::IpAddr> {
+        let is_host = self.prefix.prefix_len() == self.prefix.max_prefix_len();
+        is_host.then(|| self.prefix.addr())
     }
 
     /// Whether a Message-Authenticator is required at this moment.
@@ -316,6 +344,10 @@ impl Nas {
         if self.prefix.trunc() != self.prefix {
             return Err(Invalid::HostBits);
         }
+        if self.max_connections == Some(0) {
+            return Err(Invalid::NoConnections);
+        }
+        self.reach.validate()?;
         check_lines(&[], &[], &self.comment)
     }
 }
@@ -358,6 +390,9 @@ pub enum Invalid {
     /// An attribute line longer than [`ATTRIBUTE_MAX`].
     #[error("an attribute line is longer than {ATTRIBUTE_MAX} octets")]
     AttributeLong,
+    /// No certificate, or more text than [`CA_MAX`], where those of CAs belong.
+    #[error("the CA certificates of the NAS have 1 to {CA_MAX} octets")]
+    CaLength,
     /// A comment longer than [`COMMENT_MAX`].
     #[error("the comment is longer than {COMMENT_MAX} octets")]
     CommentLong,
@@ -367,6 +402,12 @@ pub enum Invalid {
     /// An address with bits set beyond the prefix length.
     #[error("the address has bits set beyond its prefix length")]
     HostBits,
+    /// An empty rule to recognise a NAS by, or one longer than [`MARK_MAX`].
+    #[error("a rule to recognise the NAS by (--identity) has 1 to {MARK_MAX} octets")]
+    MarkLength,
+    /// More rules than [`MARKS_MAX`].
+    #[error("a NAS has at most {MARKS_MAX} rules to recognise it by (--identity)")]
+    MarksMany,
     /// The same group twice.
     #[error("the user is in the same group twice")]
     MembershipTwice,
@@ -376,6 +417,23 @@ pub enum Invalid {
     /// A name longer than [`NAME_MAX`].
     #[error("the name is longer than {NAME_MAX} octets")]
     NameLong,
+    /// A NAS that may have no connection.
+    #[error("a NAS may have at least one connection (--max-connections)")]
+    NoConnections,
+    /// A pre-shared key's identity that cannot be one.
+    #[error(
+        "the identity of a pre-shared key (--psk-identity) has 1 to {} octets and no control \
+         characters",
+        PreSharedKey::IDENTITY_MAX
+    )]
+    PskIdentity,
+    /// A pre-shared key that is too short or too long.
+    #[error(
+        "a pre-shared key (--psk) has {} to {} octets, two hexadecimal digits each",
+        PreSharedKey::KEY_MIN,
+        PreSharedKey::KEY_MAX
+    )]
+    PskLength,
     /// An empty secret.
     #[error("the secret is empty")]
     SecretEmpty,
@@ -457,10 +515,27 @@ mod tests {
         let mut user = User::new("tim");
         user.credential = Some(StoredCredential::new("clear:opensesame".into()));
         let nas = nas();
+        let secured = Nas::reached(
+            "ap2",
+            nas.prefix,
+            Reach::Tls(Recognition {
+                psk: Some(PreSharedKey::new("ap2", *b"swordfishswordfish").unwrap()),
+                ..Recognition::default()
+            }),
+        );
+        let secured_json = serde_json::to_value(&secured).unwrap();
+        assert_eq!(secured_json["transport"], "tls");
+        assert_eq!(secured_json["psk_identity"], "ap2");
+        assert_eq!(serde_json::to_value(&nas).unwrap()["transport"], "udp");
         let shown = format!(
-            "{user:?}{nas:?}{}{}",
+            "{user:?}{nas:?}{secured:?}{}{}{secured_json}",
             serde_json::to_string(&user).unwrap(),
             serde_json::to_string(&nas).unwrap()
+        );
+        let key = format!("{:?}", b"swordfishswordfish");
+        assert!(
+            !shown.contains("swordfish") && !shown.contains(&key),
+            "{shown}"
         );
         assert!(shown.contains("tim") && shown.contains("192.0.2.0/24"));
         assert!(

@@ -12,6 +12,7 @@ pub mod dialect;
 pub mod grant;
 pub mod policy;
 pub mod port;
+pub mod posture;
 pub mod proxy;
 pub mod refusal;
 pub mod session;

@@ -129,8 +129,8 @@ impl Refusal {
 }
 
 /// A name as an argument of a command that people will copy: only one that no shell reads
-/// otherwise.
-pub(crate) fn argument<'a>(name: Option<&'a str>, placeholder: &'a str) -> &'a str {
+/// otherwise, else the placeholder.
+pub fn argument<'a>(name: Option<&'a str>, placeholder: &'a str) -> &'a str {
     let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"._@-".contains(&octet);
     name.filter(|name| {
         (1..=64).contains(&name.len()) && !name.starts_with('-') && name.bytes().all(is_plain)

@@ -10,7 +10,7 @@ use portreeve_aaa::{
     refusal::Refusal,
 };
 use portreeve_auth::{Method, Refutation};
-use portreeve_proto::Discard;
+use portreeve_proto::{Discard, Transport, Version};
 use proptest::prelude::*;
 
 fn draft() -> Draft {
@@ -132,4 +132,36 @@ proptest! {
         prop_assert!(lines <= 10 + decision.checks.len(), "{}", lines);
         prop_assert!(decision.checks.len() <= Decision::CHECKS_MAX);
     }
+}
+
+#[test]
+fn what_carried_a_request_is_told() {
+    let from = "192.0.2.7:40000".parse().unwrap();
+    let draft = |transport, version| {
+        Decision::draft(DecisionId(1), 0, from)
+            .asked(Asked::Access)
+            .nas("ap")
+            .over(transport, version)
+            .rejected(1, &Refusal::UnknownUser)
+    };
+    let told = explain(&draft(Transport::Tls, Some(Version::V1_1)));
+    assert!(
+        told.contains("(192.0.2.7:40000) over TLS (RADIUS/1.1)"),
+        "{told}"
+    );
+    let told = explain(&draft(Transport::Udp, Some(Version::V1_0)));
+    assert!(told.contains("(192.0.2.7:40000) over UDP."), "{told}");
+    let ended = Decision::draft(DecisionId(2), 0, from)
+        .over(Transport::Tls, None)
+        .hung_up(
+            "no_certificate",
+            "the peer sent no certificate",
+            Some("portreeve cert issue"),
+        );
+    assert_eq!(
+        ended.message.as_str(),
+        "no connection: the peer sent no certificate"
+    );
+    let told = explain(&ended);
+    assert!(told.contains("What to do: portreeve cert issue"), "{told}");
 }

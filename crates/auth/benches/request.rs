@@ -88,6 +88,7 @@ fn discarded(from: &str, count: u32, change: impl Fn(&mut [u8])) {
     for _ in 0..count {
         let arrival = Arrival {
             now,
+            clock: std::time::UNIX_EPOCH,
             listener: 0,
             role: Role::Auth,
             from,
@@ -120,6 +121,7 @@ fn served(ask: Ask, method: Option<Method>, count: u32, same: bool) {
         let from = SocketAddr::from(([192, 0, 2, 1], port));
         let arrival = Arrival {
             now,
+            clock: std::time::UNIX_EPOCH,
             listener: 0,
             role,
             from,

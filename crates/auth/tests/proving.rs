@@ -138,6 +138,7 @@ impl Trip {
         let now = Instant::now();
         let arrival = Arrival {
             now,
+            clock: std::time::UNIX_EPOCH,
             listener: 0,
             role: Role::Auth,
             from: "192.0.2.7:40000".parse().unwrap(),

@@ -68,6 +68,8 @@ pub(crate) enum Failure {
         name: String,
         nearest: Option<String>,
     },
+    #[error(transparent)]
+    Reach(#[from] crate::commands::nas::BadReach),
     #[error("cannot print")]
     Output(#[source] io::Error),
     #[error(transparent)]
@@ -172,9 +174,11 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Check(_) | Self::Configuration(_) | Self::Dictionary(_) => Exit::Configuration,
-            Self::Attribute(_) | Self::Credential(_) | Self::Definition(_) | Self::Usage(_) => {
-                Exit::Usage
-            }
+            Self::Attribute(_)
+            | Self::Credential(_)
+            | Self::Definition(_)
+            | Self::Reach(_)
+            | Self::Usage(_) => Exit::Usage,
             Self::Authority(error) if error.is_usage() => Exit::Usage,
             Self::Bench(error) if error.is_usage() => Exit::Usage,
             Self::Decode(error) if error.is_usage() => Exit::Usage,
@@ -190,17 +194,22 @@ impl Failure {
         if self.exit() == Exit::Done {
             return String::new();
         }
-        let mut words = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !words.contains(&text) {
-                words = format!("{words}: {text}");
-            }
-            cause = error.source();
-        }
-        words
+        chain(self)
     }
+}
+
+/// An error with what caused it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !words.contains(&text) {
+            words = format!("{words}: {text}");
+        }
+        cause = error.source();
+    }
+    words
 }
 
 #[cfg(test)]

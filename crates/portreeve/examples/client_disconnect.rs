@@ -5,7 +5,7 @@
 
 mod inn;
 
-use portreeve::{AttributeList, Client, Error, attr, client::DynamicOutcome};
+use portreeve::{AttributeList, Client, Error, attr};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -14,12 +14,14 @@ async fn main() -> Result<(), Error> {
     let session = AttributeList::new()
         .with(attr::USER_NAME, "tim")
         .with(attr::ACCT_SESSION_ID, "8d-0001");
-    match device.disconnect(session).await? {
-        DynamicOutcome::Ack(_) => println!("tim is off"),
-        DynamicOutcome::Nak(reply) => {
-            println!("not done, Error-Cause {:?}", reply.get(attr::ERROR_CAUSE));
-            inn.assert(false);
-        }
+    let outcome = device.disconnect(session).await?;
+    if outcome.is_ack() {
+        println!("tim is off");
+    } else if outcome.is_gone() {
+        println!("tim was off already");
+    } else {
+        println!("not done: {:?}", outcome.cause());
+        inn.assert(false);
     }
     Ok(())
 }

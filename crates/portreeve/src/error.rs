@@ -131,6 +131,18 @@ pub enum Error {
         /// How many such answers came.
         replies: u32,
     },
+    /// The administrator: the answers' Event-Timestamp is too far from our clock (RFC 5176 section
+    /// 6.3).
+    #[error(
+        "the clock of {server} is more than 5 minutes from ours, so its answers do not count: \
+         set both by NTP"
+    )]
+    StaleReplies {
+        /// The server.
+        server: SocketAddr,
+        /// How many such answers came.
+        replies: u32,
+    },
     /// The server: it has the request, and cannot serve it (RFC 7930 section 4).
     #[error(
         "{server} cannot serve this request: Protocol-Error{}",

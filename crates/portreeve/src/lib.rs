@@ -47,9 +47,10 @@ pub use portreeve_proto as proto;
 pub use portreeve_proto::{
     AccessReply, AccessRequest, AccountingReply, AccountingRequest, AnswerError, Ask, Attr,
     AttributeList, CoaReply, CoaRequest, Code, DataType, Dictionary, Discard, DisconnectReply,
-    DisconnectRequest, DuplicateLimits, EncodeError, Entry, ErrorCause, Hiding, Incoming, Oid,
-    Packet, Peer, PeerTable, Reply, Request, RequireMessageAuthenticator, Role, Secret, Spec,
-    Transport, Value, VendorFormat, Verdict, Version, attr,
+    DisconnectRequest, DuplicateLimits, DynamicLimits, EncodeError, Entry, ErrorCause, Hiding,
+    Incoming, NasKeys, Objection, Oid, Packet, Peer, PeerTable, Reply, Request,
+    RequireMessageAuthenticator, Role, Secret, SessionKeys, Spec, Transport, Value, VendorFormat,
+    Verdict, Version, attr,
 };
 pub use server::{ConnectionLimits, Connections, Counters, Observer, Running, Server};
 pub use trace::Trace;

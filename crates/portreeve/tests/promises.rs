@@ -2,10 +2,9 @@
 //!
 //! P rows are what pyrad2 documents of UDP, D rows are mistakes
 //! that RADIUS libraries have made. Each names the test that holds it here;
-//! `every_row_names_a_test` checks the names. Rows about RadSec, RADIUS/1.1 and proxying (P16 to
-//! P20, P45, D12) and about EAP (P27, D2) are not about this crate yet. Rows about Python's
-//! packaging (P30, P44) are about no crate of ours, and P15, that secrets are compared in constant
-//! time, is held by `subtle` and by no test.
+//! `every_row_names_a_test` checks the names. Rows about proxying (P45, D12) and about EAP (P27,
+//! D2) are not about this crate yet. Rows about Python's packaging (P30, P44) are about no crate of
+//! ours, and P15, that secrets are compared in constant time, is held by `subtle` and by no test.
 //!
 //! * P1: the example of the front page works as it stands
 //!   `portreeve/examples/ten_lines.rs: main`
@@ -13,12 +12,18 @@
 //!   `portreeve/tests/quiet.rs: strangers_are_not_heard`
 //! * P3: four handlers
 //!   `portreeve/tests/server.rs: a_port_takes_what_its_role_allows`
+//! * P3: and nobody's word ends sessions who may not
+//!   `portreeve/tests/dynamic.rs: what_is_old_or_from_whom_it_may_not_come_meets_silence`
 //! * P4: handlers see only valid packets
 //!   `portreeve/tests/promises.rs: what_is_malformed_meets_silence_for_its_reason`
 //! * P5: replies carry attributes of every kind
 //!   `portreeve/tests/promises.rs: replies_carry_numbers_addresses_and_prefixes`
 //! * P6: every code of a reply
 //!   `portreeve/tests/client.rs: sessions_are_changed_and_ended`
+//! * P6: those to CoA and Disconnect, both ways
+//!   `portreeve/tests/dynamic.rs: outcomes_say_why_and_whether_the_session_is_gone`
+//! * P6: Protocol-Error
+//!   `portreeve/tests/radsec.rs: a_server_that_cannot_serve_says_so_and_another_is_asked`
 //! * P7: replies are sent to who asked
 //!   `portreeve/tests/server.rs: a_reply_leaves_from_the_address_that_was_asked`
 //! * P8: CoA that nobody handles is refused with 406
@@ -29,6 +34,8 @@
 //!   `portreeve/tests/server.rs: a_retransmission_gets_the_same_octets_and_no_second_decision`
 //! * P10: one that is worked on is not worked on twice
 //!   `portreeve/tests/server.rs: a_retransmission_while_the_handler_works_is_dropped`
+//! * P10: nor is a change of a session carried out twice
+//!   `proto/tests/dynamic.rs: no_request_with_a_time_is_carried_out_twice`
 //! * P11: a handler can choose silence
 //!   `portreeve/tests/server.rs: an_observer_sees_every_datagram_once`
 //! * P12: Message-Authenticator is demanded, and comes first
@@ -37,6 +44,26 @@
 //!   `proto/tests/endpoint.rs: accounting_is_verified_answered_or_left_to_be_sent_again`
 //! * P14: Request Authenticators are verified, zeros refused
 //!   `portreeve/tests/promises.rs: a_record_that_is_not_signed_meets_silence`
+//! * P16: RadSec, server and client, with certificates on both sides
+//!   `portreeve/tests/radsec.rs: both_versions_carry_log_ins_accounting_and_status`
+//! * P16: who is not recognised is refused
+//!   `portreeve/tests/radsec.rs: who_is_not_recognised_is_told_apart_and_counted`
+//! * P17: fingerprints of both ends, and a peer is who its certificate says
+//!   `portreeve/tests/radsec.rs: fingerprints_decide_on_both_ends`
+//! * P18: one slow request holds up no other
+//!   `portreeve/tests/radsec.rs: one_slow_request_holds_up_no_other`
+//! * P18: what is bad ends its connection, and what is idle
+//!   `portreeve/tests/radsec.rs: bad_packets_end_their_connection_and_half_a_packet_does_in_time`
+//! * P18: CoA and Disconnect over a connection, where the device takes them
+//!   `portreeve/tests/radsec.rs: requests_go_back_down_a_connection_that_the_nas_opened`
+//! * P19: one connection carries many requests at a time
+//!   `portreeve/tests/radsec.rs: many_requests_are_in_flight_at_a_time_and_find_their_answers`
+//! * P19: a connection that is lost is opened again
+//!   `portreeve/tests/radsec.rs: a_lost_connection_is_opened_again`
+//! * P20: RADIUS/1.1 where both ends know it, and no downgrade where it is demanded
+//!   `portreeve/tests/radsec.rs: versions_are_agreed_on_and_a_demand_is_not_lowered`
+//! * P20: no MD5, no Message-Authenticator, passwords as they are
+//!   `proto/tests/connection.rs: radius_1_1_has_a_token_and_neither_secrets_nor_signatures`
 //! * P21: blocking and async clients do the same
 //!   `portreeve/tests/client.rs: the_blocking_client_does_the_same_and_is_shared_between_threads`
 //! * P22: the front page's request hides its password
@@ -108,6 +135,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod client;
+mod dynamic;
 mod nas;
 mod relay;
 mod server;

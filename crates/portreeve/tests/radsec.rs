@@ -239,6 +239,65 @@ async fn who_is_not_recognised_is_told_apart_and_counted() {
 }
 
 #[tokio::test]
+async fn versions_are_agreed_on_and_a_demand_is_not_lowered() {
+    use Versions::{Both, Historic, V1_0, V1_1};
+    let authority = Authority::new();
+    for ours in [Historic, V1_0, Both, V1_1] {
+        let config = authority.server().versions(ours);
+        let running = serve(&Acceptor::new(config).unwrap()).await;
+        for theirs in [Historic, V1_0, Both, V1_1] {
+            let config = authority.client("nas.example").versions(theirs);
+            let client = client(config, running.address()).await;
+            let outcome = client.access(Access::pap("tim", "12345")).await;
+            // RFC 9765 section 3.3: silence means historic, and what both can do best is spoken.
+            let expected = match (ours, theirs) {
+                (Both | V1_1, Both | V1_1) => Some(Version::V1_1),
+                (V1_1, _) | (_, V1_1) => None,
+                _ => Some(Version::V1_0),
+            };
+            let session = client.sessions().next().and_then(|(_, session)| session);
+            let spoken = session.map(|session| session.version());
+            assert_eq!(outcome.is_ok(), expected.is_some(), "{ours:?} {theirs:?}");
+            if outcome.is_ok() {
+                assert_eq!(spoken, expected, "{ours:?} {theirs:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn fingerprints_decide_on_both_ends() {
+    let authority = Authority::new();
+    let (server, known) = (authority.issue("radius.example"), authority.issue("nas"));
+    let mark = Mark::Sha256(known.certificate().sha256());
+    let nas = TlsPeer::named("by fingerprint", Transport::Tls).unwrap();
+    let pin = server.certificate().sha256();
+    let config = ServerConfig::new(server).trust(authority.trust());
+    let running = serve(&Acceptor::new(config.peer(nas.mark(mark))).unwrap()).await;
+    let other = authority.issue("nas");
+    for (identity, pin, expected) in [
+        (&known, pin, true),
+        (&known, [7; 32], false),
+        (&other, pin, false),
+    ] {
+        let config = ClientConfig::new(identity.clone(), authority.trust(), "127.0.0.1");
+        let client = client(config.unwrap().pin(pin), running.address()).await;
+        let outcome = client.access(Access::pap("tim", "12345")).await;
+        assert_eq!(outcome.is_ok(), expected);
+        let open = running.connections().list();
+        let names = open.iter().map(|open| open.peer.name().as_ref());
+        let expected = if expected {
+            &["by fingerprint"][..]
+        } else {
+            &[]
+        };
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+        drop(client);
+        until(|| running.connections().is_empty()).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_tls_or_stops_midway_ends_and_disturbs_nobody() {
     let authority = Authority::new();
     let limits = ConnectionLimits {
@@ -524,6 +583,34 @@ async fn a_server_that_answers_nothing_is_left_and_tried_again() {
     let outcome = client.access(Access::pap("tim", "12345")).await.unwrap();
     assert!(outcome.is_accept());
     assert_eq!(outcome.response().server(), lively.address());
+}
+
+#[tokio::test]
+async fn one_port_may_be_listened_on_over_ipv4_and_ipv6_with_no_peer_yet() {
+    let authority = Authority::new();
+    let nobody = ServerConfig::new(authority.issue("radius.example")).trust(authority.trust());
+    let acceptor = Acceptor::new(nobody).unwrap();
+    let start = |address: String| {
+        Server::new(Inn::default())
+            .radsec(address, acceptor.clone())
+            .start()
+    };
+    let first = start("0.0.0.0:0".to_owned()).await.unwrap();
+    let port = first.address().port();
+    let second = start(format!("[::]:{port}")).await.unwrap();
+    let retry = Retry::once(Duration::from_millis(500));
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let refused = Client::radsec(address, authority.client("nas.example"))
+        .retry(retry)
+        .await;
+    if let Ok(client) = refused {
+        client.status().await.unwrap_err();
+    }
+    until(|| first.counters().hung_up(Hangup::NotRecognised) > 0).await;
+    assert_eq!(second.counters().accepted, 0);
+    acceptor.reload(authority.server()).unwrap();
+    let client = client(authority.client("nas.example"), address).await;
+    client.status().await.unwrap();
 }
 
 #[cfg(feature = "openssl")]

@@ -63,7 +63,8 @@ impl Answering<'_> {
             reserve_message_authenticator(out);
         }
         let under = authenticator::of_request(&self.request);
-        self.attributes(lists, &mut Hider::new(secret, under, random), out)?;
+        let hider = &mut Hider::new(secret, under, random);
+        self.attributes(code, lists, hider, out)?;
         if protect {
             let offset = Packet::HEADER;
             authenticator::fill_message_authenticator(out, offset, &request_authenticator, secret);
@@ -82,11 +83,12 @@ impl Answering<'_> {
         out.extend_from_slice(&[code.0, 0, 0, 0]);
         out.extend_from_slice(&self.request.token().to_be_bytes());
         out.extend_from_slice(&[0; 12]);
-        self.attributes(lists, &mut Hider::open(), out)
+        self.attributes(code, lists, &mut Hider::open(), out)
     }
 
-    /// Not in the answer to an Accounting-Request: clients of many years compute it over zeros there,
-    /// no RFC says which is right, and the Response Authenticator protects that answer already.
+    /// Not in the answer to an Accounting-Request: clients of many years compute it over zeros
+    /// there, no RFC says which is right, and the Response Authenticator protects that answer
+    /// already.
     fn carries_message_authenticator(&self, code: Code) -> bool {
         match self.request.code() {
             Code::ACCESS_REQUEST | Code::STATUS_SERVER => true,
@@ -95,23 +97,27 @@ impl Answering<'_> {
         }
     }
 
-    /// The lists, then Proxy-State as it came.
+    /// The lists, then what goes back as it came: Proxy-State, and State to whoever changes a
+    /// session (RFC 5176 section 3.3).
     fn attributes(
         &self,
+        code: Code,
         lists: &[Option<&AttributeList>],
         hider: &mut Hider<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
+        let state = attr::STATE.spec().oid;
+        let mut has_state = false;
         for list in lists.iter().copied().flatten() {
             encode::encode(list, hider, out)?;
+            has_state |= list.contains(&state);
         }
         let proxy_state = attr::PROXY_STATE.spec().oid.top();
-        for state in self
-            .request
-            .attributes()
-            .filter(|attribute| attribute.number == proxy_state)
-        {
-            let whole = state.offset..state.offset + 2 + state.value.len();
+        let returns_state = !has_state && [Code::COA_ACK, Code::COA_NAK].contains(&code);
+        for returned in self.request.attributes().filter(|attribute| {
+            attribute.number == proxy_state || (returns_state && attribute.number == state.top())
+        }) {
+            let whole = returned.offset..returned.offset + 2 + returned.value.len();
             out.extend_from_slice(self.request.octets().get(whole).unwrap_or_default());
         }
         encode::fill_length(out, self.longest())

@@ -50,6 +50,11 @@ impl Code {
         )
     }
 
+    /// Whether it asks to change or end a session (RFC 5176).
+    pub const fn is_dynamic(self) -> bool {
+        matches!(self, Self::COA_REQUEST | Self::DISCONNECT_REQUEST)
+    }
+
     /// The name in the RFCs, or `None` for a code we do not know.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {

@@ -13,6 +13,13 @@ pub enum Discard {
     CodeNotAllowed,
     /// The same request came again while it is being worked on.
     DuplicateInProgress,
+    /// A CoA-Request or Disconnect-Request from a peer that may not change sessions.
+    DynamicNotAllowed,
+    /// Event-Timestamp is required of CoA-Request and Disconnect-Request, and absent.
+    EventTimestampMissing,
+    /// Event-Timestamp lies outside the window: a replay, or a clock that is wrong (RFC 5176
+    /// section 6.3).
+    EventTimestampStale,
     /// The handler did not answer in time.
     HandlerTimeout,
     /// The handler chose not to answer: accounting that could not be recorded.
@@ -45,11 +52,14 @@ pub enum Discard {
 
 impl Discard {
     /// All of them; the position of each is its [`Self::index`].
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::AttributeLength,
         Self::AttributeZero,
         Self::CodeNotAllowed,
         Self::DuplicateInProgress,
+        Self::DynamicNotAllowed,
+        Self::EventTimestampMissing,
+        Self::EventTimestampStale,
         Self::HandlerTimeout,
         Self::HandlerSilent,
         Self::Length,
@@ -96,6 +106,9 @@ impl Discard {
             Self::AttributeZero => "attribute_zero",
             Self::CodeNotAllowed => "code_not_allowed",
             Self::DuplicateInProgress => "duplicate_in_progress",
+            Self::DynamicNotAllowed => "dynamic_not_allowed",
+            Self::EventTimestampMissing => "event_timestamp_missing",
+            Self::EventTimestampStale => "event_timestamp_stale",
             Self::HandlerTimeout => "handler_timeout",
             Self::HandlerSilent => "handler_silent",
             Self::Length => "length",

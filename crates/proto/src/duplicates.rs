@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Code;
+use crate::{Code, DynamicLimits};
 
 /// How many requests to remember, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct DuplicateLimits {
     /// The most requests remembered that no secret vouches for; they are kept apart so that a
     /// forger can crowd out only others like himself.
     pub unprotected_entries: usize,
+    /// What is demanded of CoA-Request and Disconnect-Request, which are remembered apart.
+    pub dynamic: DynamicLimits,
 }
 
 impl Default for DuplicateLimits {
@@ -29,6 +31,7 @@ impl Default for DuplicateLimits {
             in_progress: Duration::from_secs(30),
             entries: 65_536,
             unprotected_entries: 4_096,
+            dynamic: DynamicLimits::default(),
         }
     }
 }
@@ -41,8 +44,64 @@ pub(crate) struct Key {
     pub(crate) code: Code,
     /// The Identifier, or the Token of RADIUS/1.1.
     pub(crate) identifier: u32,
-    /// Set for a request that no secret vouches for: it then never meets the entry of another.
-    pub(crate) unprotected: Option<[u8; 16]>,
+    /// Set for a request that no secret vouches for, which must not take the place of another, and
+    /// for one to change a session, whose place no other may take while it could be replayed.
+    pub(crate) own: Option<[u8; 16]>,
+    pub(crate) shelf: Shelf,
+}
+
+/// Which table a request is remembered in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Shelf {
+    /// To change a session, with the time of sending.
+    Dated,
+    /// The secret vouches for it.
+    Protected,
+    /// To change a session, without the time of sending.
+    Undated,
+    /// Nothing vouches for it.
+    Unprotected,
+}
+
+/// The tables of an endpoint.
+pub(crate) struct Shelves {
+    dated: Duplicates,
+    protected: Duplicates,
+    undated: Duplicates,
+    unprotected: Duplicates,
+}
+
+impl Shelves {
+    pub(crate) fn new(limits: &DuplicateLimits) -> Self {
+        let window = limits.dynamic.bounded_window();
+        // A clock that is ahead by a window makes a packet good for two.
+        let both = 2 * window + Duration::from_secs(1);
+        Self {
+            dated: Duplicates::lasting(limits, both),
+            protected: Duplicates::new(limits, limits.entries),
+            undated: Duplicates::lasting(limits, window),
+            unprotected: Duplicates::new(limits, limits.unprotected_entries),
+        }
+    }
+
+    pub(crate) fn of(&mut self, key: &Key) -> &mut Duplicates {
+        match key.shelf {
+            Shelf::Dated => &mut self.dated,
+            Shelf::Protected => &mut self.protected,
+            Shelf::Undated => &mut self.undated,
+            Shelf::Unprotected => &mut self.unprotected,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let all = [
+            &self.dated,
+            &self.protected,
+            &self.undated,
+            &self.unprotected,
+        ];
+        all.into_iter().map(Duplicates::len).sum()
+    }
 }
 
 /// What is known of a request that has just come.
@@ -63,6 +122,8 @@ pub(crate) struct Duplicates {
     answered_for: Duration,
     in_progress_for: Duration,
     bound: usize,
+    /// Whether a full table gives up answers before their time.
+    gives_up: bool,
     next_serial: u64,
 }
 
@@ -87,7 +148,18 @@ impl Duplicates {
             answered_for: limits.answered,
             in_progress_for: limits.in_progress,
             bound,
+            gives_up: true,
             next_serial: 0,
+        }
+    }
+
+    /// Of requests to change sessions: an answer stays its time, because what is forgotten early
+    /// can be replayed.
+    fn lasting(limits: &DuplicateLimits, answered_for: Duration) -> Self {
+        Self {
+            answered_for,
+            gives_up: false,
+            ..Self::new(limits, limits.dynamic.entries)
         }
     }
 
@@ -188,7 +260,7 @@ impl Duplicates {
 
     /// Room for one more, at the cost of the oldest answer where need be.
     fn make_room(&mut self) -> bool {
-        while self.entries.len() >= self.bound && !self.answered.is_empty() {
+        while self.gives_up && self.entries.len() >= self.bound && !self.answered.is_empty() {
             self.drop_oldest_answer();
         }
         self.entries.len() < self.bound
@@ -236,7 +308,8 @@ mod tests {
             from,
             code: Code::ACCESS_REQUEST,
             identifier,
-            unprotected: None,
+            own: None,
+            shelf: Shelf::Protected,
         }
     }
 
@@ -291,6 +364,25 @@ mod tests {
         assert!(matches!(table.see(now, key(2), [1; 16]), Seen::InProgress));
         assert!(matches!(table.see(now, key(1), [1; 16]), Seen::Full));
         assert_eq!(table.len(), 2);
+    }
+
+    #[test]
+    fn an_answer_that_could_be_replayed_stays_its_time() {
+        let one = DuplicateLimits {
+            dynamic: DynamicLimits {
+                entries: 1,
+                ..DynamicLimits::default()
+            },
+            ..limits()
+        };
+        let long = Duration::from_hours(100);
+        let (now, mut table) = (start(), Duplicates::lasting(&one, long));
+        let serial = new(&table.see(now, key(1), [1; 16]));
+        assert!(table.answer(now, key(1), serial, b"answer"));
+        assert!(matches!(table.see(now, key(2), [1; 16]), Seen::Full));
+        let seen = table.see(now + Duration::from_hours(99), key(1), [1; 16]);
+        assert!(matches!(seen, Seen::Answered(b"answer")));
+        new(&table.see(now + long, key(2), [1; 16]));
     }
 
     #[test]

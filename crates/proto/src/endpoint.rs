@@ -1,13 +1,18 @@
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use crate::{
     AccessRequest, AccountingRequest, CoaRequest, Code, Discard, DisconnectRequest,
-    DuplicateLimits, EncodeError, ErrorCause, Incoming, Packet, Peer, PeerTable, Random, Reply,
-    Request, Transport, Version,
+    DuplicateLimits, DynamicLimits, EncodeError, ErrorCause, Incoming, Packet, Peer, PeerTable,
+    Random, Reply, Request, Transport, Version,
     answer::Answering,
     attr,
     authenticator::{self, Checked},
-    duplicates::{Duplicates, Key, Seen},
+    duplicates::{Duplicates, Key, Seen, Shelf, Shelves},
+    dynamic,
     transport::Wire,
 };
 
@@ -53,8 +58,10 @@ impl Role {
 /// A packet and how it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
-    /// When.
+    /// When, to measure from.
     pub now: Instant,
+    /// When, by the clock on the wall: Event-Timestamp is held against it.
+    pub clock: SystemTime,
     /// On which listener: any number that tells this endpoint's listeners apart.
     pub listener: u16,
     /// What that listener is for.
@@ -68,10 +75,6 @@ pub struct Arrival<'a> {
 /// What became of a packet.
 #[derive(Debug)]
 #[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack; a box would allocate"
-)]
 pub enum Received {
     /// Silence, and why; the peer where the source address has one.
     Discarded(Discard, Option<Arc<Peer>>),
@@ -81,6 +84,9 @@ pub enum Received {
     Replayed,
     /// A new, authentic request. It is to be answered or abandoned.
     Request(Incoming, Ticket),
+    /// A new, authentic request that RFC 5176 leaves only this answer: it is to be answered with
+    /// it, and no handler need be asked.
+    Settled(Incoming, Ticket, Reply),
     /// A Status-Server: `out` holds the answer (RFC 5997).
     Status,
 }
@@ -108,11 +114,11 @@ pub enum Answered {
 /// The server's end of the protocol, without sockets or clock: for all datagrams of some listeners,
 /// or for one stream.
 ///
-/// A packet passes ordered gates: known peer, length, attributes, code, authenticity, duplicate,
-/// bound. Nothing that is not authentic is interpreted, nor remembered.
+/// A packet passes ordered gates: known peer, length, attributes, code, authenticity, age,
+/// duplicate, bound. Nothing that is not authentic is interpreted, nor remembered.
 pub struct Endpoint {
-    protected: Duplicates,
-    unprotected: Duplicates,
+    shelves: Shelves,
+    dynamic: DynamicLimits,
     wire: Wire,
     serving: bool,
 }
@@ -131,8 +137,8 @@ impl Endpoint {
 
     fn on(wire: Wire, limits: &DuplicateLimits) -> Self {
         Self {
-            protected: Duplicates::new(limits, limits.entries),
-            unprotected: Duplicates::new(limits, limits.unprotected_entries),
+            shelves: Shelves::new(limits),
+            dynamic: limits.dynamic,
             wire,
             serving: true,
         }
@@ -146,7 +152,7 @@ impl Endpoint {
 
     /// Requests that are remembered: worked on, or answered lately.
     pub fn remembered(&self) -> usize {
-        self.protected.len() + self.unprotected.len()
+        self.shelves.len()
     }
 
     /// Takes in a datagram. `out` is cleared, and holds what is to be sent where the result says
@@ -166,8 +172,8 @@ impl Endpoint {
         self.receive_from(peer, arrival, random, out)
     }
 
-    /// As [`Self::receive`], from a peer that is known otherwise: by the connection that carries the
-    /// packet.
+    /// As [`Self::receive`], from a peer that is known otherwise: by the connection that carries
+    /// the packet.
     pub fn receive_from(
         &mut self,
         peer: &Arc<Peer>,
@@ -196,6 +202,7 @@ impl Endpoint {
         if !fits(request, reply) {
             return Err(AnswerError::Mismatched);
         }
+        dynamic::check_reply(request, reply)?;
         let answering = Answering {
             request: request.packet(),
             peer: request.peer(),
@@ -250,11 +257,7 @@ impl Endpoint {
         if !arrival.role.allows(code) {
             return self.refuse(&packet, peer, random, out);
         }
-        let protected = match self.wire.version {
-            Version::V1_0 => authentic(&packet, peer, self.wire.transport, arrival.now)?,
-            Version::V1_1 => true,
-        };
-        let key = self.key(arrival, &packet, protected);
+        let key = self.key(arrival, &packet, self.vouched(&packet, peer, arrival)?);
         let (serving, never_repeats) = (self.serving, self.never_repeats());
         let distinguishes = self.distinguishes(&packet);
         let serial = match self.table(&key).see(arrival.now, key, distinguishes) {
@@ -275,21 +278,46 @@ impl Endpoint {
         if code == Code::STATUS_SERVER {
             return self.answer_status(&packet, peer, arrival, &ticket, random, out);
         }
-        let request = Request::new(
-            &packet,
-            Arc::clone(peer),
-            arrival.from,
-            arrival.now,
-            protected,
-            self.wire,
-        );
+        let protected = key.shelf != Shelf::Unprotected;
+        let (from, now) = (arrival.from, arrival.now);
+        let request = Request::new(&packet, Arc::clone(peer), from, now, protected, self.wire);
         let incoming = match code {
             Code::ACCESS_REQUEST => Incoming::Access(AccessRequest::new(request)),
             Code::ACCOUNTING_REQUEST => Incoming::Accounting(AccountingRequest(request)),
             Code::COA_REQUEST => Incoming::Coa(CoaRequest(request)),
             _ => Incoming::Disconnect(DisconnectRequest(request)),
         };
-        Ok(Received::Request(incoming, ticket))
+        Ok(match dynamic::only_answer(&incoming) {
+            Some(reply) => Received::Settled(incoming, ticket, reply),
+            None => Received::Request(incoming, ticket),
+        })
+    }
+
+    /// How far a packet can be relied on, if it is to be taken at all: that says where it is
+    /// remembered.
+    fn vouched(
+        &self,
+        packet: &Packet<'_>,
+        peer: &Peer,
+        arrival: &Arrival<'_>,
+    ) -> Result<Shelf, Discard> {
+        let is_dynamic = packet.code().is_dynamic();
+        if is_dynamic && !peer.changes_sessions() {
+            return Err(Discard::DynamicNotAllowed);
+        }
+        let protected = match self.wire.version {
+            Version::V1_0 => authentic(packet, peer, self.wire.transport, arrival.now)?,
+            Version::V1_1 => true,
+        };
+        if !is_dynamic {
+            return Ok(if protected {
+                Shelf::Protected
+            } else {
+                Shelf::Unprotected
+            });
+        }
+        let dated = dynamic::is_dated(packet, arrival.clock, &self.dynamic)?;
+        Ok(if dated { Shelf::Dated } else { Shelf::Undated })
     }
 
     /// RFC 5997 section 3: an Access-Accept on the authentication port, an Accounting-Response on
@@ -342,7 +370,7 @@ impl Endpoint {
         Err(Discard::CodeNotAllowed)
     }
 
-    fn key(&self, arrival: &Arrival<'_>, packet: &Packet<'_>, protected: bool) -> Key {
+    fn key(&self, arrival: &Arrival<'_>, packet: &Packet<'_>, kept_on: Shelf) -> Key {
         let (code, identifier) = match self.wire.version {
             Version::V1_0 => (packet.code(), u32::from(packet.identifier())),
             // A Token is unique whatever the code (RFC 9765 section 4.2.1).
@@ -353,7 +381,8 @@ impl Endpoint {
             from: arrival.from,
             code,
             identifier,
-            unprotected: (!protected).then(|| packet.authenticator()),
+            own: (kept_on != Shelf::Protected).then(|| self.distinguishes(packet)),
+            shelf: kept_on,
         }
     }
 
@@ -380,17 +409,19 @@ impl Endpoint {
     }
 
     fn table(&mut self, key: &Key) -> &mut Duplicates {
-        if key.unprotected.is_some() {
-            &mut self.unprotected
-        } else {
-            &mut self.protected
-        }
+        self.shelves.of(key)
     }
 }
 
 /// Why an answer cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
+    /// A CoA-Request that only asks to authorize anew is never acknowledged.
+    #[error("a CoA-Request with Authorize-Only can only be refused (RFC 5176 section 3.2)")]
+    AuthorizeOnly,
+    /// Its Error-Cause belongs into the opposite answer, or into none.
+    #[error("Error-Cause `{0}` does not belong into this answer (RFC 5176 section 3.5)")]
+    Cause(ErrorCause),
     /// It does not fit the wire.
     #[error(transparent)]
     Encode(#[from] EncodeError),

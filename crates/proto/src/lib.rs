@@ -7,10 +7,12 @@
 mod answer;
 pub mod attr;
 mod authenticator;
+mod cause;
 mod code;
 pub mod dictionary;
 mod discard;
 mod duplicates;
+mod dynamic;
 mod encode;
 mod endpoint;
 mod frames;
@@ -27,6 +29,7 @@ mod read;
 mod reply;
 mod request;
 mod secret;
+mod session;
 mod spec;
 mod transport;
 pub mod value;
@@ -37,10 +40,12 @@ pub mod walk;
 mod work;
 
 pub use attr::Attr;
+pub use cause::ErrorCause;
 pub use code::Code;
 pub use dictionary::Dictionary;
 pub use discard::Discard;
 pub use duplicates::DuplicateLimits;
+pub use dynamic::{DynamicLimits, Objection};
 pub use encode::{EncodeError, MAX_VALUE};
 pub use endpoint::{AnswerError, Answered, Arrival, Endpoint, Received, Role, Ticket};
 pub use frames::Frames;
@@ -53,13 +58,12 @@ pub use peer::{Peer, PeerTable, RequireMessageAuthenticator};
 pub use query::{Ask, BadReply, Query};
 pub use random::Random;
 pub use read::{VendorAttribute, VendorAttributes};
-pub use reply::{
-    AccessReply, AccountingReply, CoaReply, DisconnectReply, ErrorCause, Reply, Verdict,
-};
+pub use reply::{AccessReply, AccountingReply, CoaReply, DisconnectReply, Reply, Verdict};
 pub use request::{
     AccessRequest, AccountingRequest, CoaRequest, DisconnectRequest, Incoming, Request,
 };
 pub use secret::{EmptySecret, Secret};
+pub use session::{NasKeys, SessionKeys};
 pub use spec::{DataType, Hiding, Spec, VendorFormat};
 pub use transport::{Transport, Version};
 pub use value::Value;

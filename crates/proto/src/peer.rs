@@ -35,6 +35,7 @@ pub struct Peer {
     require: RequireMessageAuthenticator,
     limit_proxy_state: bool,
     transport: Transport,
+    may_change_sessions: bool,
     latched: AtomicBool,
     good_requests: AtomicU32,
     first_good: OnceLock<Instant>,
@@ -54,6 +55,7 @@ impl Peer {
             require: RequireMessageAuthenticator::Yes,
             limit_proxy_state: true,
             transport: Transport::Udp,
+            may_change_sessions: true,
             latched: AtomicBool::new(false),
             good_requests: AtomicU32::new(0),
             first_good: OnceLock::new(),
@@ -81,12 +83,27 @@ impl Peer {
         self
     }
 
-    /// Sets what it must use to reach us; by default UDP. What comes otherwise is discarded, so that
-    /// nobody can take the place of a peer over a weaker transport.
+    /// Sets what it must use to reach us; by default UDP. What comes otherwise is discarded, so
+    /// that nobody can take the place of a peer over a weaker transport.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
+    }
+
+    /// Sets whether it may send CoA-Request and Disconnect-Request; what it sends of them otherwise
+    /// is discarded (RFC 5176 section 6.1). On by default: a handler refuses both unless it is
+    /// written to do them, and the [`Role`](crate::Role) of a listener says which requests are
+    /// taken at all. Turn it off for the NASes of a server that takes such requests from other
+    /// servers.
+    #[must_use]
+    pub fn may_change_sessions(mut self, may: bool) -> Self {
+        self.may_change_sessions = may;
+        self
+    }
+
+    pub(crate) fn changes_sessions(&self) -> bool {
+        self.may_change_sessions
     }
 
     /// What it must use to reach us.

@@ -1,6 +1,6 @@
 use crate::{
-    Attr, AttributeList, Code, Spec, Version,
-    attr::{self, Encodes, Kind},
+    Attr, AttributeList, Code, ErrorCause, Spec, Version,
+    attr::{self, Encodes, Kind, service_type},
     transport::Wire,
 };
 
@@ -143,8 +143,8 @@ impl AccountingReply {
         }
     }
 
-    /// It is not recorded, and why: a Protocol-Error over TLS and DTLS (RFC 7930 section 4), silence
-    /// elsewhere.
+    /// It is not recorded, and why: a Protocol-Error over TLS and DTLS (RFC 7930 section 4),
+    /// silence elsewhere.
     pub fn failed(cause: ErrorCause) -> Self {
         Self {
             recorded: Recorded::NotBecause(cause),
@@ -159,68 +159,6 @@ impl AccountingReply {
     }
 }
 
-/// Why a request was not carried out (RFC 5176 section 3.5, RFC 7930 section 6.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorCause {
-    /// 402
-    MissingAttribute,
-    /// 403
-    NasIdentificationMismatch,
-    /// 404
-    InvalidRequest,
-    /// 407
-    InvalidAttributeValue,
-    /// 501
-    AdministrativelyProhibited,
-    /// 505
-    OtherProxyProcessingError,
-    /// 502
-    RequestNotRoutable,
-    /// 601
-    ResponseTooBig,
-    /// 508
-    MultipleSessionSelectionUnsupported,
-    /// 507
-    RequestInitiated,
-    /// 506
-    ResourcesUnavailable,
-    /// 503
-    SessionContextNotFound,
-    /// 504
-    SessionContextNotRemovable,
-    /// 401
-    UnsupportedAttribute,
-    /// 406
-    UnsupportedExtension,
-    /// 405
-    UnsupportedService,
-}
-
-impl ErrorCause {
-    /// Its number on the wire.
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::UnsupportedAttribute => 401,
-            Self::MissingAttribute => 402,
-            Self::NasIdentificationMismatch => 403,
-            Self::InvalidRequest => 404,
-            Self::UnsupportedService => 405,
-            Self::UnsupportedExtension => 406,
-            Self::InvalidAttributeValue => 407,
-            Self::AdministrativelyProhibited => 501,
-            Self::RequestNotRoutable => 502,
-            Self::SessionContextNotFound => 503,
-            Self::SessionContextNotRemovable => 504,
-            Self::OtherProxyProcessingError => 505,
-            Self::ResourcesUnavailable => 506,
-            Self::RequestInitiated => 507,
-            Self::MultipleSessionSelectionUnsupported => 508,
-            Self::ResponseTooBig => 601,
-        }
-    }
-}
-
 macro_rules! dynamic_replies {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
@@ -232,12 +170,15 @@ macro_rules! dynamic_replies {
         }
 
         impl $name {
-            /// It is done.
+            /// It is done, for every session that matches (RFC 5176 section 2.3).
             pub fn ack() -> Self {
                 Self { refused: None, attributes: AttributeList::new() }
             }
 
-            /// It is not done, and why.
+            /// It is not done, for no session at all, and why. A cause that
+            /// [is one of success](ErrorCause::is_success) cannot be sent: the request is then
+            /// refused with [`ErrorCause::ResourcesUnavailable`], and the handler counts as
+            /// defective.
             pub fn nak(cause: ErrorCause) -> Self {
                 Self {
                     refused: Some(cause),
@@ -251,6 +192,12 @@ macro_rules! dynamic_replies {
                 self
             }
 
+            /// Appends attributes known only at run time.
+            pub fn with_all(mut self, attributes: &AttributeList) -> Self {
+                self.attributes.extend(attributes);
+                self
+            }
+
             /// Why it is not done; `None` where it is.
             pub fn refused(&self) -> Option<ErrorCause> {
                 self.refused
@@ -260,10 +207,30 @@ macro_rules! dynamic_replies {
 }
 
 dynamic_replies! {
-    /// The answer to a CoA-Request.
+    /// The answer to a CoA-Request. State is echoed (RFC 5176 section 3.3), and so is Proxy-State.
     CoaReply
-    /// The answer to a Disconnect-Request.
+    /// The answer to a Disconnect-Request. Proxy-State is echoed.
     DisconnectReply
+}
+
+impl CoaReply {
+    /// The one good answer to a request to authorize the session anew
+    /// ([`CoaRequest::is_authorize_only`](crate::CoaRequest::is_authorize_only)): a NAK that says
+    /// that an Access-Request with the State of the request is on its way (RFC 5176 section 3.2).
+    /// Whoever gives it must send that Access-Request.
+    pub fn request_initiated() -> Self {
+        Self::nak(ErrorCause::RequestInitiated)
+            .with(attr::SERVICE_TYPE, service_type::AUTHORIZE_ONLY)
+    }
+}
+
+impl DisconnectReply {
+    /// The sessions were gone already, and what was left of them is removed now (Error-Cause 201,
+    /// RFC 5176 section 3.5).
+    pub fn ack_residual() -> Self {
+        let residual = ErrorCause::ResidualSessionContextRemoved;
+        Self::ack().with(attr::ERROR_CAUSE, residual.number())
+    }
 }
 
 /// Any answer.

@@ -56,6 +56,7 @@ impl Bench {
         let (from, role) = (self.from, Role::Auth);
         let arrival = Arrival {
             now,
+            clock: std::time::UNIX_EPOCH,
             listener: 0,
             role,
             from,

@@ -9,7 +9,10 @@
     reason = "a test stops where something is not as expected"
 )]
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Instant, UNIX_EPOCH},
+};
 
 use portreeve_proto::{
     AccessReply, AccountingReply, Answered, Arrival, Ask, AttributeList, Code, Discard,
@@ -39,6 +42,7 @@ impl Bench {
     fn receive(&mut self, octets: &[u8]) -> Received {
         let arrival = Arrival {
             now: Instant::now(),
+            clock: UNIX_EPOCH,
             listener: 0,
             role: self.role,
             from: ([192, 0, 2, 1], 40_000).into(),

@@ -12,7 +12,7 @@
 use std::{
     net::SocketAddr,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use portreeve_proto::{
@@ -65,6 +65,7 @@ impl Bench {
     fn receive_from(&mut self, from: SocketAddr, role: Role, datagram: &[u8]) -> Received {
         let arrival = Arrival {
             now: self.now,
+            clock: UNIX_EPOCH,
             listener: 0,
             role,
             from,

@@ -33,6 +33,7 @@ fn received(octets: &[u8]) -> Incoming {
     let peers = PeerTable::new([("0.0.0.0/0".parse().unwrap(), Arc::new(peer))]);
     let arrival = Arrival {
         now: Instant::now(),
+        clock: std::time::UNIX_EPOCH,
         listener: 0,
         role: Role::Any,
         from: ([192, 0, 2, 1], 1024).into(),
@@ -94,6 +95,7 @@ fn a_request_goes_on_in_order_hidden_anew_and_without_what_belongs_to_one_hop() 
     let peers = PeerTable::new([("0.0.0.0/0".parse().unwrap(), Arc::new(peer))]);
     let arrival = Arrival {
         now: Instant::now(),
+        clock: std::time::UNIX_EPOCH,
         listener: 0,
         role: Role::Auth,
         from: ([192, 0, 2, 2], 1024).into(),
@@ -152,6 +154,7 @@ fn keys_in_an_answer_are_hidden_for_the_hop_they_go_to() {
     let peers = PeerTable::new([("0.0.0.0/0".parse().unwrap(), Arc::new(home))]);
     let arrival = Arrival {
         now: Instant::now(),
+        clock: std::time::UNIX_EPOCH,
         listener: 0,
         role: Role::Auth,
         from: ([192, 0, 2, 2], 1024).into(),

@@ -10,7 +10,7 @@ mod tests {
     };
 
     use portreeve_aaa::{
-        definition::User,
+        definition::{DialectName, Nas, Require, SharedSecret, User},
         port::{Changes, Put, Store as _, StoreError, UserFilter},
     };
     use portreeve_store::Sqlite;
@@ -185,10 +185,42 @@ mod tests {
         }
         direct
             .execute_batch(
-                "INSERT INTO nases VALUES ('ap', 'nowhere', x'01', 'generic', 'yes', 0, 0, '')",
+                "INSERT INTO nases VALUES ('ap', 'nowhere', 'udp', x'01', '[]', NULL, NULL, NULL,
+                     NULL, 'generic', 'yes', 0, 0, '')",
             )
             .unwrap();
         assert!(matches!(store.nases(), Err(StoreError::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date_with_all_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("portreeve.db");
+        let direct = rusqlite::Connection::open(&path).unwrap();
+        direct
+            .execute_batch(include_str!("../migrations/sqlite/0001_begin.sql"))
+            .unwrap();
+        direct
+            .execute_batch(
+                "PRAGMA application_id = 0x50545256; PRAGMA user_version = 1;
+                 INSERT INTO nases VALUES ('ap', '192.0.2.0/24', x'00ff0701', 'mikrotik', 'auto',
+                     1, 0, 'attic');
+                 INSERT INTO change_log (kind, name) VALUES ('nas', 'ap')",
+            )
+            .unwrap();
+        drop(direct);
+        let mut store = Sqlite::open_checked(&path).unwrap();
+        let secret = SharedSecret::new(vec![0, 255, 7, 1]).unwrap();
+        let ap = Nas {
+            dialect: DialectName::Mikrotik,
+            require_message_authenticator: Require::Auto,
+            latched: true,
+            limit_proxy_state: false,
+            comment: "attic".to_owned(),
+            ..Nas::new("ap", "192.0.2.0/24".parse().unwrap(), secret)
+        };
+        assert_eq!(store.nases().unwrap(), [ap]);
+        assert_eq!(store.definitions().unwrap().seq, 1);
     }
 
     #[test]

@@ -14,6 +14,10 @@ use super::{Outcome, stream};
 const EXAMPLE_PATIENCE: Duration = Duration::from_mins(1);
 const SUITE: &str = "portreeve-interop";
 
+const RELEASE: [&str; 4] = ["build", "--release", "--package", "portreeve-daemon"];
+/// The library as the feature makes it.
+const WITH_OPENSSL: [&str; 4] = ["--package", "portreeve", "--features", "openssl"];
+
 /// One step: what it is called, what it needs, what it does.
 pub(super) struct Step {
     pub(super) name: &'static str,
@@ -38,14 +42,14 @@ pub(super) const ALL: &[Step] = &[
         title: "lints, warnings are errors",
         tools: &[],
         after: &[],
-        run: |root, closing| {
-            let whole = ["clippy", "--workspace", "--all-targets"];
-            cargo(
-                root,
-                &[whole.as_slice(), &["--", "-D", "warnings"]].concat(),
-                closing,
-            )
-        },
+        run: |root, closing| clippy(root, &["--workspace"], closing),
+    },
+    Step {
+        name: "clippy-openssl",
+        title: "the same lints on what the feature openssl adds",
+        tools: tools::OPENSSL,
+        after: &[],
+        run: |root, closing| clippy(root, &WITH_OPENSSL, closing),
     },
     Step {
         name: "tidy",
@@ -69,6 +73,13 @@ pub(super) const ALL: &[Step] = &[
         run: unit,
     },
     Step {
+        name: "unit-openssl",
+        title: "unit tests of the library with the feature openssl",
+        tools: tools::OPENSSL,
+        after: &[],
+        run: unit_with_openssl,
+    },
+    Step {
         name: "doctest",
         title: "examples in the documentation",
         tools: &[],
@@ -83,20 +94,25 @@ pub(super) const ALL: &[Step] = &[
         run: examples,
     },
     Step {
+        name: "release-openssl",
+        title: "release build of the server with the feature openssl",
+        tools: tools::OPENSSL,
+        after: &[],
+        run: release_with_openssl,
+    },
+    // After the other, so that `target/release/portreeve` is the one that people get.
+    Step {
         name: "release",
         title: "release build of the server",
         tools: &[],
         after: &[],
-        run: |root, closing| {
-            let arguments = ["build", "--release", "--package", "portreeve-daemon"];
-            cargo(root, &arguments, closing)
-        },
+        run: |root, closing| cargo(root, &RELEASE, closing),
     },
     Step {
         name: "interop",
         title: "Portreeve against programs it did not write",
         tools: tools::INTEROP,
-        after: &["release"],
+        after: &["release-openssl", "release"],
         run: |root, closing| interop(root, "portreeve", "*", closing),
     },
     Step {
@@ -179,6 +195,12 @@ fn docs(root: &Path, closing: &mut Vec<String>) -> Outcome {
     )
 }
 
+fn clippy(root: &Path, packages: &[&str], closing: &mut Vec<String>) -> Outcome {
+    let strict = ["--all-targets", "--", "-D", "warnings"];
+    let arguments = [&["clippy"], packages, &strict].concat();
+    cargo(root, &arguments, closing)
+}
+
 fn unit(root: &Path, closing: &mut Vec<String>) -> Outcome {
     let everything_else = ["--workspace", "--exclude", SUITE];
     if has_subcommand(root, "nextest") {
@@ -191,6 +213,38 @@ fn unit(root: &Path, closing: &mut Vec<String>) -> Outcome {
         &[&["test"], everything_else.as_slice(), &targets].concat(),
         closing,
     )
+}
+
+fn unit_with_openssl(root: &Path, closing: &mut Vec<String>) -> Outcome {
+    if has_subcommand(root, "nextest") {
+        let arguments = [&["nextest", "run"], WITH_OPENSSL.as_slice()].concat();
+        return cargo(root, &arguments, closing);
+    }
+    let targets = ["--lib", "--tests"];
+    let arguments = [&["test"], WITH_OPENSSL.as_slice(), &targets].concat();
+    cargo(root, &arguments, closing)
+}
+
+/// Builds the server and puts it aside; the dependencies are those of the usual build.
+fn release_with_openssl(root: &Path, closing: &mut Vec<String>) -> Outcome {
+    let arguments = [RELEASE.as_slice(), &["--features", "openssl"]].concat();
+    let built = cargo(root, &arguments, closing);
+    if built != Outcome::Passed {
+        return built;
+    }
+    let usual = target(root).join("release/portreeve");
+    // A server that somebody is running cannot be written to, but it can be replaced.
+    let (aside, fresh) = (openssl_binary(root), usual.with_extension("new"));
+    let moved = std::fs::copy(&usual, &fresh).and_then(|_| std::fs::rename(&fresh, &aside));
+    match moved {
+        Ok(()) => Outcome::Passed,
+        Err(error) => Outcome::Failed(format!("cannot write {}: {error}", aside.display())),
+    }
+}
+
+/// Where the server with the feature is put.
+fn openssl_binary(root: &Path) -> PathBuf {
+    target(root).join("release/portreeve-openssl")
 }
 
 fn interop(root: &Path, subject: &str, files: &str, closing: &mut Vec<String>) -> Outcome {
@@ -207,6 +261,7 @@ fn interop(root: &Path, subject: &str, files: &str, closing: &mut Vec<String>) -
     command
         .env("PORTREEVE_SUBJECT", subject)
         .env("PORTREEVE_BIN", target(root).join("release/portreeve"))
+        .env("PORTREEVE_OPENSSL_BIN", openssl_binary(root))
         .env("PORTREEVE_VENV", tools::venv(root));
     finish(&mut command, closing)
 }
@@ -310,7 +365,10 @@ mod tests {
     #[test]
     fn a_step_brings_those_it_needs() {
         assert_eq!(names(&["tidy", "fmt"]), ["fmt", "tidy"]);
-        assert_eq!(names(&["interop"]), ["release", "interop"]);
+        assert_eq!(
+            names(&["interop"]),
+            ["release-openssl", "release", "interop"]
+        );
         assert_eq!(
             choose(&["interops".to_owned()]).err().as_deref(),
             Some("interops")

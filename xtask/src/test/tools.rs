@@ -19,7 +19,12 @@ pub(super) const INTEROP: &[Tool] = &[
     Tool::FreeRadiusUtils,
     Tool::Tshark,
     Tool::Pyrad2,
+    Tool::Openssl,
+    Tool::Radsecproxy,
 ];
+
+/// What the feature `openssl` is built with.
+pub(super) const OPENSSL: &[Tool] = &[Tool::Libssl, Tool::PkgConfig];
 
 /// A program, or a set of them, that is not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +34,10 @@ pub(super) enum Tool {
     FreeRadiusUtils,
     Tshark,
     Pyrad2,
+    Openssl,
+    Radsecproxy,
+    Libssl,
+    PkgConfig,
 }
 
 impl Tool {
@@ -40,6 +49,10 @@ impl Tool {
             Self::FreeRadiusUtils => "freeradius-utils",
             Self::Tshark => "tshark",
             Self::Pyrad2 => "pyrad2",
+            Self::Openssl => "openssl",
+            Self::Radsecproxy => "radsecproxy",
+            Self::Libssl => "libssl-dev",
+            Self::PkgConfig => "pkg-config",
         }
     }
 
@@ -50,7 +63,11 @@ impl Tool {
             Self::Dictionaries => "its dictionaries, read by clients and by our parser's tests",
             Self::FreeRadiusUtils => "radclient, radtest, radsniff",
             Self::Tshark => "reads our packets",
-            Self::Pyrad2 => "a RADIUS client in Python, in target/venv",
+            Self::Pyrad2 => "RADIUS clients and servers in Python, in target/venv",
+            Self::Openssl => "makes certificates, speaks TLS and DTLS",
+            Self::Radsecproxy => "RadSec and DTLS, both as client and as server",
+            Self::Libssl => "what the feature openssl is built on",
+            Self::PkgConfig => "finds it",
         }
     }
 
@@ -66,6 +83,10 @@ impl Tool {
                 .all(|name| on_path(name).is_some()),
             Self::Tshark => on_path("tshark").is_some(),
             Self::Pyrad2 => has_pyrad2(root),
+            Self::Openssl => on_path("openssl").is_some(),
+            Self::Radsecproxy => on_path("radsecproxy").is_some(),
+            Self::Libssl => Path::new("/usr/include/openssl/ssl.h").is_file(),
+            Self::PkgConfig => on_path("pkg-config").is_some(),
         }
     }
 

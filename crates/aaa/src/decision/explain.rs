@@ -2,7 +2,7 @@ use std::{fmt, net::IpAddr};
 
 use portreeve_proto::Discard;
 
-use super::{Asked, CheckOutcome, Decision, Outcome};
+use super::{Asked, CheckOutcome, Decision, NO_CONNECTION, Outcome};
 use crate::{definition::DialectName, refusal::argument, shown::Shown, station::Mac};
 
 /// Why a packet got no answer, for the administrator: without a capital and a full stop.
@@ -12,6 +12,17 @@ pub const fn discard_sentence(discard: Discard) -> &'static str {
         Discard::AttributeZero => "the packet has an attribute of type 0, which does not exist",
         Discard::CodeNotAllowed => "this kind of request does not belong on this port",
         Discard::DuplicateInProgress => "the same request is being worked on already",
+        Discard::DynamicNotAllowed => {
+            "the request is to change or end a session, and its sender may not do that"
+        }
+        Discard::EventTimestampMissing => {
+            "the request is to change or end a session and does not say when it was sent, as is \
+             required, so it may be a replay"
+        }
+        Discard::EventTimestampStale => {
+            "the request is to change or end a session and was sent too long ago by its \
+             Event-Timestamp: a clock is wrong, or it is a replay"
+        }
         Discard::HandlerTimeout => "the decision took too long",
         Discard::HandlerSilent => "the record could not be made durable, so the NAS must keep it",
         Discard::Length => "the packet's length field does not fit what arrived",
@@ -80,6 +91,7 @@ pub fn discard_cure(
         )),
         Discard::HandlerSilent => Some("portreeve status, then free disk space".to_owned()),
         Discard::HandlerTimeout => Some("portreeve status".to_owned()),
+        Discard::EventTimestampStale => Some("set both clocks by NTP".to_owned()),
         Discard::ReplyUnencodable => Some("portreeve check".to_owned()),
         _ => None,
     };
@@ -109,6 +121,16 @@ fn write_explanation(decision: &Decision, out: &mut fmt::Formatter<'_>) -> fmt::
     match &decision.nas {
         Some(nas) => write!(out, " through nas {nas} ({})", decision.from)?,
         None => write!(out, " from {}", decision.from)?,
+    }
+    match (&decision.transport, &decision.radius) {
+        (Some(transport), Some(version)) => {
+            let transport = transport.as_str().to_uppercase();
+            write!(out, " over {transport} (RADIUS/{version})")?;
+        }
+        (Some(transport), None) => {
+            write!(out, " over {}", transport.as_str().to_uppercase())?;
+        }
+        (None, _) => {}
     }
     if let Some(method) = &decision.method {
         write!(out, " by {method}")?;
@@ -169,6 +191,9 @@ fn opening(decision: &Decision) -> String {
         Some(Asked::Coa) => format!("A change of the session of {who} was asked for"),
         Some(Asked::Disconnect) => format!("The end of the session of {who} was asked for"),
         Some(Asked::Status) => "A NAS asked whether the server is there".to_owned(),
+        None if decision.message.as_str().starts_with(NO_CONNECTION) => {
+            "Somebody connected".to_owned()
+        }
         None => "A packet came".to_owned(),
     }
 }

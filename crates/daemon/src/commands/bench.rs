@@ -2,6 +2,7 @@
 
 mod engine;
 mod report;
+mod streams;
 mod tally;
 mod users;
 mod work;
@@ -10,12 +11,14 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use portreeve::{Transport, client::Upstream};
 use portreeve_proto::Random as _;
 use zeroize::Zeroizing;
 
 use self::{
-    engine::{EngineError, Limits},
-    report::Asked,
+    engine::{EngineError, Finished, Limits},
+    report::{Asked, Over},
+    streams::StreamsError,
     tally::Outcome,
     users::{Login, Users, UsersError},
     work::{Kind, Pool, Stage, Work, WorkError},
@@ -25,11 +28,15 @@ use super::send::{
     pairs::{AttributeArguments, PairsError},
     secret::{SecretArguments, SecretError},
     target::{self, TargetError},
+    transport::{TransportArguments, TransportError},
+    trouble::{self, Destination},
 };
-use crate::{cli::Context, failure::Failure, output::Output};
+use crate::{cli::Context, data::DataDir, failure::Failure, output::Output};
 
 const AUTH_PORT: u16 = 1812;
 const ACCOUNTING_PORT: u16 = 1813;
+/// Requests that one connection of RADIUS/1.0 carries at once, besides Status-Server.
+const PER_CONNECTION: u32 = 255;
 /// Requests where neither --count nor --duration says otherwise.
 const REQUESTS: u64 = 10_000;
 /// When a load of a given count ends at the latest.
@@ -78,10 +85,17 @@ pub(crate) struct Load {
     #[arg(long, short = 'p', value_name = "N", default_value_t = 32)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=16_384))]
     parallel: u32,
+    /// Over how many connections, with --tls, --dtls or --tcp; at most --parallel. One of
+    /// RADIUS/1.0 carries 255 requests at once, others wait [default: as few as can carry
+    /// --parallel]
+    #[arg(long, value_name = "N", requires = "connected")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    connections: Option<u32>,
     /// Requests a second; latency then counts from when a request was due
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
-    /// How long an answer is waited for before a request is sent again
+    /// How long an answer is waited for before a request is sent again. On a connection it is sent
+    /// once, and waited for as long as all of that takes
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = options::period)]
     timeout: Duration,
     /// How often a request is sent again
@@ -112,11 +126,15 @@ pub(crate) struct Load {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    transport: TransportArguments,
 }
 
 /// Why there was no load.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
+    #[error("--connections {connections} is more than --parallel {parallel}: raise --parallel")]
+    Connections { connections: u32, parallel: u32 },
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error("cannot print")]
@@ -127,6 +145,11 @@ pub(crate) enum BenchError {
     Secret(#[from] SecretError),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// No connection to the server, in words.
+    #[error("{0}")]
+    Unopened(String),
     #[error(transparent)]
     Users(#[from] UsersError),
 }
@@ -145,10 +168,11 @@ impl BenchError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Engine(EngineError::Work(WorkError::Random(_))) => false,
-            Self::Engine(EngineError::Work(_)) | Self::Secret(_) => true,
-            Self::Engine(_) | Self::Output(_) => false,
+            Self::Connections { .. } | Self::Engine(EngineError::Work(_)) | Self::Secret(_) => true,
+            Self::Engine(_) | Self::Output(_) | Self::Unopened(_) => false,
             Self::Pairs(error) => error.is_usage(),
             Self::Target(error) => error.is_usage(),
+            Self::Transport(error) => error.is_usage(),
             Self::Users(error) => matches!(error, UsersError::Nobody),
         }
     }
@@ -156,7 +180,7 @@ impl BenchError {
 
 /// Makes the load, and tells by the exit code whether all went well.
 pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Failure> {
-    if load(action, &mut context.output)? {
+    if load(action, &context.data, &mut context.output)? {
         Ok(())
     } else {
         Err(Failure::Said)
@@ -164,7 +188,7 @@ pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Fail
 }
 
 /// Makes the load and tells what came of it; `true` where every request ended as it should.
-fn load(action: &Action, output: &mut Output<'_>) -> Result<bool, BenchError> {
+fn load(action: &Action, data: &DataDir, output: &mut Output<'_>) -> Result<bool, BenchError> {
     let (load, method, expected, require) = match action {
         Action::Auth(auth) => (
             &auth.load,
@@ -178,7 +202,7 @@ fn load(action: &Action, output: &mut Output<'_>) -> Result<bool, BenchError> {
         Some(_) => AUTH_PORT,
         None => ACCOUNTING_PORT,
     };
-    let server = target::find(&load.server, port, load.source)?;
+    let way = load.way(port, data)?;
     let kind = match method {
         Some(method) => Kind::Auth(method),
         None => Kind::Accounting { run: fresh_run()? },
@@ -187,27 +211,20 @@ fn load(action: &Action, output: &mut Output<'_>) -> Result<bool, BenchError> {
         kind,
         users: Arc::new(users(load, method.is_some())?),
         extra: load.attributes.list()?,
-        secret: load.secret.require()?,
+        secret: load.transport.secret(&load.secret)?,
         require,
     };
     // What cannot be sent at all is said before anything is.
     work.prepare(0, Stage::Start, 0, &mut Pool::new(), &mut Vec::new())
         .map_err(EngineError::from)?;
-    let limits = limits(load);
-    let bar = progress(load);
-    let finished = engine::run(&work, server, limits, &mut |ended| {
-        bar.set_position(match load.count_or_none() {
-            Some(_) => ended,
-            None => u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX),
-        });
-    });
-    bar.finish_and_clear();
-    let finished = finished?;
+    let (finished, over) = carry_out(&work, &way, load)?;
     let asked = Asked {
-        server,
+        server: way.to.server,
         kind: method.map_or("accounting", |method| method.words()),
         expected,
-        tries: limits.tries,
+        tries: load.retries + 1,
+        transport: way.to.transport,
+        over,
     };
     if load.json {
         output.json(&report::json(&finished, &asked))?;
@@ -217,7 +234,81 @@ fn load(action: &Action, output: &mut Output<'_>) -> Result<bool, BenchError> {
     Ok(report::is_good(&finished, &asked))
 }
 
+/// Where the load goes, and how.
+struct Way {
+    to: Destination,
+    /// The server for connections, and how many of them; `None` for UDP.
+    connections: Option<(Upstream, usize)>,
+}
+
+fn carry_out(work: &Work, way: &Way, load: &Load) -> Result<(Finished, Option<Over>), BenchError> {
+    let limits = limits(load);
+    let bar = progress(load);
+    let mut advance = |ended| {
+        bar.set_position(match load.count_or_none() {
+            Some(_) => ended,
+            None => u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+    };
+    let Some((upstream, connections)) = &way.connections else {
+        let finished = engine::run(work, way.to.server, limits, &mut advance);
+        bar.finish_and_clear();
+        return Ok((finished?, None));
+    };
+    let mut upstream = upstream.clone();
+    if !way.to.transport.is_secure() {
+        upstream = upstream.require_message_authenticator(work.require);
+    }
+    let streamed = streams::run(work, &upstream, *connections, limits, &mut advance);
+    bar.finish_and_clear();
+    let streamed = streamed.map_err(|error| match error {
+        StreamsError::Engine(error) => BenchError::Engine(error),
+        StreamsError::Open(unopened) => {
+            let (_, words) = trouble::explain(&unopened.error, way.to, unopened.elapsed);
+            BenchError::Unopened(words)
+        }
+    })?;
+    let explained = |error| trouble::explain(&error, way.to, limits.timeout).1;
+    let over = Over {
+        opening: streamed.opening,
+        session: streamed.session,
+        lost: streamed.lost.map(explained),
+    };
+    Ok((streamed.finished, Some(over)))
+}
+
 impl Load {
+    /// The server, and the way to it.
+    fn way(&self, port: u16, data: &DataDir) -> Result<Way, BenchError> {
+        let arguments = &self.transport;
+        let server = target::find(&self.server, arguments.port(port), self.source)?;
+        let to = Destination {
+            server,
+            transport: arguments.transport(),
+        };
+        if to.transport == Transport::Udp {
+            return Ok(Way {
+                to,
+                connections: None,
+            });
+        }
+        let (parallel, needed) = (self.parallel, self.parallel.div_ceil(PER_CONNECTION));
+        let connections = self.connections.unwrap_or(needed);
+        if connections > parallel {
+            return Err(BenchError::Connections {
+                connections,
+                parallel,
+            });
+        }
+        let host = target::host(&self.server)?;
+        let upstream = arguments.upstream(host, server, &self.secret, data)?;
+        let connections = usize::try_from(connections).unwrap_or(1);
+        Ok(Way {
+            to,
+            connections: Some((upstream, connections)),
+        })
+    }
+
     /// How many requests; `None` where only time ends the load.
     fn count_or_none(&self) -> Option<u64> {
         match (self.count, self.duration) {

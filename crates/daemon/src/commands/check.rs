@@ -1,3 +1,5 @@
+mod files;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,6 +27,16 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     let config = Config::of(&context.data, arguments.config.as_deref())?;
     let dictionary = attributes::dictionary(&config)?;
     context.output.line("configuration   well formed")?;
+    let problems = files::problems(&config.tls);
+    for problem in &problems {
+        context.output.note(format!("problem: {problem}"))?;
+    }
+    if !problems.is_empty() {
+        return Err(Failure::Check(Count(problems.len())));
+    }
+    for worry in files::worries(&config.tls) {
+        context.output.warn(worry)?;
+    }
     let path = context.data.path().display().to_string();
     if !context.data.database().exists() {
         return Ok(context

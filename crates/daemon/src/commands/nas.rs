@@ -1,15 +1,19 @@
-use std::net::IpAddr;
+mod reach;
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Subcommand, builder::PossibleValuesParser};
 use ipnet::IpNet;
 use portreeve_aaa::{
-    definition::{DialectName, Nas, Require, SharedSecret},
+    definition::{DialectName, Nas, PreSharedKey, Require, SharedSecret, Transport},
     port::{Definition, Put, Store},
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub(crate) use self::reach::{BadReach, marks};
+use self::reach::{MadeUp, Ways};
 use super::{edit, password};
 use crate::{
     cli::{Context, Listing},
@@ -20,6 +24,8 @@ use crate::{
 
 /// The octets of a generated secret before they are written in base64.
 const SECRET_OCTETS: usize = 24;
+/// `any`: over TLS from wherever, over IPv6 too.
+const ANYWHERE: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
@@ -45,12 +51,15 @@ pub(crate) struct Name {
 pub(crate) struct Add {
     /// What you call it
     name: String,
-    /// The address its packets come from, or a prefix such as 192.0.2.0/24
+    /// The address its packets come from, or a prefix such as 192.0.2.0/24; over TLS also `any`,
+    /// for one behind NAT
     #[arg(value_name = "ADDRESS[/PREFIX]", value_parser = read_prefix)]
     address: IpNet,
     /// The shared secret [default: a generated one, printed once]
     #[arg(long)]
     secret: Option<String>,
+    #[command(flatten)]
+    ways: Ways,
     #[command(flatten)]
     demands: Demands,
 }
@@ -89,6 +98,8 @@ pub(crate) struct Change {
     #[arg(long)]
     generate_secret: bool,
     #[command(flatten)]
+    ways: Ways,
+    #[command(flatten)]
     demands: Demands,
 }
 
@@ -121,13 +132,14 @@ pub(crate) fn run(action: Action, context: &mut Context<'_>) -> Result<(), Failu
 
 fn add(arguments: Add, context: &mut Context<'_>) -> Result<(), Failure> {
     let given = arguments.secret.map(Zeroizing::new);
-    let generated = given.is_none();
-    let text = given.map_or_else(generate_secret, Ok)?;
-    let secret = SharedSecret::new(text.as_bytes())?;
-    let mut nas = Nas::new(&arguments.name, arguments.address, secret);
+    let (reach, made_up) = arguments.ways.reach(&arguments.name, None, given)?;
+    let mut nas = Nas::reached(&arguments.name, arguments.address, reach);
+    arguments.ways.limit(&mut nas)?;
     arguments.demands.apply(&mut nas);
     nas.validate()?;
+    reach::check(&nas)?;
     let mut store = edit::store_for_change(context)?;
+    reach::keys_differ(&nas, &store.nases()?)?;
     give_way(&mut store, &nas, &mut context.output)?;
     store.put_nas(&nas, Put::Create)?;
     context.output.note(format!(
@@ -135,10 +147,29 @@ fn add(arguments: Add, context: &mut Context<'_>) -> Result<(), Failure> {
         nas.name,
         shown(nas.prefix)
     ))?;
-    if generated {
-        context.output.line(format!("secret: {}", text.as_str()))?;
+    tell(&made_up, &nas, &mut context.output)
+}
+
+/// Prints what was made up, and says what is to be known and done.
+fn tell(made_up: &MadeUp, nas: &Nas, output: &mut Output<'_>) -> Result<(), Failure> {
+    if let Some(secret) = &made_up.secret {
+        output.line(format!("secret: {}", secret.as_str()))?;
     }
-    warn(&nas, &mut context.output)
+    if let Some(psk) = &made_up.psk {
+        output.line(format!("psk: {}", psk.as_str()))?;
+    }
+    if made_up.secret_gone {
+        output.note(format!(
+            "nas '{}' now connects over {}: its shared secret is removed, and what it sends over \
+             UDP is met with silence",
+            nas.name,
+            nas.transport().label().to_uppercase()
+        ))?;
+    }
+    for line in reach::next_steps(nas) {
+        output.note(line)?;
+    }
+    warn(nas, output)
 }
 
 /// A NAS that the first run made for this machine gives way to the administrator's own.
@@ -161,30 +192,38 @@ fn set(arguments: Change, context: &mut Context<'_>) -> Result<(), Failure> {
         address,
         secret,
         generate_secret: generate,
+        ways,
         demands,
     } = arguments;
-    if address.is_none() && secret.is_none() && !generate && demands.is_empty() {
+    let is_about_reach = secret.is_some() || generate || !ways.is_empty();
+    if address.is_none() && !is_about_reach && demands.is_empty() {
         return Err(Misuse::NothingToChange.into());
     }
-    let text = match secret {
-        Some(text) => Some(Zeroizing::new(text)),
-        None if generate => Some(generate_secret()?),
-        None => None,
+    let made = if generate {
+        Some(generate_secret()?)
+    } else {
+        None
     };
+    let given = secret.map(Zeroizing::new).or_else(|| made.clone());
     let mut store = context.data.open()?;
     let mut nas = find(&mut store, &name)?;
     if let Some(prefix) = address {
         nas.prefix = prefix;
     }
-    if let Some(text) = &text {
-        nas.secret = SharedSecret::new(text.as_bytes())?;
+    let mut made_up = MadeUp::default();
+    if is_about_reach {
+        (nas.reach, made_up) = ways.reach(&name, Some(&nas.reach), given)?;
+        made_up.secret = made_up.secret.or(made);
     }
+    ways.limit(&mut nas)?;
     demands.apply(&mut nas);
     nas.validate()?;
+    reach::check(&nas)?;
+    reach::keys_differ(&nas, &store.nases()?)?;
     store.put_nas(&nas, Put::Replace)?;
     context.output.note(format!("nas '{name}' changed"))?;
-    if let Some(text) = text.filter(|_| generate) {
-        context.output.line(format!("secret: {}", text.as_str()))?;
+    if is_about_reach {
+        return tell(&made_up, &nas, &mut context.output);
     }
     warn(&nas, &mut context.output)
 }
@@ -222,8 +261,16 @@ impl Demands {
 pub(super) fn worries(nas: &Nas) -> Vec<String> {
     let name = &nas.name;
     let mut worries = Vec::new();
-    if let Some(warning) = nas.secret.strength().warning() {
+    let Some(secret) = nas.secret() else {
+        return worries;
+    };
+    if let Some(warning) = secret.strength().warning() {
         worries.push(format!("nas '{name}': {warning}"));
+    }
+    if nas.transport() == Transport::Tcp {
+        worries.push(format!(
+            "nas '{name}': nothing protects bare TCP; --transport tls does"
+        ));
     }
     if nas.require_message_authenticator == Require::No {
         worries.push(format!(
@@ -272,6 +319,7 @@ fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Failure> {
         vec![
             nas.name.clone(),
             shown(nas.prefix),
+            nas.transport().label().to_owned(),
             nas.dialect.as_str().to_owned(),
             required(nas).to_owned(),
             nas.comment.clone(),
@@ -280,6 +328,7 @@ fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Failure> {
     let heading = [
         "name",
         "address",
+        "transport",
         "dialect",
         "message-authenticator",
         "comment",
@@ -294,30 +343,67 @@ fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Failure> {
         let described = Described::of(&nas, arguments.reveal_secret);
         return Ok(context.output.json(&described)?);
     }
-    let secret = if arguments.reveal_secret {
-        String::from_utf8_lossy(nas.secret.expose()).into_owned()
-    } else {
-        let warning = nas.secret.strength().warning();
-        warning
-            .unwrap_or("kept; --reveal-secret shows it")
-            .to_owned()
-    };
     let limit = if nas.limit_proxy_state { "yes" } else { "no" };
     let mut pairs = vec![
         ("name", nas.name.clone()),
         ("address", shown(nas.prefix)),
-        ("secret", secret),
-        ("dialect", nas.dialect.as_str().to_owned()),
-        ("message-authenticator", required(&nas).to_owned()),
-        ("limit-proxy-state", limit.to_owned()),
+        ("transport", nas.transport().label().to_owned()),
     ];
+    pairs.extend(proofs(&nas, arguments.reveal_secret));
+    if let Some(most) = nas.max_connections {
+        pairs.push(("max-connections", most.to_string()));
+    }
+    pairs.push(("dialect", nas.dialect.as_str().to_owned()));
+    pairs.push(("message-authenticator", required(&nas).to_owned()));
+    if nas.secret().is_some() {
+        pairs.push(("limit-proxy-state", limit.to_owned()));
+    }
     if !nas.comment.is_empty() {
         pairs.push(("comment", nas.comment.clone()));
     }
     Ok(context.output.pairs(&pairs)?)
 }
 
+/// What it proves itself by, for `show`.
+fn proofs(nas: &Nas, reveal: bool) -> Vec<(&'static str, String)> {
+    let kept = || "kept; --reveal-secret shows it".to_owned();
+    if let Some(secret) = nas.secret() {
+        let secret = match secret.strength().warning() {
+            _ if reveal => String::from_utf8_lossy(secret.expose()).into_owned(),
+            Some(warning) => warning.to_owned(),
+            None => kept(),
+        };
+        return vec![("secret", secret)];
+    }
+    let mut pairs = Vec::new();
+    let marks = marks(nas);
+    if !marks.is_empty() {
+        pairs.push(("identity", marks.join("\n")));
+    }
+    let Some(recognition) = nas.reach.recognition() else {
+        return pairs;
+    };
+    if let Some(psk) = &recognition.psk {
+        let key = if reveal {
+            reach::digits(psk.expose()).to_string()
+        } else {
+            kept()
+        };
+        pairs.push(("psk-identity", psk.identity().to_owned()));
+        pairs.push(("psk", key));
+    }
+    let ca = match &recognition.ca {
+        Some(_) => "its own",
+        None => "that of the server",
+    };
+    pairs.push(("ca", ca.to_owned()));
+    pairs
+}
+
 fn required(nas: &Nas) -> &'static str {
+    if nas.transport().is_secure() {
+        return "not needed";
+    }
     match nas.require_message_authenticator {
         Require::Yes => "required",
         Require::Auto if nas.latched => "required (learnt)",
@@ -328,6 +414,9 @@ fn required(nas: &Nas) -> &'static str {
 
 /// A prefix without its length where it is a single address.
 pub(super) fn shown(prefix: IpNet) -> String {
+    if prefix == ANYWHERE {
+        return "any".to_owned();
+    }
     if prefix.prefix_len() == prefix.max_prefix_len() {
         prefix.addr().to_string()
     } else {
@@ -352,6 +441,9 @@ enum BadPrefix {
 }
 
 fn read_prefix(text: &str) -> Result<IpNet, BadPrefix> {
+    if text == "any" {
+        return Ok(ANYWHERE);
+    }
     let prefix = match text.parse::<IpAddr>() {
         Ok(address) => IpNet::from(address.to_canonical()),
         Err(_) => text.parse().map_err(|_| BadPrefix::NotAPrefix)?,
@@ -370,14 +462,24 @@ struct Described<'a> {
     nas: &'a Nas,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psk: Option<String>,
 }
 
 impl<'a> Described<'a> {
     fn of(nas: &'a Nas, reveal: bool) -> Self {
-        let secret = || String::from_utf8_lossy(nas.secret.expose()).into_owned();
+        let secret = nas.secret().map(SharedSecret::expose);
+        let recognition = nas.reach.recognition();
+        let psk = recognition.and_then(|recognition| recognition.psk.as_ref());
+        let psk = psk.map(PreSharedKey::expose);
         Self {
             nas,
-            secret: reveal.then(secret),
+            secret: secret
+                .filter(|_| reveal)
+                .map(|secret| String::from_utf8_lossy(secret).into_owned()),
+            psk: psk
+                .filter(|_| reveal)
+                .map(|psk| reach::digits(psk).to_string()),
         }
     }
 }
@@ -395,6 +497,7 @@ mod tests {
             "2001:db8::/32"
         );
         assert_eq!(read_prefix("router").unwrap_err(), BadPrefix::NotAPrefix);
+        assert_eq!(shown(read_prefix("any").unwrap()), "any");
         let said = read_prefix("192.0.2.1/24").unwrap_err().to_string();
         assert!(said.contains("192.0.2.0/24"), "{said}");
     }

@@ -1,37 +1,39 @@
 //! `portreeve send`: a RADIUS client for testing servers and devices.
 
 mod asking;
+mod login;
 pub(crate) mod options;
 pub(crate) mod pairs;
+mod records;
 pub(crate) mod secret;
 pub(crate) mod target;
+pub(crate) mod transport;
+pub(crate) mod trouble;
 mod verdict;
+pub(crate) mod wire;
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use portreeve::{
     Error, Trace,
     client::{Client, ClientBuilder, Retry, Upstream},
 };
 use portreeve_proto::{AttributeList, Dictionary, attr};
-use zeroize::Zeroizing;
 
 use self::{
     asking::Question,
-    options::{Expected, MethodName},
+    login::Auth,
     pairs::{AttributeArguments, PairsError},
-    secret::{SecretArguments, SecretError},
+    records::Acct,
+    secret::SecretArguments,
     target::TargetError,
+    transport::{TransportArguments, TransportError},
+    trouble::Destination,
     verdict::{Goal, Reporter},
 };
-use super::password;
-use crate::{cli::Context, failure::Failure, output::Output};
+use super::decode::show::View;
+use crate::{cli::Context, data::DataDir, failure::Failure, output::Output};
 
 const AUTH_PORT: u16 = 1812;
 const ACCOUNTING_PORT: u16 = 1813;
@@ -50,70 +52,6 @@ pub(crate) enum Action {
     Coa(Dynamic),
     /// End a session of a device: Disconnect-Request, to the device
     Disconnect(Dynamic),
-}
-
-/// A log-in.
-#[derive(Debug, Args)]
-pub(crate) struct Auth {
-    #[command(flatten)]
-    asked: Asked,
-    /// Who logs in; without it only the attributes are sent
-    #[arg(long, short = 'u', value_name = "NAME")]
-    user: Option<String>,
-    #[command(flatten)]
-    password: PasswordArguments,
-    /// How to log in
-    #[arg(long, short = 'm', value_enum, default_value = "pap")]
-    method: MethodName,
-    /// The answer that counts as success
-    #[arg(long, value_enum, default_value = "accept")]
-    expect: Expected,
-    /// Take answers without Message-Authenticator too (CVE-2024-3596)
-    #[arg(long)]
-    no_require_message_authenticator: bool,
-}
-
-#[derive(Args)]
-#[group(multiple = false)]
-struct PasswordArguments {
-    /// The password. Other users of this machine may see it in the list of processes: prefer
-    /// --password-stdin
-    #[arg(long, value_name = "PASSWORD", requires = "user")]
-    password: Option<String>,
-    /// Read the password from standard input, one line
-    #[arg(long, requires = "user")]
-    password_stdin: bool,
-}
-
-impl std::fmt::Debug for PasswordArguments {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PasswordArguments(..)")
-    }
-}
-
-/// A record of accounting.
-#[derive(Debug, Args)]
-pub(crate) struct Acct {
-    #[command(flatten)]
-    asked: Asked,
-    /// What is reported [default: start, or what --attr says]
-    #[arg(long, value_enum)]
-    status: Option<Report>,
-    /// The session [default: a new one, or what --attr says]
-    #[arg(long, value_name = "ID")]
-    session_id: Option<String>,
-    /// Whose session
-    #[arg(long, short = 'u', value_name = "NAME")]
-    user: Option<String>,
-    /// How long the session lasts so far, in seconds
-    #[arg(long, value_name = "SECONDS")]
-    session_time: Option<u32>,
-    /// Octets from the subscriber; those beyond 4 GiB go into Acct-Input-Gigawords
-    #[arg(long, value_name = "N")]
-    input_octets: Option<u64>,
-    /// Octets to the subscriber; those beyond 4 GiB go into Acct-Output-Gigawords
-    #[arg(long, value_name = "N")]
-    output_octets: Option<u64>,
 }
 
 /// A question whether a server is there.
@@ -140,21 +78,6 @@ pub(crate) struct Dynamic {
     session_id: Option<String>,
 }
 
-/// What a record reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Report {
-    /// A session has begun
-    Start,
-    /// A session goes on
-    Interim,
-    /// A session has ended
-    Stop,
-    /// The device has started
-    On,
-    /// The device is about to stop
-    Off,
-}
-
 /// What every question has.
 #[derive(Debug, Args)]
 struct Asked {
@@ -165,7 +88,8 @@ struct Asked {
     secret: SecretArguments,
     #[command(flatten)]
     attributes: AttributeArguments,
-    /// How long to wait for an answer to each transmission [default: 2s, doubling, 30s in all]
+    /// How long to wait for an answer to each transmission [default: 2s, doubling, 30s in all].
+    /// A connection loses nothing: there a request is sent once, and waited for as long
     #[arg(long, short = 't', value_name = "TIME", value_parser = options::period)]
     timeout: Option<Duration>,
     /// How often to send again
@@ -192,6 +116,8 @@ struct Asked {
     /// Print JSON; one object a line where there are several requests
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    transport: TransportArguments,
 }
 
 /// Why nothing was sent.
@@ -206,9 +132,9 @@ pub(crate) enum SendError {
     #[error("the system refuses threads or timers")]
     Runtime(#[source] io::Error),
     #[error(transparent)]
-    Secret(#[from] SecretError),
-    #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
 }
 
 impl SendError {
@@ -216,28 +142,30 @@ impl SendError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Client(error) => matches!(error, Error::Encode(_) | Error::Password(_)),
-            Self::NoPassword | Self::Secret(_) => true,
+            Self::NoPassword => true,
             Self::Pairs(error) => error.is_usage(),
             Self::Runtime(_) => false,
             Self::Target(error) => error.is_usage(),
+            Self::Transport(error) => error.is_usage(),
         }
     }
 }
 
 /// Sends, and tells what came of it.
 pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Failure> {
-    let errand = action.errand(&mut context.output)?;
+    let errand = action.errand(&context.data, &mut context.output)?;
     let asked = errand.asked;
-    let address = errand.server;
-    let mut reporter = Reporter::new(
-        &errand.dictionary,
-        errand.goal,
-        address,
-        asked.count,
-        asked.json,
-        asked.show_secrets,
-    );
-    let builder = asked.client(&errand)?;
+    let view = View {
+        dictionary: &errand.dictionary,
+        secret: None,
+        show_secrets: asked.show_secrets,
+    };
+    let to = Destination {
+        server: errand.upstream.address(),
+        transport: errand.upstream.transport(),
+    };
+    let mut reporter = Reporter::new(view, errand.goal, to, asked.count, asked.json);
+    let builder = asked.client(errand.upstream.clone(), &errand.dictionary);
     asking::drive(
         builder,
         errand.question,
@@ -256,16 +184,14 @@ pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Fail
 /// Everything that the arguments mean.
 struct Errand<'a> {
     asked: &'a Asked,
-    server: SocketAddr,
+    upstream: Upstream,
     dictionary: Arc<Dictionary>,
     question: Question,
     goal: Goal,
-    /// Whether answers must carry Message-Authenticator.
-    require: bool,
 }
 
 impl Action {
-    fn errand(&self, output: &mut Output<'_>) -> Result<Errand<'_>, Failure> {
+    fn errand(&self, data: &DataDir, output: &mut Output<'_>) -> Result<Errand<'_>, Failure> {
         let (asked, port) = match self {
             Self::Auth(auth) => (&auth.asked, AUTH_PORT),
             Self::Acct(acct) => (&acct.asked, ACCOUNTING_PORT),
@@ -284,31 +210,36 @@ impl Action {
             Self::Disconnect(dynamic) => Question::Disconnect(dynamic.attributes(&attributes)),
         };
         let (goal, require) = match self {
-            Self::Auth(auth) => (
-                Goal::of(auth.expect),
-                !auth.no_require_message_authenticator,
-            ),
-            Self::Acct(_) => (Goal::Recorded, true),
-            Self::Status(status) => (Goal::Alive, status.require_message_authenticator),
-            Self::Coa(_) | Self::Disconnect(_) => (Goal::Done, true),
+            Self::Auth(auth) => (Goal::of(auth.expect), auth.requires()),
+            Self::Acct(_) => (Goal::Recorded, None),
+            Self::Status(status) => (Goal::Alive, Some(status.require_message_authenticator)),
+            Self::Coa(_) | Self::Disconnect(_) => (Goal::Done, None),
         };
-        let server = target::find(&asked.server, port, asked.source).map_err(SendError::from)?;
+        let upstream = asked.upstream(port, data)?;
         Ok(Errand {
             asked,
-            server,
+            upstream: match require {
+                Some(require) => upstream.require_message_authenticator(require),
+                // What the library demands of the transport.
+                None => upstream,
+            },
             dictionary: Arc::new(dictionary),
             question,
             goal,
-            require,
         })
     }
 }
 
 impl Asked {
-    fn client(&self, errand: &Errand<'_>) -> Result<ClientBuilder, SendError> {
-        let secret = self.secret.octets()?.ok_or(SecretError::Missing)?;
-        let upstream = Upstream::new(errand.server, &*secret)?;
-        let upstream = upstream.require_message_authenticator(errand.require);
+    /// The server, and the way to it.
+    fn upstream(&self, port: u16, data: &DataDir) -> Result<Upstream, SendError> {
+        let (transport, source) = (&self.transport, self.source);
+        let address = target::find(&self.server, transport.port(port), source)?;
+        let host = target::host(&self.server)?;
+        Ok(transport.upstream(host, address, &self.secret, data)?)
+    }
+
+    fn client(&self, upstream: Upstream, dictionary: &Arc<Dictionary>) -> ClientBuilder {
         let trace = match (self.verbose, self.show_secrets) {
             (false, _) => Trace::from_env(),
             (true, false) => Trace::on(),
@@ -317,11 +248,11 @@ impl Asked {
         let mut builder = Client::builder()
             .server_with(upstream)
             .retry(self.retry())
-            .trace(trace.dictionary(Arc::clone(&errand.dictionary)));
+            .trace(trace.dictionary(Arc::clone(dictionary)));
         if let Some(source) = self.source {
             builder = builder.source(source);
         }
-        Ok(builder)
+        builder
     }
 
     /// RFC 5080's timing, or equal waits where one is given.
@@ -343,72 +274,6 @@ impl Asked {
     }
 }
 
-impl Auth {
-    fn question(&self, attributes: AttributeList) -> Result<Question, Failure> {
-        let Some(user) = &self.user else {
-            return Ok(Question::Bare(attributes));
-        };
-        let password = match (&self.password.password, self.password.password_stdin) {
-            (Some(password), _) => Zeroizing::new(password.clone()),
-            (None, true) => password::from_stdin(&mut io::stdin().lock())?,
-            (None, false) => return Err(SendError::NoPassword.into()),
-        };
-        Ok(Question::Login {
-            method: self.method.method(),
-            user: user.clone(),
-            password,
-            attributes,
-        })
-    }
-}
-
-impl Acct {
-    fn attributes(
-        &self,
-        extra: AttributeList,
-        output: &mut Output<'_>,
-    ) -> Result<AttributeList, Failure> {
-        let mut list = AttributeList::new();
-        if let Some(user) = &self.user {
-            list.add(attr::USER_NAME, user);
-        }
-        let says_status = extra.contains(&attr::ACCT_STATUS_TYPE.spec().oid);
-        match (self.status, says_status) {
-            (None, true) => {}
-            (status, _) => {
-                list.add(
-                    attr::ACCT_STATUS_TYPE,
-                    status.unwrap_or(Report::Start).number(),
-                );
-            }
-        }
-        match &self.session_id {
-            Some(session) => list.add(attr::ACCT_SESSION_ID, session),
-            None if extra.contains(&attr::ACCT_SESSION_ID.spec().oid) => {}
-            None => {
-                let session = new_session()?;
-                output.note(format!("session {session}"))?;
-                list.add(attr::ACCT_SESSION_ID, session);
-            }
-        }
-        if let Some(seconds) = self.session_time {
-            list.add(attr::ACCT_SESSION_TIME, seconds);
-        }
-        if let Some(octets) = self.input_octets {
-            let (low, high) = halves(octets);
-            list.add(attr::ACCT_INPUT_OCTETS, low);
-            list.add(attr::ACCT_INPUT_GIGAWORDS, high);
-        }
-        if let Some(octets) = self.output_octets {
-            let (low, high) = halves(octets);
-            list.add(attr::ACCT_OUTPUT_OCTETS, low);
-            list.add(attr::ACCT_OUTPUT_GIGAWORDS, high);
-        }
-        list.extend(&extra);
-        Ok(list)
-    }
-}
-
 impl Dynamic {
     fn attributes(&self, extra: &AttributeList) -> AttributeList {
         let mut list = AttributeList::new();
@@ -420,40 +285,5 @@ impl Dynamic {
         }
         list.extend(extra);
         list
-    }
-}
-
-impl Report {
-    const fn number(self) -> u32 {
-        match self {
-            Self::Start => attr::acct_status_type::START,
-            Self::Interim => attr::acct_status_type::INTERIM_UPDATE,
-            Self::Stop => attr::acct_status_type::STOP,
-            Self::On => attr::acct_status_type::ACCOUNTING_ON,
-            Self::Off => attr::acct_status_type::ACCOUNTING_OFF,
-        }
-    }
-}
-
-fn new_session() -> Result<String, Failure> {
-    let mut octets = [0; 8];
-    password::fill(&mut octets)?;
-    Ok(format!("{:016x}", u64::from_be_bytes(octets)))
-}
-
-/// RFC 2869 section 5.1: what exceeds 32 bits goes into an attribute of its own.
-fn halves(octets: u64) -> (u32, u32) {
-    let [a, b, c, d, low @ ..] = octets.to_be_bytes();
-    (u32::from_be_bytes(low), u32::from_be_bytes([a, b, c, d]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn octets_beyond_four_gibibytes_are_gigawords() {
-        assert_eq!(halves(5), (5, 0));
-        assert_eq!(halves((3 << 32) + 7), (7, 3));
     }
 }

@@ -1,3 +1,5 @@
+mod security;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
@@ -5,10 +7,11 @@ use std::{
 };
 
 use clap::Args;
-use portreeve::{Client, blocking, client::Retry};
+use portreeve::{Client, Transport, blocking, client::Retry};
 use portreeve_aaa::{definition::Nas, port::Store as _};
 use serde::Serialize;
 
+use self::security::Secured;
 use super::rows;
 use crate::{
     cli::{Context, Listing},
@@ -48,7 +51,8 @@ pub(crate) enum NotServing {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Silence {
     #[error(
-        "no NAS is defined for this machine's own address; add one: portreeve nas add NAME ADDRESS"
+        "no NAS that uses UDP is defined for this machine's own address; add one: portreeve nas add \
+         NAME ADDRESS"
     )]
     NoSecret,
     #[error("no answer within two seconds")]
@@ -73,6 +77,7 @@ struct Probe {
 struct Status<'a> {
     answering: bool,
     probes: &'a [Probe],
+    nas: &'a [Secured],
     #[serde(flatten)]
     report: &'a Report,
 }
@@ -93,6 +98,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     .flat_map(|(role, addresses)| addresses.iter().map(move |address| (role, *address)))
     .map(|(role, address)| probe(role, address, &nases))
     .collect();
+    let secured = security::of(&nases, &report);
     let silent = probes
         .iter()
         .find_map(|probe| Some((probe.address, probe.why?)));
@@ -100,11 +106,12 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
         let status = Status {
             answering: silent.is_none(),
             probes: &probes,
+            nas: &secured,
             report: &report,
         };
         context.output.json(&status)?;
     } else {
-        print(&report, &probes, &mut context.output)?;
+        print(&report, &probes, &secured, &mut context.output)?;
     }
     match silent {
         None => Ok(()),
@@ -135,13 +142,14 @@ fn probe(role: &'static str, listener: SocketAddr, nases: &[Nas]) -> Probe {
 fn ask(address: SocketAddr, nases: &[Nas]) -> Result<Duration, Silence> {
     let here = own_address(address).ok_or(Silence::Unreachable)?;
     let nas = nas_at(here, nases).ok_or(Silence::NoSecret)?;
+    let secret = nas.secret().ok_or(Silence::NoSecret)?;
     let retry = Retry {
         initial: PATIENCE,
         maximum: PATIENCE,
         count: TRIES,
         ..Retry::default()
     };
-    let builder = Client::udp(address.to_string(), nas.secret.expose()).retry(retry);
+    let builder = Client::udp(address.to_string(), secret.expose()).retry(retry);
     let client = blocking::Client::new(builder).map_err(|_| Silence::Unreachable)?;
     let started = Instant::now();
     match client.status() {
@@ -163,11 +171,17 @@ fn own_address(address: SocketAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// The NAS that this machine is when it asks from an address.
+/// The NAS that this machine is when it asks from an address over UDP.
 fn nas_at(here: IpAddr, nases: &[Nas]) -> Option<&Nas> {
     let here = here.to_canonical();
-    let holding = nases.iter().filter(|nas| nas.prefix.contains(&here));
-    holding.max_by_key(|nas| nas.prefix.prefix_len())
+    // One that is to use TLS has its address too, if it has one to itself.
+    let has_place = |nas: &&Nas| nas.secret().is_some() || nas.host().is_some();
+    let holding = nases
+        .iter()
+        .filter(|nas| nas.prefix.contains(&here))
+        .filter(has_place);
+    let narrowest = holding.max_by_key(|nas| (nas.prefix.prefix_len(), nas.secret().is_some()));
+    narrowest.filter(|nas| nas.transport() == Transport::Udp)
 }
 
 /// Where to reach a listener from this machine.
@@ -182,7 +196,12 @@ fn reachable(listener: SocketAddr) -> SocketAddr {
     address
 }
 
-fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(), Failure> {
+fn print(
+    report: &Report,
+    probes: &[Probe],
+    secured: &[Secured],
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let style = output.style();
     for probe in probes {
         let word = match (probe.took_us, probe.why) {
@@ -201,6 +220,21 @@ fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(
             probe.address.to_string()
         ))?;
     }
+    for (name, addresses) in [
+        ("tls", &report.listen.tls),
+        ("dtls", &report.listen.dtls),
+        ("tcp", &report.listen.tcp),
+    ] {
+        for address in addresses {
+            output.line(format!("{name:<11} {:<24} listening", address.to_string()))?;
+        }
+    }
+    let pairs = pairs(report);
+    output.pairs(&pairs)?;
+    Ok(security::print(secured, report.seen_left_out, output)?)
+}
+
+fn pairs(report: &Report) -> Vec<(&'static str, String)> {
     let count = |map: &std::collections::BTreeMap<String, u64>| {
         let some = map.iter().filter(|(_, count)| **count > 0);
         let words: Vec<String> = some
@@ -223,6 +257,14 @@ fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(
         ("replies", count(&report.replies)),
         ("silence", count(&report.discards)),
         (
+            "connections",
+            format!(
+                "{} open, {} half open, {} since the start",
+                report.connections.open, report.connections.half_open, report.connections.accepted
+            ),
+        ),
+        ("hung up", count(&report.connections.hung_up)),
+        (
             "accounting",
             format!(
                 "{} recorded, {} octets not in the database yet",
@@ -239,12 +281,12 @@ fn print(report: &Report, probes: &[Probe], output: &mut Output<'_>) -> Result<(
     if !troubles.is_empty() {
         pairs.push(("trouble", troubles.join("\n")));
     }
-    Ok(output.pairs(&pairs)?)
+    pairs
 }
 
 #[cfg(test)]
 mod tests {
-    use portreeve_aaa::definition::SharedSecret;
+    use portreeve_aaa::definition::{Reach, Recognition, SharedSecret};
 
     use super::*;
 
@@ -271,6 +313,15 @@ mod tests {
         ];
         let found = nas_at(Ipv4Addr::LOCALHOST.into(), &nases);
         assert_eq!(found.unwrap().name, "b");
+        let own = Reach::Tls(Recognition::default());
+        let own = Nas::reached("c", "127.0.0.1/32".parse().unwrap(), own);
+        let [a, b] = nases.clone();
+        assert!(nas_at(Ipv4Addr::LOCALHOST.into(), &[a.clone(), own.clone()]).is_none());
+        let found = [a, b, own];
+        assert_eq!(
+            nas_at(Ipv4Addr::LOCALHOST.into(), &found).unwrap().name,
+            "b"
+        );
         assert!(nas_at(Ipv6Addr::LOCALHOST.into(), &nases).is_none());
     }
 

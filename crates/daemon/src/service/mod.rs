@@ -1,9 +1,11 @@
 //! The only bridge between the library, which knows packets, and the domain, which knows
 //! subscribers.
 
+mod hangups;
 mod hashing;
 mod random;
 mod records;
+mod sightings;
 mod strangers;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ pub(crate) use self::{
     hashing::{Hashing, Popularity},
     random::some_octets as random_octets,
     records::{Records, Sink, Watcher, now_ms},
+    sightings::{Seen, Sightings},
 };
 use crate::forwarding::{Forwarding, Outcome};
 

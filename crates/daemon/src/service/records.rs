@@ -10,11 +10,16 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::strangers::{Report, Tallies};
+use super::{
+    hangups::{Hangups, Told},
+    sightings::Sightings,
+    strangers::{Report, Tallies},
+};
 use arc_swap::ArcSwap;
 use portreeve::{
     AccessRequest, AccountingRequest, AttributeList, Discard, Incoming, Observer, PeerTable,
-    Request, attr, server::observer::Discarded,
+    Request, attr,
+    server::observer::{Answer, Connected, Discarded, HungUp},
 };
 use portreeve_aaa::{
     Shown,
@@ -96,7 +101,10 @@ impl Records {
     /// Begins the record of a request to be let in.
     pub(super) fn access(&self, request: &AccessRequest) -> Entry {
         let mut entry = self.begin(Asked::Access, request, &self.shared.all, PER_SECOND);
-        if request.is_protected() {
+        if request.transport().is_secure() {
+            let detail = "not needed: TLS vouches for the request";
+            entry.check("shared secret", CheckOutcome::Skipped, detail);
+        } else if request.is_protected() {
             entry.check(
                 "shared secret",
                 CheckOutcome::Passed,
@@ -187,6 +195,7 @@ impl Records {
         let packet = request.packet();
         let mut draft = Decision::draft(self.id(), now, request.from())
             .asked(asked)
+            .over(request.transport(), Some(request.version()))
             .nas(request.peer().name());
         if let Some(user) = packet.find(attr::USER_NAME.spec().oid.top()) {
             draft = draft.user(user.value);
@@ -237,8 +246,11 @@ pub(crate) struct Watcher(Arc<Gathered>);
 
 struct Gathered {
     /// Kept apart, so that a flood from strangers hides nothing about one's own equipment.
-    strangers: Mutex<Tallies>,
-    peers: Mutex<Tallies>,
+    strangers: Mutex<Tallies<Discard>>,
+    peers: Mutex<Tallies<Discard>>,
+    strange_hangups: Mutex<Hangups>,
+    hangups: Mutex<Hangups>,
+    sightings: Sightings,
     records: Records,
     snapshot: Arc<ArcSwap<Snapshot>>,
 }
@@ -248,9 +260,17 @@ impl Watcher {
         Self(Arc::new(Gathered {
             strangers: Mutex::new(Tallies::new()),
             peers: Mutex::new(Tallies::new()),
+            strange_hangups: Mutex::new(Hangups::new()),
+            hangups: Mutex::new(Hangups::new()),
+            sightings: Sightings::default(),
             records,
             snapshot,
         }))
+    }
+
+    /// What was seen of each NAS.
+    pub(crate) fn sightings(&self) -> Sightings {
+        self.0.sightings.clone()
     }
 
     /// Records what is due. Call it a few times a second, from a thread that may wait.
@@ -270,9 +290,34 @@ impl Watcher {
                 );
             }
         }
+        for hangups in [&self.0.hangups, &self.0.strange_hangups] {
+            let Ok(mut known) = hangups.lock() else {
+                continue;
+            };
+            let (told, overflow) = known.due(now, REPORTS);
+            drop(known);
+            for (told, is_loud) in &told {
+                told.log(*is_loud);
+                self.record_hangup(told);
+            }
+            if overflow > 0 {
+                tracing::debug!(
+                    connections = overflow,
+                    "refused, from too many addresses to name"
+                );
+            }
+        }
     }
 
-    fn record(&self, report: &Report, table: &PeerTable) {
+    fn record_hangup(&self, told: &Told) {
+        let records = &self.0.records;
+        let draft = Decision::draft(records.id(), now_ms(), told.from);
+        if let (Some(decision), Some(log)) = (told.record(draft), &records.log) {
+            log.offer(decision);
+        }
+    }
+
+    fn record(&self, report: &Report<Discard, ()>, table: &PeerTable) {
         let records = &self.0.records;
         let mut draft = Decision::draft(records.id(), now_ms(), report.from);
         let snapshot = self.0.snapshot.load();
@@ -292,9 +337,9 @@ impl Watcher {
 
     /// Where another worker is counting at this moment, the packet is left out here: the counters
     /// have it.
-    fn count(tallies: &Mutex<Tallies>, from: SocketAddr, reason: Discard) {
+    fn count(tallies: &Mutex<Tallies<Discard>>, from: SocketAddr, reason: Discard) {
         if let Ok(mut tallies) = tallies.try_lock() {
-            tallies.count(Instant::now(), from, reason);
+            tallies.count(Instant::now(), from, reason, || ());
         }
     }
 }
@@ -314,6 +359,36 @@ impl Observer for Watcher {
             matches!(**request, Incoming::Access(_)) && reason == Some(Discard::HandlerSilent);
         if let Some(reason) = reason.filter(|_| !recorded) {
             Self::count(&self.0.peers, request.from(), reason);
+        }
+    }
+
+    fn answered(&self, answer: &Answer<'_>) {
+        self.0.sightings.answered(answer.request);
+    }
+
+    fn connected(&self, connected: &Connected<'_>) {
+        let connection = connected.connection;
+        let session = connection.session.as_ref();
+        let (nas, from) = (connection.peer.name(), connection.from);
+        let tls = session.map(|session| session.tls().to_string());
+        let version = connection.version.to_string();
+        // A NAS that comes and goes says so once.
+        if self.0.sightings.connected(connection) {
+            tracing::info!(%nas, %from, tls, radius = version, "connected");
+        } else {
+            tracing::debug!(%nas, %from, tls, radius = version, "connected");
+        }
+    }
+
+    fn hung_up(&self, hung_up: &HungUp<'_>) {
+        let hangups = match hung_up.peer {
+            Some(_) => &self.0.hangups,
+            None => &self.0.strange_hangups,
+        };
+        // Many end at one moment, as when a certificate is revoked, and none may be missed: the lock
+        // is held for no longer than counting takes.
+        if let Ok(mut hangups) = hangups.lock() {
+            hangups.count(Instant::now(), hung_up);
         }
     }
 }

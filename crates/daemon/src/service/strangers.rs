@@ -1,13 +1,12 @@
-//! Packets that met silence, gathered by who sent them and why: a stranger can neither fill the
-//! memory nor the log.
+//! Packets that met silence, and connections that were refused, gathered by who sent them and why: a
+//! stranger can neither fill the memory nor the log.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
-
-use portreeve::Discard;
 
 /// The most pairs of address and reason that are remembered.
 const MOST: usize = 512;
@@ -18,30 +17,33 @@ const FORGET: Duration = Duration::from_mins(1);
 
 /// What is to be said of one source and one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Report {
+pub(super) struct Report<R, D> {
     pub(super) from: SocketAddr,
-    pub(super) reason: Discard,
-    /// How many packets, at least one.
+    pub(super) reason: R,
+    /// How many packets or connections, at least one.
     pub(super) packets: u64,
+    /// What there is to say of the first of them.
+    pub(super) details: D,
 }
 
-/// Counts by source and reason. Its room is taken once; counting allocates nothing.
+/// Counts by source and reason. Its room is taken once; counting itself allocates nothing.
 #[derive(Debug)]
-pub(super) struct Tallies {
-    tallies: HashMap<(IpAddr, Discard), Tally>,
+pub(super) struct Tallies<R, D = ()> {
+    tallies: HashMap<(IpAddr, R), Tally<D>>,
     /// Packets of pairs there was no room for.
     overflow: u64,
 }
 
 #[derive(Debug)]
-struct Tally {
+struct Tally<D> {
     port: u16,
     unreported: u64,
+    details: D,
     last: Instant,
     reported: Option<Instant>,
 }
 
-impl Tallies {
+impl<R: Copy + Eq + Hash, D: Default> Tallies<R, D> {
     pub(super) fn new() -> Self {
         Self {
             tallies: HashMap::with_capacity(MOST),
@@ -49,10 +51,20 @@ impl Tallies {
         }
     }
 
-    /// Counts a packet.
-    pub(super) fn count(&mut self, now: Instant, from: SocketAddr, reason: Discard) {
+    /// Counts a packet or connection. The details are asked for when it is the first since the last
+    /// report.
+    pub(super) fn count(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        reason: R,
+        details: impl FnOnce() -> D,
+    ) {
         let key = (from.ip(), reason);
         if let Some(tally) = self.tallies.get_mut(&key) {
+            if tally.unreported == 0 {
+                tally.details = details();
+            }
             tally.unreported = tally.unreported.saturating_add(1);
             tally.port = from.port();
             tally.last = now;
@@ -60,6 +72,7 @@ impl Tallies {
             let tally = Tally {
                 port: from.port(),
                 unreported: 1,
+                details: details(),
                 last: now,
                 reported: None,
             };
@@ -71,7 +84,7 @@ impl Tallies {
 
     /// What is due to be said, at most `most` reports, and how many packets nobody was remembered
     /// for.
-    pub(super) fn due(&mut self, now: Instant, most: usize) -> (Vec<Report>, u64) {
+    pub(super) fn due(&mut self, now: Instant, most: usize) -> (Vec<Report<R, D>>, u64) {
         let mut reports = Vec::new();
         for ((address, reason), tally) in &mut self.tallies {
             let paused = tally
@@ -84,6 +97,7 @@ impl Tallies {
                 from: SocketAddr::new(*address, tally.port),
                 reason: *reason,
                 packets: std::mem::take(&mut tally.unreported),
+                details: std::mem::take(&mut tally.details),
             });
             tally.reported = Some(now);
         }
@@ -96,6 +110,8 @@ impl Tallies {
 
 #[cfg(test)]
 mod tests {
+    use portreeve::Discard;
+
     use super::*;
 
     fn from(last: u32) -> SocketAddr {
@@ -104,14 +120,14 @@ mod tests {
 
     #[test]
     fn the_first_packet_is_told_at_once_and_more_of_the_same_after_a_pause() {
-        let mut tallies = Tallies::new();
+        let mut tallies = Tallies::<Discard>::new();
         let start = Instant::now();
-        tallies.count(start, from(1), Discard::UnknownPeer);
+        tallies.count(start, from(1), Discard::UnknownPeer, || ());
         let (told, _) = tallies.due(start, 10);
         assert_eq!(told.len(), 1);
         assert_eq!((told[0].from, told[0].packets), (from(1), 1));
         for _ in 0..1000 {
-            tallies.count(start, from(1), Discard::UnknownPeer);
+            tallies.count(start, from(1), Discard::UnknownPeer, || ());
         }
         assert_eq!(tallies.due(start + PAUSE / 2, 10).0, []);
         let (told, _) = tallies.due(start + PAUSE, 10);
@@ -119,21 +135,33 @@ mod tests {
     }
 
     #[test]
+    fn the_first_since_a_report_gives_the_details() {
+        let mut tallies = Tallies::<u8, &str>::new();
+        let start = Instant::now();
+        for details in ["first", "second"] {
+            tallies.count(start, from(1), 1, || details);
+        }
+        assert_eq!(tallies.due(start, 10).0[0].details, "first");
+        tallies.count(start, from(1), 1, || "third");
+        assert_eq!(tallies.due(start + PAUSE, 10).0[0].details, "third");
+    }
+
+    #[test]
     fn reasons_are_told_apart() {
-        let mut tallies = Tallies::new();
+        let mut tallies = Tallies::<Discard>::new();
         let now = Instant::now();
-        tallies.count(now, from(1), Discard::MessageAuthenticatorWrong);
-        tallies.count(now, from(1), Discard::MessageAuthenticatorMissing);
+        tallies.count(now, from(1), Discard::MessageAuthenticatorWrong, || ());
+        tallies.count(now, from(1), Discard::MessageAuthenticatorMissing, || ());
         assert_eq!(tallies.due(now, 10).0.len(), 2);
     }
 
     #[test]
     fn a_flood_from_everywhere_takes_no_more_room_than_was_taken_at_first() {
-        let mut tallies = Tallies::new();
+        let mut tallies = Tallies::<Discard>::new();
         let room = tallies.tallies.capacity();
         let now = Instant::now();
         for last in 0..100_000 {
-            tallies.count(now, from(last), Discard::UnknownPeer);
+            tallies.count(now, from(last), Discard::UnknownPeer, || ());
         }
         assert_eq!(tallies.tallies.capacity(), room);
         let (told, overflow) = tallies.due(now, 20);

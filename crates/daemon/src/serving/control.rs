@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portreeve::{Code, Discard, server::Meter};
+use portreeve::{Code, Connections, Discard, server::Meter, tls::Hangup};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -24,14 +24,17 @@ use tokio::{
 };
 
 use super::{bookkeeping, world};
-use crate::data::DataDir;
+use crate::{
+    data::DataDir,
+    service::{Seen, Sightings},
+};
 
 /// The longest path that an address of a Unix socket holds.
 const PATH_MAX: usize = 107;
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The most octets of an answer.
-const ANSWER_MAX: u64 = 1 << 20;
+const ANSWER_MAX: u64 = 16 << 20;
 const QUESTION: &[u8] = b"status\n";
 
 /// How a server is.
@@ -52,6 +55,11 @@ pub(crate) struct Report {
     /// Datagrams that came, whatever became of them.
     pub(crate) received: u64,
     pub(crate) in_flight: u64,
+    pub(crate) connections: ConnectionsReport,
+    /// What was seen of each NAS, by its name.
+    pub(crate) seen: BTreeMap<String, Seen>,
+    /// How many NASes are not among them, for there are too many.
+    pub(crate) seen_left_out: usize,
     pub(crate) journal: JournalReport,
     pub(crate) definitions: DefinitionsReport,
 }
@@ -61,6 +69,21 @@ pub(crate) struct Report {
 pub(crate) struct Listening {
     pub(crate) auth: Vec<SocketAddr>,
     pub(crate) accounting: Vec<SocketAddr>,
+    pub(crate) tls: Vec<SocketAddr>,
+    pub(crate) dtls: Vec<SocketAddr>,
+    pub(crate) tcp: Vec<SocketAddr>,
+}
+
+/// How its connections are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConnectionsReport {
+    pub(crate) open: u64,
+    /// Handshakes under way.
+    pub(crate) half_open: u64,
+    /// Opened since the start.
+    pub(crate) accepted: u64,
+    /// Refused or ended since the start, by reason.
+    pub(crate) hung_up: BTreeMap<String, u64>,
 }
 
 /// How accounting is.
@@ -104,6 +127,8 @@ pub(super) struct Health {
     pub(super) started_ms: u64,
     pub(super) listening: Listening,
     pub(super) meter: Meter,
+    pub(super) connections: Connections,
+    pub(super) sightings: Sightings,
     pub(super) journal: bookkeeping::Gauge,
     pub(super) definitions: world::Gauge,
 }
@@ -126,6 +151,8 @@ impl Reports for Health {
             .into();
         requests.insert("status".to_owned(), counters.status);
         requests.insert("repeated".to_owned(), counters.replayed);
+        let hung_up = Hangup::ALL.map(|h| (h.label().to_owned(), counters.hung_up(h)));
+        let (seen, seen_left_out) = self.sightings.report(&self.connections.list());
         let discards = Discard::ALL.map(|d| (d.label().to_owned(), counters.discarded(d)));
         Report {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -140,6 +167,14 @@ impl Reports for Health {
             discards: discards.into(),
             received: counters.received,
             in_flight: counters.in_flight,
+            connections: ConnectionsReport {
+                open: counters.connections,
+                half_open: counters.half_open,
+                accepted: counters.accepted,
+                hung_up: hung_up.into(),
+            },
+            seen,
+            seen_left_out,
             journal: self.journal.read(),
             definitions: self.definitions.read(),
         }
@@ -256,6 +291,9 @@ mod tests {
             discards: BTreeMap::from([("unknown_peer".to_owned(), 3)]),
             received: 3,
             in_flight: 0,
+            connections: ConnectionsReport::default(),
+            seen: BTreeMap::from([("ap".to_owned(), Seen::default())]),
+            seen_left_out: 0,
             journal: JournalReport::default(),
             definitions: DefinitionsReport::default(),
         }

@@ -3,9 +3,11 @@
 mod bookkeeping;
 mod certificates;
 pub(crate) mod control;
+mod descriptors;
 mod forwarding;
 mod logging;
 mod peers;
+pub(crate) mod secured;
 pub(crate) mod welcome;
 mod world;
 
@@ -26,6 +28,7 @@ use self::{
     bookkeeping::Bookkeeping,
     certificates::Certificates,
     control::{Control, Listening},
+    secured::{CredentialsError, Secured},
     world::{Keeper, World},
 };
 use crate::{
@@ -49,6 +52,18 @@ pub(crate) enum ServeError {
         #[source]
         source: io::Error,
     },
+    #[error(
+        "cannot listen on {address}: another program has the port, or it needs more rights; \
+         `{key}` in portreeve.toml takes another address, and `{key} = []` switches it off"
+    )]
+    Listen {
+        key: &'static str,
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Forwarding(#[from] crate::forwarding::ForwardingError),
     #[error(transparent)]
@@ -71,6 +86,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     let found = certificates::prepare(data);
     welcome.ca_made(found.made.as_deref());
     logging::start(config.log);
+    descriptors::raise(config.tls.limits.total);
     let hashing = Hashing::new(processors_unless(config.security.slow_hashes));
     let hashing = Arc::new(hashing.ok_or(ServeError::Random)?);
     let world = World::read(&mut store, Arc::clone(&dictionary), &hashing)?;
@@ -143,7 +159,7 @@ impl Parts<'_> {
         let forwarding = forwarding::AtWork::start(
             self.config,
             self.data,
-            self.dictionary,
+            Arc::clone(&self.dictionary),
             &self.authority,
             &guard,
         )
@@ -160,22 +176,27 @@ impl Parts<'_> {
             path: self.data.socket(),
             source,
         })?;
+        let secured = self.secured(&guard)?;
         let server = configured(self.config, Server::new(service)).observer(watcher.clone());
-        let running = self
-            .world
-            .peers()
-            .admit(server)
-            .start()
-            .await
-            .map_err(ServeError::from)?;
-        let listening = listening(self.config, running.addresses());
-        let keeper = Keeper::start(self.world, store, self.hashing, watcher, running.peers())
+        let server = connecting(self.config, server, secured.as_ref());
+        let peers = self.world.peers().by_address().into_iter();
+        let server = peers.fold(server, |server, (prefix, peer)| {
+            server.peer_with(peer, prefix.to_string())
+        });
+        let started = server.start().await;
+        let running = started.map_err(|error| refused(self.config, error))?;
+        let listening = listening(self.config, running.addresses(), secured.is_some());
+        let sightings = watcher.sightings();
+        let table = running.peers();
+        let keeper = Keeper::start(self.world, store, self.hashing, watcher, table, secured)
             .map_err(ServeError::Start)?;
         let health = control::Health {
             started: Instant::now(),
             started_ms: crate::service::now_ms(),
             listening: listening.clone(),
             meter: running.meter(),
+            connections: running.connections(),
+            sightings,
             journal: self.books.gauge(),
             definitions: keeper.gauge(),
         };
@@ -187,6 +208,30 @@ impl Parts<'_> {
             forwarding,
             control,
         })
+    }
+}
+
+impl Parts<'_> {
+    /// What the listeners over TLS need; nothing where there are none, or where our own CA cannot
+    /// be used, which must not keep those from being served who come without TLS.
+    fn secured(&self, guard: &LoopGuard) -> Result<Option<Secured>, Failure> {
+        let listen = &self.config.listen;
+        if listen.tls.is_empty() && listen.dtls.is_empty() {
+            return Ok(None);
+        }
+        let authority = Arc::clone(&self.authority);
+        let peers = self.world.peers();
+        match Secured::new(&self.config.tls, authority, guard.clone(), peers) {
+            Ok(secured) => Ok(Some(secured)),
+            Err(CredentialsError::Nothing) => {
+                tracing::error!(
+                    "nobody is listened to over TLS until a restart: {}",
+                    CredentialsError::Nothing
+                );
+                Ok(None)
+            }
+            Err(error) => Err(ServeError::from(error).into()),
+        }
     }
 }
 
@@ -221,13 +266,64 @@ fn configured(config: &Config, server: Server<Service>) -> Server<Service> {
     server
 }
 
+/// The listeners that take connections.
+fn connecting(
+    config: &Config,
+    server: Server<Service>,
+    secured: Option<&Secured>,
+) -> Server<Service> {
+    let mut server = server.connections(config.tls.limits);
+    if let Some(secured) = secured {
+        for address in &config.listen.tls {
+            server = server.radsec_as(Role::Home, *address, secured.tls());
+        }
+        #[cfg(feature = "openssl")]
+        for address in &config.listen.dtls {
+            server = server.dtls_as(Role::Home, *address, secured.dtls());
+        }
+    }
+    for address in &config.listen.tcp {
+        server = server.tcp_as(Role::Home, *address);
+    }
+    server
+}
+
+/// Says which key a listener is from that cannot be had.
+fn refused(config: &Config, error: portreeve::Error) -> ServeError {
+    let portreeve::Error::Listen { address, error } = error else {
+        return error.into();
+    };
+    let listen = &config.listen;
+    let keys = [
+        ("listen.tls", &listen.tls),
+        ("listen.tcp", &listen.tcp),
+        ("listen.dtls", &listen.dtls),
+    ];
+    let key = keys
+        .iter()
+        .find(|(_, addresses)| addresses.contains(&address));
+    match key {
+        Some((key, _)) => ServeError::Listen {
+            key,
+            address,
+            source: error,
+        },
+        None => portreeve::Error::Listen { address, error }.into(),
+    }
+}
+
 /// The addresses come in the order in which they were asked for.
-fn listening(config: &Config, addresses: &[SocketAddr]) -> Listening {
-    let auth = config.listen.auth.len().min(addresses.len());
-    let (auth, accounting) = addresses.split_at(auth);
+fn listening(config: &Config, addresses: &[SocketAddr], secured: bool) -> Listening {
+    let listen = &config.listen;
+    let mut rest = addresses.iter().copied();
+    let mut next = |count| rest.by_ref().take(count).collect();
+    let if_secured = |asked: &[SocketAddr]| if secured { asked.len() } else { 0 };
     Listening {
-        auth: auth.to_vec(),
-        accounting: accounting.to_vec(),
+        auth: next(listen.auth.len()),
+        accounting: next(listen.accounting.len()),
+        tls: next(if_secured(&listen.tls)),
+        dtls: next(if_secured(&listen.dtls)),
+        tcp: next(listen.tcp.len()),
     }
 }
 

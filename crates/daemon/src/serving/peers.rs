@@ -1,9 +1,18 @@
 //! The NASes as the library knows them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
-use portreeve::{Handler, Peer, PeerTable, RequireMessageAuthenticator, Secret, Server};
+use ipnet::IpNet;
+use portreeve::{
+    Peer, PeerTable, RequireMessageAuthenticator, Secret, Transport,
+    tls::{Mark, Psk, TlsError, TlsPeer, Trust},
+};
 use portreeve_aaa::definition::{Nas, Require};
+
+use crate::commands::nas;
 
 /// The NASes by name, each with the peer made of it. A NAS that has not changed keeps its peer, and
 /// with it what has been learnt of it.
@@ -41,17 +50,44 @@ impl Peers {
         self.put(nases);
     }
 
-    pub(super) fn table(&self) -> PeerTable {
-        let peers = self.by_name.values();
-        PeerTable::new(peers.map(|(nas, peer)| (nas.prefix, Arc::clone(peer))))
+    /// Those that are known by their address. One that is to use TLS is among them where it has an
+    /// address to itself, so that what comes from there otherwise is known for what it is.
+    pub(super) fn by_address(&self) -> Vec<(IpNet, Arc<Peer>)> {
+        let all = || self.by_name.values();
+        let bare: HashSet<IpNet> = all()
+            .filter(|(nas, _)| nas.secret().is_some())
+            .map(|(nas, _)| nas.prefix)
+            .collect();
+        let has_place = |nas: &Nas| {
+            nas.secret().is_some() || (nas.host().is_some() && !bare.contains(&nas.prefix))
+        };
+        all()
+            .filter(|(nas, _)| has_place(nas))
+            .map(|(nas, peer)| (nas.prefix, Arc::clone(peer)))
+            .collect()
     }
 
-    /// Tells a server that is not running yet of them.
-    pub(super) fn admit<H: Handler>(&self, server: Server<H>) -> Server<H> {
-        let peers = self.by_name.values();
-        peers.fold(server, |server, (nas, peer)| {
-            server.peer_with(Arc::clone(peer), nas.prefix.to_string())
-        })
+    pub(super) fn table(&self) -> PeerTable {
+        PeerTable::new(self.by_address())
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// Those that connect in one way, over TLS or DTLS, and what keeps others from being among
+    /// them.
+    pub(super) fn secured(&self, transport: Transport) -> (Vec<TlsPeer>, Vec<String>) {
+        let (mut peers, mut problems) = (Vec::new(), Vec::new());
+        let mut trusts = HashMap::new();
+        let wanted = self.by_name.values();
+        for (nas, peer) in wanted.filter(|(nas, _)| nas.transport() == transport) {
+            match tls_peer(nas, Arc::clone(peer), &mut trusts) {
+                Ok(peer) => peers.push(peer),
+                Err(error) => problems.push(format!("nas '{}' cannot connect: {error}", nas.name)),
+            }
+        }
+        (peers, problems)
     }
 
     /// Those that have shown to send Message-Authenticator, and are not yet held to it in the
@@ -83,9 +119,63 @@ fn is_same(known: &Nas, nas: &Nas) -> bool {
         } == *known
 }
 
+/// What a TLS listener knows of a NAS. NASes with the same CA share the trust made of it.
+fn tls_peer<'a>(
+    nas: &'a Nas,
+    peer: Arc<Peer>,
+    trusts: &mut HashMap<&'a str, Trust>,
+) -> Result<TlsPeer, TlsError> {
+    let mut made = TlsPeer::new(peer);
+    // Every address there is is no condition, over IPv6 neither.
+    if nas.prefix.prefix_len() > 0 {
+        made = made.source(nas.prefix);
+    }
+    if let Some(most) = nas.max_connections {
+        made = made.max_connections(usize::try_from(most).unwrap_or(usize::MAX));
+    }
+    let marks = nas::marks(nas);
+    for mark in &marks {
+        made = made.mark(mark.parse()?);
+    }
+    let recognition = nas.reach.recognition();
+    let ca = recognition.and_then(|recognition| recognition.ca.as_deref());
+    if let Some(ca) = ca {
+        let trust = match trusts.get(ca) {
+            Some(trust) => trust.clone(),
+            None => Trust::from_pem(ca.as_bytes())?,
+        };
+        trusts.insert(ca, trust.clone());
+        made = made.trust(trust);
+    }
+    let psk = recognition.and_then(|recognition| recognition.psk.as_ref());
+    match psk {
+        Some(_) if !cfg!(feature = "openssl") && marks.is_empty() => {
+            return Err(TlsError::PskUnsupported);
+        }
+        Some(psk) if cfg!(feature = "openssl") => {
+            let psk = Psk::new(psk.identity(), psk.expose())?;
+            // DTLS is of version 1.2, and one key must not serve two versions.
+            let is_old = nas.transport() == Transport::Dtls;
+            made = made.psk(if is_old { psk.for_tls12() } else { psk });
+        }
+        _ => {}
+    }
+    let peer = || Arc::clone(made.peer().name());
+    if made.marks().is_empty() && made.pre_shared_key().is_none() {
+        return Err(TlsError::NoMark { peer: peer() });
+    }
+    if made.marks().contains(&Mark::Source) && nas.prefix.prefix_len() == 0 {
+        return Err(TlsError::NoSource { peer: peer() });
+    }
+    Ok(made)
+}
+
 /// A stored secret is never empty; one that is makes no peer, which is the safe side.
 fn peer_of(nas: &Nas) -> Option<Peer> {
-    let secret = Secret::new(nas.secret.expose()).ok()?;
+    let secret = match nas.secret() {
+        Some(secret) => Secret::new(secret.expose()).ok()?,
+        None => Secret::of_transport(nas.transport())?,
+    };
     let require = match nas.require_message_authenticator {
         Require::Auto => RequireMessageAuthenticator::Auto,
         Require::No => RequireMessageAuthenticator::No,
@@ -93,13 +183,14 @@ fn peer_of(nas: &Nas) -> Option<Peer> {
     };
     let peer = Peer::new(nas.name.as_str(), secret)
         .require_message_authenticator(require, nas.latched)
-        .limit_proxy_state(nas.limit_proxy_state);
+        .limit_proxy_state(nas.limit_proxy_state)
+        .transport(nas.transport());
     Some(peer)
 }
 
 #[cfg(test)]
 mod tests {
-    use portreeve_aaa::definition::SharedSecret;
+    use portreeve_aaa::definition::{PreSharedKey, Reach, Recognition, SharedSecret};
 
     use super::*;
 
@@ -123,9 +214,71 @@ mod tests {
         peers.put(&[same]);
         assert!(Arc::ptr_eq(&before, &peer(&peers, "192.0.2.1").unwrap()));
         let mut moved = nas("ap", "192.0.2.1/32");
-        moved.secret = SharedSecret::new("another").unwrap();
+        moved.reach = Reach::Udp(SharedSecret::new("another").unwrap());
         peers.put(&[moved]);
         assert!(!Arc::ptr_eq(&before, &peer(&peers, "192.0.2.1").unwrap()));
+    }
+
+    fn secured(name: &str, prefix: &str, marks: &[&str]) -> Nas {
+        let recognition = Recognition {
+            marks: marks.iter().map(|&mark| mark.to_owned()).collect(),
+            ..Recognition::default()
+        };
+        Nas::reached(name, prefix.parse().unwrap(), Reach::Tls(recognition))
+    }
+
+    #[test]
+    fn one_that_uses_tls_has_its_address_unless_another_has_it_without() {
+        let mut peers = Peers::default();
+        peers.put(&[
+            nas("lan", "192.0.2.0/24"),
+            secured("ap", "192.0.2.1/32", &[]),
+            secured("natted", "0.0.0.0/0", &[]),
+        ]);
+        let at = |peers: &Peers, address| peer(peers, address).map(|peer| peer.name().to_string());
+        assert_eq!(at(&peers, "192.0.2.1").as_deref(), Some("ap"));
+        assert_eq!(at(&peers, "192.0.2.2").as_deref(), Some("lan"));
+        assert_eq!(at(&peers, "198.51.100.1"), None);
+        peers.put(&[nas("old", "192.0.2.1/32")]);
+        assert_eq!(at(&peers, "192.0.2.1").as_deref(), Some("old"));
+        let (secured, problems) = peers.secured(Transport::Tls);
+        assert_eq!((secured.len(), problems.len()), (2, 0));
+        assert!(peers.secured(Transport::Dtls).0.is_empty());
+    }
+
+    #[test]
+    fn one_nas_that_cannot_be_recognised_keeps_no_other_out() {
+        let mut peers = Peers::default();
+        peers.put(&[
+            secured("good", "192.0.2.1/32", &[]),
+            secured("odd", "192.0.2.2/32", &["dns:"]),
+            secured("any where", "0.0.0.0/0", &[]),
+        ]);
+        let (secured, problems) = peers.secured(Transport::Tls);
+        assert_eq!(secured.len(), 1);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(
+            problems.iter().any(|problem| problem.contains("'odd'")),
+            "{problems:?}"
+        );
+    }
+
+    #[cfg(not(feature = "openssl"))]
+    #[test]
+    fn a_pre_shared_key_is_told_to_need_another_build() {
+        let mut peers = Peers::default();
+        let psk = Some(PreSharedKey::new("ap", vec![7; 16]).unwrap());
+        let recognition = Recognition {
+            psk,
+            ..Recognition::default()
+        };
+        let prefix = "192.0.2.1/32".parse().unwrap();
+        peers.put(&[Nas::reached("ap", prefix, Reach::Tls(recognition))]);
+        let (secured, problems) = peers.secured(Transport::Tls);
+        assert!(
+            secured.is_empty() && problems[0].contains("openssl"),
+            "{problems:?}"
+        );
     }
 
     #[test]

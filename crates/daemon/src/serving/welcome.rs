@@ -108,6 +108,15 @@ impl Welcome {
             "  accounting      {}",
             joined(&listening.accounting)
         ))?;
+        for (name, addresses) in [
+            ("over TLS", &listening.tls),
+            ("over DTLS", &listening.dtls),
+            ("over TCP", &listening.tcp),
+        ] {
+            if !addresses.is_empty() {
+                output.line(format!("  {name:<15} {}", joined(addresses)))?;
+            }
+        }
         if let Some(fingerprint) = &self.ca {
             output.line("  certificates    a CA was made for this server; its SHA-256 is")?;
             output.line(format!("                  {fingerprint}"))?;
@@ -241,6 +250,7 @@ mod tests {
         Listening {
             auth: vec![auth.parse().unwrap()],
             accounting: vec![accounting.parse().unwrap()],
+            ..Listening::default()
         }
     }
 
@@ -254,7 +264,7 @@ mod tests {
         assert!(
             nases
                 .iter()
-                .all(|nas| nas.secret.strength().warning().is_none())
+                .all(|nas| nas.secret().unwrap().strength().warning().is_none())
         );
         assert!(
             prepare(&mut store, Readiness::WasThere)

@@ -19,8 +19,8 @@ use portreeve_aaa::{
 use portreeve_proto::Dictionary;
 use portreeve_store::Sqlite;
 
-use super::{control::DefinitionsReport, peers::Peers};
-use crate::service::{Hashing, Popularity, Watcher};
+use super::{control::DefinitionsReport, peers::Peers, secured::Secured};
+use crate::service::{Hashing, Popularity, Sightings, Watcher};
 
 /// How often the store is asked for changes: well within the second that an administrator waits.
 const TICK: Duration = Duration::from_millis(250);
@@ -105,19 +105,22 @@ impl Keeper {
         hashing: Arc<Hashing>,
         watcher: Watcher,
         table: server::Peers,
+        secured: Option<Secured>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let gauge = Gauge {
             snapshot: world.snapshot(),
-            table: table.clone(),
+            sightings: watcher.sightings(),
             trouble: Arc::default(),
         };
+        watcher.sightings().keep(world.peers.names());
         let mut rounds = Rounds {
             world,
             store,
             hashing,
             watcher,
             table,
+            secured,
             trouble: Arc::clone(&gauge.trouble),
         };
         let stopped = Arc::clone(&stop);
@@ -158,13 +161,19 @@ struct Rounds {
     hashing: Arc<Hashing>,
     watcher: Watcher,
     table: server::Peers,
+    secured: Option<Secured>,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Rounds {
     fn go(&mut self) {
+        let before = self.world.snapshot.load().seq();
         let outcome = self.take_over().and_then(|()| self.keep_latches());
         self.tell(outcome);
+        let changed = self.world.snapshot.load().seq() != before;
+        if let Some(secured) = &mut self.secured {
+            secured.keep(&self.world.peers, changed);
+        }
         self.watcher.report(Instant::now(), &self.table.table());
     }
 
@@ -186,6 +195,7 @@ impl Rounds {
             }
         }
         self.table.swap(self.world.peers.table());
+        self.watcher.sightings().keep(self.world.peers.names());
         tracing::debug!(seq = self.world.snapshot.load().seq(), "changes taken over");
         Ok(())
     }
@@ -230,7 +240,7 @@ impl Rounds {
 #[derive(Clone)]
 pub(super) struct Gauge {
     snapshot: Arc<ArcSwap<Snapshot>>,
-    table: server::Peers,
+    sightings: Sightings,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -239,7 +249,7 @@ impl Gauge {
         let snapshot = self.snapshot.load();
         DefinitionsReport {
             users: snapshot.subscribers(),
-            nases: self.table.table().iter().count(),
+            nases: self.sightings.len(),
             seq: snapshot.seq(),
             trouble: self
                 .trouble

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 pub(crate) const SECRET: &str = "a-shared-secret-of-32-characters";
 /// Rejects come soon, so that tests do; ports are those the system has to spare.
 pub(crate) const CONFIG: &str = "[listen]\nauth = ['127.0.0.1:0', '[::1]:0']\n\
-     accounting = ['127.0.0.1:0']\n[security]\nreject_delay_ms = 100\n";
+     accounting = ['127.0.0.1:0']\ntls = ['127.0.0.1:0']\n[security]\nreject_delay_ms = 100\n";
 /// More than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -164,6 +164,9 @@ impl Site {
                     auth: at("auth", 0),
                     auth6: at("auth", 1),
                     accounting: at("accounting", 0),
+                    tls: status["listen"]["tls"][0]
+                        .as_str()
+                        .map(|at| at.parse().unwrap()),
                 };
             }
             let gone = child.try_wait().unwrap();
@@ -199,9 +202,14 @@ pub(crate) struct Server {
     pub(crate) auth: SocketAddr,
     pub(crate) auth6: SocketAddr,
     pub(crate) accounting: SocketAddr,
+    tls: Option<SocketAddr>,
 }
 
 impl Server {
+    pub(crate) fn tls(&self) -> SocketAddr {
+        self.tls.unwrap()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill")

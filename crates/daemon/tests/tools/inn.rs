@@ -4,7 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use portreeve::{
     AccessReply, AccessRequest, AccountingReply, AccountingRequest, CoaReply, CoaRequest,
-    DisconnectReply, DisconnectRequest, ErrorCause, Handler, Proves as _, Running, Server, attr,
+    DisconnectReply, DisconnectRequest, ErrorCause, Handler, Peer, Proves as _, Role, Running,
+    Secret, Server, Transport, attr,
+    tls::{Acceptor, ServerConfig},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -56,18 +58,43 @@ impl Open {
     }
 
     pub(crate) fn with_secret(secret: &str) -> Self {
+        Self::start(
+            Server::new(Inn)
+                .peer("127.0.0.0/8", secret)
+                .peer("::1", secret)
+                .workers(1)
+                .udp("127.0.0.1:0")
+                .udp("[::1]:0"),
+        )
+    }
+
+    /// Over bare TCP.
+    pub(crate) fn tcp(secret: &str) -> Self {
+        let peer = Peer::new("tcp", Secret::new(secret).unwrap()).transport(Transport::Tcp);
+        let server = Server::new(Inn).peer_with(peer, "127.0.0.1");
+        Self::start(server.tcp("127.0.0.1:0"))
+    }
+
+    /// Over TLS.
+    pub(crate) fn radsec(role: Role, config: ServerConfig) -> Self {
+        let acceptor = Acceptor::new(config).unwrap();
+        Self::start(Server::new(Inn).radsec_as(role, "127.0.0.1:0", acceptor))
+    }
+
+    /// Over DTLS.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn dtls(config: ServerConfig) -> Self {
+        let acceptor = Acceptor::new(config).unwrap();
+        Self::start(Server::new(Inn).dtls("127.0.0.1:0", acceptor))
+    }
+
+    fn start(server: Server<Inn>) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let server = Server::new(Inn)
-            .peer("127.0.0.0/8", secret)
-            .peer("::1", secret)
-            .reject_delay(Duration::ZERO)
-            .workers(1)
-            .udp("127.0.0.1:0")
-            .udp("[::1]:0");
+        let server = server.reject_delay(Duration::ZERO);
         let running = runtime.block_on(server.start()).unwrap();
         Self {
             running,
@@ -77,6 +104,10 @@ impl Open {
 
     pub(crate) fn address(&self) -> String {
         self.running.address().to_string()
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        &self.running
     }
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {

@@ -11,4 +11,6 @@ mod inn;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod radsec;
+#[cfg(test)]
 mod send;

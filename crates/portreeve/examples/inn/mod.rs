@@ -64,8 +64,14 @@ impl Handler for Rooms {
         AccountingReply::recorded()
     }
 
-    async fn coa(&self, _: &CoaRequest) -> CoaReply {
-        CoaReply::nak(ErrorCause::UnsupportedService)
+    async fn coa(&self, request: &CoaRequest) -> CoaReply {
+        if let Err(objection) = request.only(&[attr::mikrotik::RATE_LIMIT.spec()]) {
+            return objection.into();
+        }
+        match request.user_name() {
+            Some("tim") => CoaReply::ack(),
+            _ => CoaReply::nak(ErrorCause::SessionContextNotFound),
+        }
     }
 
     async fn disconnect(&self, _: &DisconnectRequest) -> DisconnectReply {

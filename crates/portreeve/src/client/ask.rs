@@ -1,14 +1,18 @@
 //! What a client asks for.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use portreeve_auth::{Expectation, Login, Method};
 use portreeve_proto::{
-    Ask, Attr, AttributeList, Random,
+    Ask, Attr, AttributeList, DynamicLimits, Random,
     attr::{self, Encodes, Kind, acct_status_type},
 };
 use zeroize::Zeroizing;
 
+use super::Retry;
 use crate::Error;
 
 /// A log-in to try. `Debug` shows no password.
@@ -210,6 +214,8 @@ pub(super) struct Prepared {
     pub(super) attributes: AttributeList,
     /// Whether Message-Authenticator is added where it need not be.
     pub(super) protect: bool,
+    /// Whether every new packet says when it was sent, where the caller does not.
+    pub(super) stamp: bool,
     /// A Request Authenticator that matters.
     pub(super) authenticator: Option<[u8; 16]>,
     pub(super) expectation: Option<Expectation>,
@@ -221,6 +227,7 @@ impl Prepared {
             ask,
             attributes,
             protect: false,
+            stamp: false,
             authenticator: None,
             expectation: None,
         }
@@ -239,13 +246,48 @@ impl Prepared {
         }
     }
 
-    /// RADIUS/1.1 has no authenticator to challenge with, so the challenge becomes an attribute (RFC
-    /// 9765 section 5.1.2).
+    /// RADIUS/1.1 has no authenticator to challenge with, so the challenge becomes an attribute
+    /// (RFC 9765 section 5.1.2).
     pub(super) fn with_challenge(&self, attributes: AttributeList) -> AttributeList {
         match &self.authenticator {
             Some(challenge) => attributes.with(attr::CHAP_CHALLENGE, &challenge[..]),
             None => attributes,
         }
+    }
+
+    /// How long to try. What changes a session is given up before it could be taken for a replay
+    /// (RFC 5176 section 6.3).
+    pub(super) fn within_window(&self, retry: Retry) -> Retry {
+        if !self.ask.code().is_dynamic() {
+            return retry;
+        }
+        let duration = match retry.duration {
+            Duration::ZERO => DynamicLimits::WINDOW,
+            duration => duration.min(DynamicLimits::WINDOW),
+        };
+        Retry { duration, ..retry }
+    }
+
+    /// How long an identifier is left alone after its use. Whoever tells what changes a session
+    /// from what came before by port and identifier alone does so for a window (RFC 5176 section
+    /// 2.3).
+    pub(super) fn rest(&self) -> Duration {
+        if self.ask.code().is_dynamic() {
+            DynamicLimits::WINDOW
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// The attributes of a new packet, with the time where that is ours to say. A retransmission is
+    /// no new packet.
+    pub(super) fn stamped(&self, attributes: AttributeList, clock: SystemTime) -> AttributeList {
+        if !self.stamp || attributes.contains(&attr::EVENT_TIMESTAMP.spec().oid) {
+            return attributes;
+        }
+        let since_1970 = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
+        attributes.with(attr::EVENT_TIMESTAMP, seconds)
     }
 
     /// Whether every transmission is a packet of its own, because it tells how old the record is
@@ -318,6 +360,31 @@ mod tests {
                 .attributes
                 .contains(&attr::NAS_IDENTIFIER.spec().oid)
         );
+    }
+
+    #[test]
+    fn what_changes_a_session_is_stamped_anew_in_each_packet_and_given_up_in_time() {
+        let mut prepared = Prepared::new(Ask::Coa, AttributeList::new());
+        prepared.stamp = true;
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        for seconds in [1_u32, 1_800_000_000] {
+            let list = prepared.stamped(AttributeList::new(), at(seconds.into()));
+            let stamp = list
+                .find(&attr::EVENT_TIMESTAMP.spec().oid)
+                .unwrap()
+                .value
+                .to_vec();
+            assert_eq!(stamp, seconds.to_be_bytes());
+            let again = prepared.stamped(list.clone(), at(9));
+            assert_eq!(again.len(), list.len(), "the caller's own stays");
+        }
+        let longest = prepared.within_window(Retry::forever()).duration;
+        assert_eq!(longest, Duration::from_mins(5));
+        let short = Retry::once(Duration::from_secs(3));
+        assert_eq!(prepared.within_window(short), short);
+        let record = Accounting::start("a").prepare();
+        assert_eq!(record.within_window(Retry::forever()), Retry::forever());
+        assert_eq!(record.rest(), Duration::ZERO);
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct ClientCounters {
     pub malformed: u64,
     /// Replies whose authenticators are wrong or missing (`BadAuthenticators`).
     pub bad_authenticators: u64,
+    /// Answers to CoA-Request and Disconnect-Request whose Event-Timestamp is too far from our
+    /// clock (RFC 5176 section 6.3).
+    pub stale: u64,
     /// Replies whose code does not answer the request (`UnknownTypes`).
     pub unknown_types: u64,
     /// Datagrams that nobody was waiting for, such as late answers (`PacketsDropped`).
@@ -47,6 +50,7 @@ pub(crate) struct Tally {
     pub(crate) answered: Count,
     pub(crate) timeouts: Count,
     pub(crate) unexpected: Count,
+    pub(crate) stale: Count,
     malformed: Count,
     bad_authenticators: Count,
     unknown_types: Count,
@@ -73,6 +77,7 @@ impl Tally {
             timeouts: self.timeouts.read(),
             malformed: self.malformed.read(),
             bad_authenticators: self.bad_authenticators.read(),
+            stale: self.stale.read(),
             unknown_types: self.unknown_types.read(),
             unexpected: self.unexpected.read(),
         }

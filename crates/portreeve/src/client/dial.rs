@@ -41,7 +41,7 @@ const JITTER: f64 = 0.2;
 /// Requests that may wait to be sent down one connection.
 const ORDERS: usize = 256;
 /// After so long without a packet an idle server is asked whether it is there (RFC 3539 section
-/// 3.4.1 recommends 30 s).
+/// 3.4.1 recommends 30 s), where nothing comes down the connection.
 const IDLE_WATCH: Duration = Duration::from_secs(30);
 
 /// What becomes of requests that come down a connection that we opened.
@@ -49,6 +49,11 @@ pub(crate) trait Host: Send + Sync {
     /// Runs the connection until it is over.
     fn host(&self, connection: Connection<Nobody>)
     -> Pin<Box<dyn Future<Output = Refused> + Send>>;
+
+    /// After so long without a packet the server is asked whether it is there.
+    fn idle_watch(&self) -> Duration {
+        IDLE_WATCH
+    }
 }
 
 /// They meet silence.
@@ -351,7 +356,7 @@ impl Dial {
         }
         let rhythm = Rhythm {
             waiting: self.watch_after,
-            idle: IDLE_WATCH.max(self.watch_after),
+            idle: self.host.idle_watch().max(self.watch_after),
         };
         let random = OsRandom::new().map_err(|_| Refused::from(Hangup::HandshakeFailed))?;
         Ok(Some(Watch::new(rhythm, random, Instant::now())))

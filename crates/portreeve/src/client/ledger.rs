@@ -6,9 +6,10 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    time::{Duration, Instant, SystemTime},
 };
 
-use portreeve_proto::{BadReply, Query, Version};
+use portreeve_proto::{BadReply, DynamicLimits, Packet, Query, Version};
 use tokio::sync::mpsc;
 
 use super::{Upstream, counters::Tally};
@@ -26,6 +27,8 @@ pub(crate) struct Ledger {
 
 struct Slots {
     waiting: HashMap<u32, Waiting>,
+    /// Identifiers that are free, and not to be used before a time.
+    resting: HashMap<u32, Instant>,
     next: u32,
     /// The lowest identifier that is handed out.
     first: u32,
@@ -49,6 +52,7 @@ impl Ledger {
     fn new(version: Version, first: u32, next: u32, trace: Trace) -> Self {
         let slots = Slots {
             waiting: HashMap::new(),
+            resting: HashMap::new(),
             next,
             first,
         };
@@ -70,8 +74,20 @@ impl Ledger {
     /// Takes the identifier that has been free for longest, or near it, so that late answers find
     /// nobody.
     pub(crate) fn occupy(self: &Arc<Self>, waiting: Waiting) -> Result<Place, Waiting> {
+        self.occupy_within(waiting, false)
+    }
+
+    /// As [`Self::occupy`], where need be also one that should rest.
+    pub(super) fn occupy_even_resting(
+        self: &Arc<Self>,
+        waiting: Waiting,
+    ) -> Result<Place, Waiting> {
+        self.occupy_within(waiting, true)
+    }
+
+    fn occupy_within(self: &Arc<Self>, waiting: Waiting, even: bool) -> Result<Place, Waiting> {
         let identifier = match self.version {
-            Version::V1_0 => self.slots().occupy(waiting)?,
+            Version::V1_0 => self.slots().occupy(waiting, even)?,
             Version::V1_1 => self.slots().count_on(waiting),
         };
         Ok(Place {
@@ -121,6 +137,13 @@ impl Ledger {
         };
         let require = upstream.require_message_authenticator;
         match query.accept(octets, &upstream.secret, require) {
+            Ok(packet) if is_stale(query, &packet) => {
+                self.trace
+                    .datagram(upstream.address, "its Event-Timestamp is stale", octets);
+                tally.stale.add();
+                waiting.suspicions.stale.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
             Ok(packet) => {
                 let head = format_args!("received from {}", upstream.address);
                 self.trace
@@ -163,13 +186,21 @@ impl Ledger {
 }
 
 impl Slots {
-    fn occupy(&mut self, waiting: Waiting) -> Result<u32, Waiting> {
+    fn occupy(&mut self, waiting: Waiting, even_resting: bool) -> Result<u32, Waiting> {
+        if !self.resting.is_empty() {
+            let now = Instant::now();
+            self.resting.retain(|_, until| *until > now);
+        }
         let all = IDENTIFIERS - self.first;
         let mut order = (0..all).map(|step| self.first + (self.next - self.first + step) % all);
-        let free = order.find(|identifier| !self.waiting.contains_key(identifier));
+        let free = order.find(|identifier| {
+            let rests = !even_resting && self.resting.contains_key(identifier);
+            !rests && !self.waiting.contains_key(identifier)
+        });
         let Some(identifier) = free else {
             return Err(waiting);
         };
+        self.resting.remove(&identifier);
         self.waiting.insert(identifier, waiting);
         self.next = identifier + 1;
         Ok(identifier)
@@ -182,6 +213,11 @@ impl Slots {
         self.waiting.insert(token, waiting);
         token
     }
+}
+
+/// Whether an answer that verifies was signed too long ago (RFC 5176 section 6.3).
+fn is_stale(query: &Query, answer: &Packet<'_>) -> bool {
+    query.ask().code().is_dynamic() && !answer.is_current(SystemTime::now(), DynamicLimits::WINDOW)
 }
 
 fn identifier(octets: &[u8], version: Version) -> Option<u32> {
@@ -200,6 +236,8 @@ pub(crate) struct Waiting {
     query: Option<Query>,
     tell: mpsc::Sender<Answer>,
     suspicions: Arc<Suspicions>,
+    /// How long the identifier is left alone afterwards.
+    rest: Duration,
 }
 
 impl Waiting {
@@ -208,7 +246,13 @@ impl Waiting {
             query: None,
             tell,
             suspicions,
+            rest: Duration::ZERO,
         }
+    }
+
+    pub(super) fn resting(mut self, rest: Duration) -> Self {
+        self.rest = rest;
+        self
     }
 }
 
@@ -223,6 +267,7 @@ pub(crate) struct Answer {
 pub(crate) struct Suspicions {
     wrong: AtomicU32,
     unprotected: AtomicU32,
+    stale: AtomicU32,
     refused: AtomicBool,
 }
 
@@ -235,6 +280,11 @@ impl Suspicions {
     /// Replies that lack the Message-Authenticator that is demanded.
     pub(super) fn unprotected(&self) -> u32 {
         self.unprotected.load(Ordering::Relaxed)
+    }
+
+    /// Answers that verify and are too old.
+    pub(super) fn stale(&self) -> u32 {
+        self.stale.load(Ordering::Relaxed)
     }
 
     /// Whether the server's machine said that nobody listens there.
@@ -280,7 +330,14 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.ledger.slots().waiting.remove(&self.identifier);
+        let mut slots = self.ledger.slots();
+        let Some(waited) = slots.waiting.remove(&self.identifier) else {
+            return;
+        };
+        if !waited.rest.is_zero() && waited.query.is_some() {
+            let until = Instant::now() + waited.rest;
+            slots.resting.insert(self.identifier, until);
+        }
     }
 }
 
@@ -310,6 +367,34 @@ mod tests {
         let rest: Vec<_> = std::iter::from_fn(|| occupied(&ledger)).collect();
         let identifiers: Vec<_> = rest.iter().map(Place::identifier).collect();
         assert_eq!(identifiers, [200, 7]);
+    }
+
+    #[test]
+    fn an_identifier_that_is_to_rest_is_used_again_only_where_there_is_no_other() {
+        let ledger = Arc::new(Ledger::of_socket(Trace::off()));
+        let rest = Duration::from_mins(5);
+        let mut octets = Vec::new();
+        let list = portreeve_proto::AttributeList::new();
+        let query = Query::encode_open(portreeve_proto::Ask::Coa, 0, &list, &mut octets).unwrap();
+        for identifier in 0..256 {
+            let place = ledger.occupy(waiting().resting(rest)).ok().unwrap();
+            assert_eq!(place.identifier(), identifier);
+            if identifier != 9 {
+                place.expect(query.clone());
+            }
+        }
+        // Nothing was sent under it.
+        let nine = occupied(&ledger).unwrap();
+        assert_eq!(nine.identifier(), 9);
+        assert!(occupied(&ledger).is_none());
+        let tired = ledger.occupy_even_resting(waiting()).ok().unwrap();
+        assert_eq!(tired.identifier(), 10);
+        drop(tired);
+        assert_eq!(
+            occupied(&ledger).unwrap().identifier(),
+            10,
+            "it rests no longer"
+        );
     }
 
     #[test]

@@ -34,19 +34,22 @@ pub(super) struct Pool {
     source: Option<IpAddr>,
     tally: Arc<Tally>,
     trace: Trace,
+    most: usize,
     free: Arc<Semaphore>,
     lines: Mutex<Vec<(Arc<Line>, AbortHandle)>>,
 }
 
 impl Pool {
     pub(super) fn new(upstream: Arc<Upstream>, tally: Arc<Tally>, means: &Means) -> Self {
-        let most = means.sockets.max(1).saturating_mul(IDENTIFIERS as usize);
+        let most = means.sockets.max(1);
+        let identifiers = most.saturating_mul(IDENTIFIERS as usize);
         Self {
             upstream,
             source: means.source,
             tally,
             trace: means.trace.clone(),
-            free: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            most,
+            free: Arc::new(Semaphore::new(identifiers.min(Semaphore::MAX_PERMITS))),
             lines: Mutex::default(),
         }
     }
@@ -74,6 +77,14 @@ impl Pool {
             match line.ledger.occupy(waiting) {
                 Ok(place) => return Ok(Slot::new(line, place, permit)),
                 Err(back) => waiting = back,
+            }
+        }
+        if lines.len() >= self.most {
+            for (line, _) in lines.iter() {
+                match line.ledger.occupy_even_resting(waiting) {
+                    Ok(place) => return Ok(Slot::new(line, place, permit)),
+                    Err(back) => waiting = back,
+                }
             }
         }
         let line = Arc::new(Line::open(&self.upstream, self.source, self.trace.clone())?);

@@ -18,7 +18,7 @@ use std::{
     future::{IntoFuture, Ready, ready},
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use portreeve_proto::{Ask, AttributeList, Code, Peer, Secret, Transport, attr};
@@ -169,12 +169,24 @@ impl Client {
             .await
     }
 
-    /// Asks a device to change a session (RFC 5176). Event-Timestamp is added where it is absent.
+    /// Asks a device to change a session (RFC 5176), usually on its port 3799. Every packet is
+    /// signed with Message-Authenticator. Event-Timestamp is added where it is absent: the same in
+    /// every retransmission, which is the same packet, and its own in the packet for another
+    /// server. A request that is not answered within 300 s is given up whatever [`Retry`] says,
+    /// because it would then count as a replay.
+    ///
+    /// Over UDP an identifier rests for 300 s after its use, so 256 requests use up a socket for
+    /// that long, and another is opened as long as there are fewer than
+    /// [`sockets`](ClientBuilder::sockets). Beyond that the identifier that has rested longest is
+    /// used again: the packet is another because its content is, and a device that heeds the
+    /// Request Authenticator, as RFC 5080 section 2.2.2 asks, is not misled. Over a connection
+    /// nothing is sent twice, so nobody has to tell, and identifiers need no rest.
     pub async fn coa(&self, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         self.dynamic(Ask::Coa, attributes).await
     }
 
-    /// Asks a device to end a session (RFC 5176). Event-Timestamp is added where it is absent.
+    /// Asks a device to end a session (RFC 5176); as [`Self::coa`]. See also
+    /// [`DynamicOutcome::is_gone`].
     pub async fn disconnect(&self, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         self.dynamic(Ask::Disconnect, attributes).await
     }
@@ -209,16 +221,7 @@ impl Client {
     async fn dynamic(&self, ask: Ask, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         let mut prepared = Prepared::new(ask, attributes);
         prepared.protect = true;
-        if !prepared
-            .attributes
-            .contains(&attr::EVENT_TIMESTAMP.spec().oid)
-        {
-            let since_1970 = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
-            prepared.attributes.add(attr::EVENT_TIMESTAMP, seconds);
-        }
+        prepared.stamp = true;
         let response = self.exchange(&prepared).await?;
         Ok(match response.code() {
             Code::COA_ACK | Code::DISCONNECT_ACK => DynamicOutcome::Ack(response),
@@ -259,7 +262,7 @@ impl Client {
         for (index, target) in order.iter().enumerate() {
             let is_last = index + 1 == order.len();
             let plan = Plan {
-                retry: self.retry,
+                retry: prepared.within_window(self.retry),
                 patience: (!is_last).then_some(self.patience),
                 since,
             };
@@ -337,8 +340,8 @@ impl Upstream {
         })
     }
 
-    /// The server at an address over TLS (`RadSec`); the port is usually 2083. Its certificate, or the
-    /// key we share with it, vouches for it, and ours for us.
+    /// The server at an address over TLS (`RadSec`); the port is usually 2083. Its certificate, or
+    /// the key we share with it, vouches for it, and ours for us.
     pub fn radsec(address: impl ToAddress, config: tls::ClientConfig) -> Result<Self, Error> {
         let how = How::Tls(Arc::new(config));
         Self::secured(address, Transport::Tls, how)
@@ -458,8 +461,8 @@ impl ClientBuilder {
     }
 
     /// Serves CoA-Request and Disconnect-Request that a server sends down a connection of ours
-    /// (reverse CoA, draft-ietf-radext-reverse-coa); without this they meet silence. Requests of other
-    /// kinds are refused. UDP has no such way back.
+    /// (reverse CoA, draft-ietf-radext-reverse-coa); without this they meet silence. Requests of
+    /// other kinds are refused. UDP has no such way back.
     pub fn reverse(mut self, handler: impl Handler) -> Self {
         self.host = Some(Arc::new(Reverse::new(handler)));
         self
@@ -492,8 +495,8 @@ impl ClientBuilder {
     }
 
     /// The most sockets to each server, of 256 requests at a time each, or the most connections; by
-    /// default 16. Another is opened only where those before it have no identifier left. Requests
-    /// beyond that wait.
+    /// default 16. Another is opened only where those before it have no identifier left, or only
+    /// such as rest (see [`Client::coa`]). Requests beyond that wait.
     pub fn sockets(mut self, most: usize) -> Self {
         self.sockets = most.max(1);
         self

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use portreeve_auth::Expectation;
 use portreeve_proto::{
-    Attr, Code, Packet, Query, Spec,
+    Attr, Code, ErrorCause, Packet, Query, Spec,
     attr::{self, Kind, Octets, Reads},
 };
 use zeroize::Zeroizing;
@@ -43,7 +43,7 @@ impl AccessOutcome {
 pub enum DynamicOutcome {
     /// Done.
     Ack(Response),
-    /// Not done; [`attr::ERROR_CAUSE`] may say why.
+    /// Not done; [`DynamicOutcome::cause`] may say why.
     Nak(Response),
 }
 
@@ -51,6 +51,19 @@ impl DynamicOutcome {
     /// Whether it was done.
     pub fn is_ack(&self) -> bool {
         matches!(self, Self::Ack(_))
+    }
+
+    /// What the device says of it (Error-Cause, RFC 5176 section 3.5): why it was not done, or what
+    /// there is to say of what was done.
+    pub fn cause(&self) -> Option<ErrorCause> {
+        let number = self.response().get(attr::ERROR_CAUSE);
+        number.map(ErrorCause::from_number)
+    }
+
+    /// Whether it was not done because there is no such session (503): whoever wants it ended has
+    /// what they want.
+    pub fn is_gone(&self) -> bool {
+        !self.is_ack() && self.cause() == Some(ErrorCause::SessionContextNotFound)
     }
 
     /// The answer, whatever it says.

@@ -1,6 +1,6 @@
 //! Requests that come down a connection that we opened (reverse CoA).
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use portreeve_proto::{Endpoint, Peer, Role};
 use tokio::{runtime::Handle, sync::mpsc};
@@ -17,6 +17,10 @@ use crate::{
     },
     tls::{Hangup, Refused},
 };
+
+/// Shorter than for other connections, so that no firewall on the way forgets this one
+/// (draft-ietf-radext-reverse-coa, "Connection Management").
+const IDLE_WATCH: Duration = Duration::from_secs(15);
 
 /// Has CoA-Request and Disconnect-Request answered by a handler.
 pub(super) struct Reverse<H> {
@@ -77,5 +81,9 @@ impl<H: Handler> Host for Reverse<H> {
             state: connection.state,
         };
         Box::pin(connection.run())
+    }
+
+    fn idle_watch(&self) -> Duration {
+        IDLE_WATCH
     }
 }

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use portreeve_proto::{Ask, AttributeList, Query, Random, Transport, Version};
@@ -177,7 +177,7 @@ impl Target {
     ) -> Result<Response, Silence> {
         let suspicions = Arc::new(Suspicions::default());
         let (tell, mut told) = mpsc::channel(1);
-        let waiting = Waiting::new(tell, Arc::clone(&suspicions));
+        let waiting = Waiting::new(tell, Arc::clone(&suspicions)).resting(prepared.rest());
         let mut slots = vec![self.first_slot(pool, &waiting).await?];
         let mut octets = Vec::new();
         let mut backoff = Backoff::new(plan.retry);
@@ -267,6 +267,7 @@ impl Target {
     ) -> Result<Query, Silence> {
         let seconds = u32::try_from(since.elapsed().as_secs()).unwrap_or(u32::MAX);
         let attributes = prepared.attributes_after(seconds);
+        let attributes = prepared.stamped(attributes, SystemTime::now());
         let query = match version {
             Version::V1_0 => {
                 let mut random = self.random.draw();
@@ -342,6 +343,11 @@ impl Target {
             Error::UnprotectedReplies {
                 server,
                 replies: unprotected,
+            }
+        } else if suspicions.stale() > 0 {
+            Error::StaleReplies {
+                server,
+                replies: suspicions.stale(),
             }
         } else {
             Error::NoAnswer {

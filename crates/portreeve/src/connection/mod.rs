@@ -279,6 +279,7 @@ impl<H: Handler> Work<H> {
             };
             let arrival = Arrival {
                 now,
+                clock: SystemTime::now(),
                 listener: 0,
                 role: serves.role,
                 from: *from,

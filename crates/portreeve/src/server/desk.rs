@@ -8,8 +8,8 @@ use std::{
 };
 
 use portreeve_proto::{
-    AccessReply, AnswerError, Answered, Arrival, Code, Discard, DuplicateLimits, Endpoint, Peer,
-    PeerTable, Received, Reply, Ticket, Verdict,
+    AccessReply, AnswerError, Answered, Arrival, Code, Discard, DuplicateLimits, Endpoint,
+    Incoming, Peer, PeerTable, Received, Reply, Ticket, Verdict,
 };
 use tokio::runtime::Handle;
 
@@ -230,15 +230,12 @@ impl<H: Handler, W: Clone + Send + 'static> Desk<H, W> {
                 self.queue(&way, from, outlet);
             }
             Received::Request(request, ticket) => {
-                self.cells.request(&request);
-                self.means.trace.request(&request);
-                let request = Arc::new(request);
-                let exchange = Exchange {
-                    request,
-                    ticket,
-                    way,
-                };
+                let exchange = self.begin(request, ticket, way);
                 self.ask(exchange, outlet);
+            }
+            Received::Settled(request, ticket, reply) => {
+                let exchange = self.begin(request, ticket, way);
+                self.decided(exchange, Outcome::Replied(reply), outlet);
             }
             Received::Status => {
                 self.cells.status.add(1);
@@ -248,6 +245,16 @@ impl<H: Handler, W: Clone + Send + 'static> Desk<H, W> {
             }
         }
         None
+    }
+
+    fn begin(&self, request: Incoming, ticket: Ticket, way: W) -> Exchange<W> {
+        self.cells.request(&request);
+        self.means.trace.request(&request);
+        Exchange {
+            request: Arc::new(request),
+            ticket,
+            way,
+        }
     }
 
     fn discarded(

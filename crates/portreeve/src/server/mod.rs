@@ -115,7 +115,10 @@ impl<H: Handler> Server<H> {
         self.udp_as(Role::Accounting, address)
     }
 
-    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799.
+    /// Listens on a UDP address for CoA-Request and Disconnect-Request only; usually port 3799 (RFC
+    /// 5176), for some older equipment 1700. Every peer may send them unless
+    /// [`Peer::may_change_sessions`] says otherwise: name here only those whose word ends sessions.
+    /// How old they may be, [`DuplicateLimits::dynamic`] says.
     pub fn dynamic(self, address: impl ToAddress) -> Self {
         self.udp_as(Role::Dynamic, address)
     }
@@ -140,8 +143,8 @@ impl<H: Handler> Server<H> {
         self.stream_as(role, address, Kind::Tls(acceptor))
     }
 
-    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`]. Needs
-    /// the cargo feature `openssl`.
+    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`].
+    /// Needs the cargo feature `openssl`.
     #[cfg(feature = "openssl")]
     pub fn dtls(self, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
         self.stream_as(Role::Home, address, Kind::Dtls(acceptor))
@@ -247,6 +250,10 @@ impl<H: Handler> Server<H> {
     /// answered.
     ///
     /// Must be called inside a Tokio runtime whose timers are on.
+    #[expect(
+        clippy::unused_async,
+        reason = "only inside a runtime is there something to start on, and so it stays"
+    )]
     pub async fn start(self) -> Result<Running, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
@@ -290,7 +297,7 @@ impl<H: Handler> Server<H> {
             registry: Arc::clone(&shared.registry),
         });
         for wanted in self.streams {
-            match streams::listen(&hall, wanted).await {
+            match streams::listen(&hall, wanted) {
                 Ok(address) => bound.addresses.push(address),
                 Err(error) => {
                     shared.ask(State::Stopped);

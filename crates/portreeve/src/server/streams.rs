@@ -1,6 +1,7 @@
 //! Listeners that take connections: TCP, TLS, and with OpenSSL DTLS.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -8,6 +9,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use portreeve_proto::{Endpoint, Peer, PeerTable, Random as _, Role, Transport, Version};
+use socket2::{Domain, Socket};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -32,6 +34,8 @@ use crate::{
 
 /// How long to wait where the system gives no socket.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
+/// Connections that wait to be taken; the system may allow fewer.
+const BACKLOG: i32 = 1024;
 /// Requests of ours that may wait to be sent down one connection.
 const ORDERS: usize = 64;
 
@@ -84,10 +88,7 @@ pub(super) struct Hall<H> {
 }
 
 /// Opens a listener and has it served; gives its address.
-pub(super) async fn listen<H: Handler>(
-    hall: &Arc<Hall<H>>,
-    wanted: Wanted,
-) -> Result<SocketAddr, Error> {
+pub(super) fn listen<H: Handler>(hall: &Arc<Hall<H>>, wanted: Wanted) -> Result<SocketAddr, Error> {
     let address = wanted.address;
     let failed = |error| Error::Listen { address, error };
     let transport = wanted.kind.transport();
@@ -98,7 +99,7 @@ pub(super) async fn listen<H: Handler>(
     };
     let bound = match door.kind.clone() {
         Kind::Tcp | Kind::Tls(_) => {
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let listener = bind(address).map_err(failed)?;
             let bound = listener.local_addr().map_err(failed)?;
             tokio::spawn(door.take_streams(listener));
             bound
@@ -121,6 +122,20 @@ pub(super) async fn listen<H: Handler>(
     };
     tracing::info!(address = %bound, role = ?wanted.role, %transport, "listening");
     Ok(bound)
+}
+
+/// As for datagrams, an IPv6 address takes IPv6 only, so that one may listen on both.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let kind = socket2::Type::STREAM;
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// One listener at work.

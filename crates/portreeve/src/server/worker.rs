@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use arc_swap::{ArcSwap, Cache};
@@ -197,7 +197,7 @@ impl<H: Handler> Worker<H> {
         };
         listener.readable = filled == batch.slots();
         let (role, to) = (listener.role, listener.socket.local_addr());
-        let (now, peers) = (Instant::now(), self.peers.load());
+        let (now, clock, peers) = (Instant::now(), SystemTime::now(), self.peers.load());
         let mut outboxes = Outboxes {
             listeners: &mut self.listeners,
             cells: &self.cells,
@@ -205,6 +205,7 @@ impl<H: Handler> Worker<H> {
         for datagram in batch.iter() {
             let arrival = Arrival {
                 now,
+                clock,
                 listener: u16::try_from(index).unwrap_or(u16::MAX),
                 role,
                 from: datagram.from,

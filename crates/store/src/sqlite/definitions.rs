@@ -1,18 +1,18 @@
-//! Users, groups and NASes, and the log of their changes.
+//! Users and groups, and the log of what changes.
 
 use std::collections::BTreeSet;
 
 use portreeve_aaa::{
-    definition::{
-        DialectName, Group, Membership, Nas, Require, SharedSecret, StoredCredential, User,
-    },
+    definition::{Group, Membership, StoredCredential, User},
     port::{ChangeSet, Changes, Definition, Definitions, Put, UserFilter},
 };
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{
     fault::{Cause, Fault},
-    integer, limit, natural,
+    integer, limit,
+    nases::{nas, nases},
+    natural,
 };
 
 /// How many changes the log keeps. Whoever lags behind by more reads everything.
@@ -92,7 +92,11 @@ fn last_change(transaction: &Transaction<'_>) -> Result<u64, Fault> {
     Ok(natural(last.query_row([], |row| row.get(0))?))
 }
 
-fn log(transaction: &Transaction<'_>, kind: Definition, name: &str) -> Result<(), Fault> {
+pub(super) fn log(
+    transaction: &Transaction<'_>,
+    kind: Definition,
+    name: &str,
+) -> Result<(), Fault> {
     transaction
         .prepare_cached("INSERT INTO change_log (kind, name) VALUES ($1, $2)")?
         .execute(params![word(kind), name])?;
@@ -112,7 +116,7 @@ fn word(kind: Definition) -> &'static str {
 }
 
 /// Sees that a definition is there, or is not, as `put` demands.
-fn expect(put: Put, there: bool, kind: Definition, name: &str) -> Result<(), Fault> {
+pub(super) fn expect(put: Put, there: bool, kind: Definition, name: &str) -> Result<(), Fault> {
     match (put, there) {
         (Put::Create, true) => Err(Fault::Exists(kind, name.to_owned())),
         (Put::Replace, false) => Err(Fault::NotFound(kind, name.to_owned())),
@@ -120,11 +124,11 @@ fn expect(put: Put, there: bool, kind: Definition, name: &str) -> Result<(), Fau
     }
 }
 
-fn there(transaction: &Transaction<'_>, query: &str, name: &str) -> Result<bool, Fault> {
+pub(super) fn there(transaction: &Transaction<'_>, query: &str, name: &str) -> Result<bool, Fault> {
     Ok(transaction.prepare_cached(query)?.exists([name])?)
 }
 
-fn removed(count: usize, kind: Definition, name: &str) -> Result<(), Fault> {
+pub(super) fn removed(count: usize, kind: Definition, name: &str) -> Result<(), Fault> {
     if count == 0 {
         Err(Fault::NotFound(kind, name.to_owned()))
     } else {
@@ -132,7 +136,7 @@ fn removed(count: usize, kind: Definition, name: &str) -> Result<(), Fault> {
     }
 }
 
-fn lines(text: &str, table: &'static str) -> Result<Vec<String>, Fault> {
+pub(super) fn lines(text: &str, table: &'static str) -> Result<Vec<String>, Fault> {
     serde_json::from_str(text).map_err(|_| Cause::Value(table).into())
 }
 
@@ -321,102 +325,5 @@ pub(super) fn remove_group(transaction: &Transaction<'_>, name: &str) -> Result<
             by,
         }),
         None => log(transaction, Definition::Group, name),
-    }
-}
-
-const NAS_COLUMNS: &str = "SELECT name, prefix, secret, dialect, require_mac, latched,
-    limit_proxy_state, remark FROM nases";
-
-fn read_nas(row: &Row<'_>) -> Result<Nas, Fault> {
-    let damaged = || Cause::Value("nases");
-    let text = |column| {
-        row.get_ref(column)?
-            .as_str()
-            .map_err(|_| Fault::from(damaged()))
-    };
-    Ok(Nas {
-        name: row.get(0)?,
-        prefix: text(1)?.parse().map_err(|_| damaged())?,
-        secret: SharedSecret::new(row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?,
-        dialect: DialectName::parse(text(3)?).ok_or_else(damaged)?,
-        require_message_authenticator: Require::parse(text(4)?).ok_or_else(damaged)?,
-        latched: row.get(5)?,
-        limit_proxy_state: row.get(6)?,
-        comment: row.get(7)?,
-    })
-}
-
-pub(super) fn nas(transaction: &Transaction<'_>, name: &str) -> Result<Nas, Fault> {
-    let query = format!("{NAS_COLUMNS} WHERE name = $1");
-    let mut statement = transaction.prepare_cached(&query)?;
-    let mut rows = statement.query([name])?;
-    match rows.next()? {
-        Some(row) => read_nas(row),
-        None => Err(Fault::NotFound(Definition::Nas, name.to_owned())),
-    }
-}
-
-pub(super) fn nases(transaction: &Transaction<'_>) -> Result<Vec<Nas>, Fault> {
-    let query = format!("{NAS_COLUMNS} ORDER BY name");
-    let mut statement = transaction.prepare_cached(&query)?;
-    statement.query_and_then([], read_nas)?.collect()
-}
-
-pub(super) fn put_nas(transaction: &Transaction<'_>, nas: &Nas, put: Put) -> Result<(), Fault> {
-    let known = there(
-        transaction,
-        "SELECT 1 FROM nases WHERE name = $1",
-        &nas.name,
-    )?;
-    expect(put, known, Definition::Nas, &nas.name)?;
-    let prefix = nas.prefix.to_string();
-    let mut other =
-        transaction.prepare_cached("SELECT name FROM nases WHERE prefix = $1 AND name <> $2")?;
-    let other: Option<String> = other
-        .query_row([&prefix, &nas.name], |row| row.get(0))
-        .optional()?;
-    if let Some(other) = other {
-        return Err(Fault::Exists(Definition::Nas, other));
-    }
-    transaction
-        .prepare_cached(
-            "INSERT INTO nases (name, prefix, secret, dialect, require_mac, latched,
-                 limit_proxy_state, remark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (name) DO UPDATE SET prefix = excluded.prefix,
-                 secret = excluded.secret, dialect = excluded.dialect,
-                 require_mac = excluded.require_mac, latched = excluded.latched,
-                 limit_proxy_state = excluded.limit_proxy_state, remark = excluded.remark",
-        )?
-        .execute(params![
-            nas.name,
-            prefix,
-            nas.secret.expose(),
-            nas.dialect.as_str(),
-            nas.require_message_authenticator.as_str(),
-            nas.latched,
-            nas.limit_proxy_state,
-            nas.comment,
-        ])?;
-    log(transaction, Definition::Nas, &nas.name)
-}
-
-pub(super) fn remove_nas(transaction: &Transaction<'_>, name: &str) -> Result<(), Fault> {
-    let count = transaction
-        .prepare_cached("DELETE FROM nases WHERE name = $1")?
-        .execute([name])?;
-    removed(count, Definition::Nas, name)?;
-    log(transaction, Definition::Nas, name)
-}
-
-pub(super) fn latch_nas(transaction: &Transaction<'_>, name: &str) -> Result<(), Fault> {
-    let known = there(transaction, "SELECT 1 FROM nases WHERE name = $1", name)?;
-    expect(Put::Replace, known, Definition::Nas, name)?;
-    let count = transaction
-        .prepare_cached("UPDATE nases SET latched = $1 WHERE name = $2 AND NOT latched")?
-        .execute(params![true, name])?;
-    if count == 0 {
-        Ok(())
-    } else {
-        log(transaction, Definition::Nas, name)
     }
 }

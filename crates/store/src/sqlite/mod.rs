@@ -3,6 +3,7 @@
 mod accounting;
 mod definitions;
 mod fault;
+mod nases;
 pub(crate) mod opening;
 
 use std::{
@@ -35,7 +36,10 @@ use opening::Schema;
 
 const SCHEMA: Schema = Schema {
     application_id: 0x5054_5256,
-    migrations: &[include_str!("../../migrations/sqlite/0001_begin.sql")],
+    migrations: &[
+        include_str!("../../migrations/sqlite/0001_begin.sql"),
+        include_str!("../../migrations/sqlite/0002_transports.sql"),
+    ],
     synchronous: "FULL",
 };
 
@@ -190,23 +194,23 @@ impl Store for Sqlite {
     }
 
     fn nas(&mut self, name: &str) -> Result<Nas, StoreError> {
-        self.read(|transaction| definitions::nas(transaction, name))
+        self.read(|transaction| nases::nas(transaction, name))
     }
 
     fn nases(&mut self) -> Result<Vec<Nas>, StoreError> {
-        self.read(definitions::nases)
+        self.read(nases::nases)
     }
 
     fn put_nas(&mut self, nas: &Nas, put: Put) -> Result<(), StoreError> {
-        self.write(|transaction| definitions::put_nas(transaction, nas, put))
+        self.write(|transaction| nases::put_nas(transaction, nas, put))
     }
 
     fn remove_nas(&mut self, name: &str) -> Result<(), StoreError> {
-        self.write(|transaction| definitions::remove_nas(transaction, name))
+        self.write(|transaction| nases::remove_nas(transaction, name))
     }
 
     fn latch_nas(&mut self, name: &str) -> Result<(), StoreError> {
-        self.write(|transaction| definitions::latch_nas(transaction, name))
+        self.write(|transaction| nases::latch_nas(transaction, name))
     }
 
     fn journal_position(&mut self) -> Result<Option<JournalPosition>, StoreError> {

@@ -1,6 +1,7 @@
 use portreeve_aaa::{
     definition::{
-        DialectName, Group, Membership, Nas, Require, SharedSecret, StoredCredential, User,
+        DialectName, Group, Membership, Nas, PreSharedKey, Reach, Recognition, Require,
+        SharedSecret, StoredCredential, User,
     },
     port::{ChangeSet, Changes, Definition, Definitions, Put, StoreError, UserFilter},
 };
@@ -50,6 +51,20 @@ fn nas(name: &str, prefix: &str) -> Nas {
     }
 }
 
+/// A NAS that connects over TLS, with a key of that identity.
+fn secured(name: &str, prefix: &str, identity: &str) -> Nas {
+    let key = PreSharedKey::new(identity, vec![0xfe; 16]).unwrap();
+    let recognition = Recognition {
+        marks: vec!["dns:ap.example".into(), "serial:1@CN=\"'x".into()],
+        ca: Some("-----BEGIN CERTIFICATE-----".into()),
+        psk: Some(key),
+    };
+    Nas {
+        max_connections: Some(3),
+        ..Nas::reached(name, prefix.parse().unwrap(), Reach::Tls(recognition))
+    }
+}
+
 fn seq(store: &mut dyn Backend) -> u64 {
     store.definitions().unwrap().seq
 }
@@ -94,6 +109,15 @@ pub(crate) fn a_definition_reads_back_as_it_was_put(store: &mut dyn Backend) {
         latched: true,
         ..nas("ap", "0.0.0.0/0")
     };
+    store.put_nas(&wide, Put::Replace).unwrap();
+    assert_eq!(store.nas("ap").unwrap(), wide);
+    let secured = secured("ap", "0.0.0.0/0", "ap");
+    store.put_nas(&secured, Put::Replace).unwrap();
+    assert_eq!(store.nas("ap").unwrap(), secured);
+    let bare = Reach::Dtls(Recognition::default());
+    let bare = Nas::reached("ap", "0.0.0.0/0".parse().unwrap(), bare);
+    store.put_nas(&bare, Put::Replace).unwrap();
+    assert_eq!(store.nas("ap").unwrap(), bare);
     store.put_nas(&wide, Put::Replace).unwrap();
     assert_eq!(store.nas("ap").unwrap(), wide);
     store.put_group(&Group::new("gold"), Put::Replace).unwrap();
@@ -249,6 +273,41 @@ pub(crate) fn a_prefix_belongs_to_one_nas(store: &mut dyn Backend) {
     store.remove_nas("a").unwrap();
     store
         .put_nas(&nas("b", "10.0.0.0/8"), Put::Replace)
+        .unwrap();
+}
+
+pub(crate) fn over_tls_many_nases_may_share_a_prefix(store: &mut dyn Backend) {
+    let anywhere = "0.0.0.0/0";
+    for nas in [
+        secured("a", anywhere, "a"),
+        secured("b", anywhere, "b"),
+        nas("c", anywhere),
+    ] {
+        store.put_nas(&nas, Put::Create).unwrap();
+    }
+    let secret = SharedSecret::new("tcp").unwrap();
+    let tcp = Nas::reached("d", anywhere.parse().unwrap(), Reach::Tcp(secret));
+    let taken = store.put_nas(&tcp, Put::Create).unwrap_err();
+    assert!(
+        matches!(&taken, StoreError::Exists { name, .. } if name == "c"),
+        "{taken}"
+    );
+    assert_eq!(store.nases().unwrap().len(), 3);
+}
+
+pub(crate) fn a_pre_shared_key_identity_belongs_to_one_nas(store: &mut dyn Backend) {
+    store
+        .put_nas(&secured("a", "::/0", "key"), Put::Create)
+        .unwrap();
+    let taken = store
+        .put_nas(&secured("b", "10.0.0.0/8", "key"), Put::Create)
+        .unwrap_err();
+    assert!(
+        matches!(&taken, StoreError::Exists { name, .. } if name == "a"),
+        "{taken}"
+    );
+    store
+        .put_nas(&secured("a", "10.0.0.0/8", "key"), Put::Replace)
         .unwrap();
 }
 

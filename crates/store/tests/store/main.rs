@@ -43,6 +43,8 @@ macro_rules! every_behaviour {
                 users_come_in_pages_and_by_group,
                 a_group_in_use_stays,
                 a_prefix_belongs_to_one_nas,
+                over_tls_many_nases_may_share_a_prefix,
+                a_pre_shared_key_identity_belongs_to_one_nas,
                 a_nas_is_latched_once,
                 each_change_is_told_once_with_its_present_state,
                 a_refused_change_leaves_no_trace,

@@ -1,14 +1,21 @@
 //! How a load is told: to a person, and as JSON.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
 
+use portreeve::{Transport, tls::Session};
 use serde_json::{Map, Value, json};
 
 use super::{
     engine::{End, Finished},
     tally::{Dropped, Outcome, Tally},
 };
-use crate::output::{Colour, Output};
+use crate::{
+    commands::send::wire,
+    output::{Colour, Output},
+};
 
 /// The shares of replies whose latency is told, and their names.
 const PERCENTILES: [(&str, &str, f64); 4] = [
@@ -25,6 +32,17 @@ pub(crate) struct Asked<'a> {
     pub(crate) kind: &'a str,
     pub(crate) expected: Outcome,
     pub(crate) tries: u32,
+    pub(crate) transport: Transport,
+    /// How it went over connections, where there were some.
+    pub(crate) over: Option<Over>,
+}
+
+/// Connections, and what became of them.
+pub(crate) struct Over {
+    pub(crate) opening: Duration,
+    pub(crate) session: Option<Session>,
+    /// Why requests were lost with their connection.
+    pub(crate) lost: Option<String>,
 }
 
 /// Whether every request ended as it should.
@@ -44,10 +62,16 @@ pub(crate) fn print(
     let seconds = finished.elapsed.as_secs_f64();
     let sockets = finished.sockets;
     let heading = format!(
-        "{} {} requests to {} in {seconds:.2} s from {sockets} socket{}: {:.0} answers a second",
+        "{} {} requests to {} in {seconds:.2} s {} {sockets} {}{}: {:.0} answers a second",
         tally.requests(),
         asked.kind,
         asked.server,
+        if asked.over.is_some() { "over" } else { "from" },
+        if asked.over.is_some() {
+            "connection"
+        } else {
+            "socket"
+        },
         if sockets == 1 { "" } else { "s" },
         rate(tally.answered(), seconds)
     );
@@ -78,8 +102,15 @@ pub(crate) fn print(
     if tally.unsent > 0 {
         pairs.push(("not sent by the system", tally.unsent.to_string()));
     }
+    if let Some(over) = &asked.over {
+        pairs.push(("opening", format!("{:.3} s", over.opening.as_secs_f64())));
+    }
     let pairs: Vec<(&str, String)> = pairs;
     output.pairs(&pairs)?;
+    let session = asked.over.as_ref().and_then(|over| over.session.as_ref());
+    if let Some(words) = wire::words(asked.transport, session, SystemTime::now()) {
+        output.line(words)?;
+    }
     match advice(finished, asked) {
         Some(advice) => output.warn(advice),
         None => Ok(()),
@@ -98,7 +129,7 @@ pub(crate) fn json(finished: &Finished, asked: &Asked<'_>) -> Value {
     for kind in Dropped::ALL {
         dropped.insert(kind.label().to_owned(), tally.dropped(kind).into());
     }
-    json!({
+    let mut report = json!({
         "server": asked.server.to_string(),
         "kind": asked.kind,
         "ok": is_good(finished, asked),
@@ -115,7 +146,15 @@ pub(crate) fn json(finished: &Finished, asked: &Asked<'_>) -> Value {
         "refused": tally.refused,
         "latency_ms": latency_json(tally),
         "advice": advice(finished, asked),
-    })
+    });
+    if let Value::Object(report) = &mut report {
+        let over = asked.over.as_ref();
+        let session = over.and_then(|over| over.session.as_ref());
+        report.append(&mut wire::json(asked.transport, session));
+        let opening = over.map(|over| over.opening.as_secs_f64());
+        report.insert("opening_seconds".to_owned(), opening.into());
+    }
+    report
 }
 
 fn latency_words(tally: &Tally) -> String {
@@ -154,6 +193,7 @@ const fn words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Accept => "accepted",
         Outcome::Challenge => "challenged",
+        Outcome::Failed => "not served (Protocol-Error)",
         Outcome::NoAnswer => "no answer",
         Outcome::Recorded => "recorded",
         Outcome::Reject => "rejected",
@@ -199,6 +239,15 @@ fn advice(finished: &Finished, asked: &Asked<'_>) -> Option<String> {
         return Some(format!(
             "{server} answers without Message-Authenticator; update it, or give \
              --no-require-message-authenticator to trust it all the same"
+        ));
+    }
+    if let Some(lost) = asked.over.as_ref().and_then(|over| over.lost.as_ref()) {
+        return Some(format!("requests were lost with their connection: {lost}"));
+    }
+    if finished.end == End::NobodyAnswers && asked.over.is_some() {
+        return Some(format!(
+            "{server} takes connections and answers nothing: `portreeve log` on the server says \
+             why"
         ));
     }
     if finished.end == End::NobodyAnswers {

@@ -15,6 +15,8 @@ const DIGITS: u8 = 3;
 pub(crate) enum Outcome {
     Accept,
     Challenge,
+    /// The server has the request and cannot serve it: Protocol-Error.
+    Failed,
     /// Sent as often as allowed, and no reply that verifies.
     NoAnswer,
     Recorded,
@@ -26,9 +28,10 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Accept,
         Self::Challenge,
+        Self::Failed,
         Self::NoAnswer,
         Self::Recorded,
         Self::Reject,
@@ -51,6 +54,7 @@ impl Outcome {
         match self {
             Self::Accept => "accept",
             Self::Challenge => "challenge",
+            Self::Failed => "protocol_error",
             Self::NoAnswer => "no_answer",
             Self::Recorded => "recorded",
             Self::Reject => "reject",

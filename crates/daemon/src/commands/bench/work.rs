@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use portreeve::client::{Access, Accounting};
 use portreeve_auth::{Expectation, Login, Method, PasswordError};
 use portreeve_proto::{Ask, AttributeList, EncodeError, Query, Random, Secret, attr};
 use zeroize::Zeroize as _;
@@ -57,6 +58,12 @@ pub(crate) struct Prepared {
     pub(crate) next: Stage,
 }
 
+/// A request for a client that encodes it by itself.
+pub(crate) enum Question {
+    Access(Access),
+    Accounting(Accounting),
+}
+
 /// Why a request cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkError {
@@ -90,10 +97,7 @@ impl Work {
                 (Ask::Accounting, attributes, None, next)
             }
         };
-        if !names_the_nas(&self.extra) {
-            attributes.add(attr::NAS_IDENTIFIER, NAS);
-        }
-        attributes.extend(&self.extra);
+        self.complete(&mut attributes);
         let query = Query::encode(
             ask,
             identifier,
@@ -109,6 +113,33 @@ impl Work {
             expectation,
             next,
         })
+    }
+
+    /// The `number`th request, from 0, and what the same place sends next.
+    pub(crate) fn question(&self, number: u64, stage: Stage) -> (Question, Stage) {
+        match self.kind {
+            Kind::Auth(method) => {
+                let user = self.users.of(number);
+                let access = Access::by(method, &user.name, &user.password);
+                let mut besides = AttributeList::new();
+                self.complete(&mut besides);
+                let access = access.with_all(&besides);
+                (Question::Access(access), Stage::Start)
+            }
+            Kind::Accounting { run } => {
+                let (mut attributes, next) = self.report(run, number, stage);
+                self.complete(&mut attributes);
+                (Question::Accounting(Accounting::bare(attributes)), next)
+            }
+        }
+    }
+
+    /// Adds what every request holds besides its own attributes.
+    fn complete(&self, attributes: &mut AttributeList) {
+        if !names_the_nas(&self.extra) {
+            attributes.add(attr::NAS_IDENTIFIER, NAS);
+        }
+        attributes.extend(&self.extra);
     }
 
     fn report(&self, run: u64, number: u64, stage: Stage) -> (AttributeList, Stage) {

@@ -9,6 +9,7 @@ use std::{
 use portreeve::{
     Error,
     client::{Access, AccessOutcome, Accounting, Client, ClientBuilder, DynamicOutcome, Response},
+    tls::Session,
 };
 use portreeve_auth::Method;
 use portreeve_proto::{Ask, AttributeList};
@@ -40,6 +41,8 @@ pub(crate) struct Done {
     pub(crate) number: u64,
     pub(crate) elapsed: Duration,
     pub(crate) result: Result<Response, Error>,
+    /// What the handshake settled, where there was one.
+    pub(crate) session: Option<Session>,
 }
 
 /// Asks `count` times, `parallel` at once, and hands on each result when it is there.
@@ -85,6 +88,7 @@ async fn ask_once(client: Client, question: Arc<Question>, number: u64) -> Done 
         number,
         elapsed: began.elapsed(),
         result,
+        session: client.sessions().next().and_then(|(_, session)| session),
     }
 }
 

@@ -41,11 +41,16 @@ pub(crate) enum SecretError {
 }
 
 impl SecretArguments {
+    /// Whether the command line names one; the environment may hold one for other commands.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.secret.is_some() || self.secret_file.is_some()
+    }
+
     /// The octets of the secret; `None` where none is given.
     pub(crate) fn octets(&self) -> Result<Option<Zeroizing<Vec<u8>>>, SecretError> {
         let octets = match (&self.secret, &self.secret_file) {
             (Some(secret), _) => Zeroizing::new(secret.clone().into_bytes()),
-            (None, Some(path)) => from_file(path)?,
+            (None, Some(path)) => one_line(path)?,
             (None, None) => match env::var_os(VARIABLE) {
                 Some(secret) => Zeroizing::new(secret.into_encoded_bytes()),
                 None => return Ok(None),
@@ -76,7 +81,8 @@ impl std::fmt::Debug for SecretArguments {
     }
 }
 
-fn from_file(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+/// What a file of one line holds.
+pub(crate) fn one_line(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let failed = |source| SecretError::Read {
         path: path.clone(),
         source,

@@ -61,6 +61,11 @@ pub(crate) fn find(
         })
 }
 
+/// The host of `SERVER[:PORT]`, as it was typed.
+pub(crate) fn host(text: &str) -> Result<&str, TargetError> {
+    split(text, 0).map(|(host, _)| host)
+}
+
 /// Host and port of a text; an IPv6 address with a port stands in brackets.
 fn split(text: &str, default_port: u16) -> Result<(&str, u16), TargetError> {
     let text = text.trim();
@@ -104,6 +109,12 @@ mod tests {
             ("[2001:db8::1]:1645", "[2001:db8::1]:1645"),
         ] {
             assert_eq!(find(text, 1812, None).unwrap().to_string(), address);
+            let found: IpAddr = host(text).unwrap().parse().unwrap();
+            assert_eq!(SocketAddr::new(found, 1), {
+                let mut address: SocketAddr = address.parse().unwrap();
+                address.set_port(1);
+                address
+            });
         }
     }
 

@@ -1,14 +1,20 @@
 //! What an answer means, and what a missing one may mean.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::{Duration, SystemTime};
 
-use portreeve::{Error, client::Response};
+use portreeve::{Error, client::Response, tls::Session};
 use portreeve_auth::mschap::code;
-use portreeve_proto::{Code, Dictionary, attr};
+use portreeve_proto::{Code, attr};
 use serde_json::{Map, Value as Json, json};
 use subtle::ConstantTimeEq as _;
 
-use super::{SendError, asking::Done, options::Expected};
+use super::{
+    SendError,
+    asking::Done,
+    options::Expected,
+    trouble::{self, Destination},
+    wire,
+};
 use crate::{
     commands::decode::show::{Seen, View},
     failure::Failure,
@@ -74,7 +80,7 @@ impl Goal {
 pub(crate) struct Reporter<'a> {
     view: View<'a>,
     goal: Goal,
-    server: SocketAddr,
+    to: Destination,
     count: u64,
     json: bool,
     good: u64,
@@ -83,25 +89,16 @@ pub(crate) struct Reporter<'a> {
     longest: Duration,
     shortest: Option<Duration>,
     sum: Duration,
+    /// What the first handshake settled.
+    session: Option<Session>,
 }
 
 impl<'a> Reporter<'a> {
-    pub(crate) fn new(
-        dictionary: &'a Dictionary,
-        goal: Goal,
-        server: SocketAddr,
-        count: u64,
-        json: bool,
-        show_secrets: bool,
-    ) -> Self {
+    pub(crate) fn new(view: View<'a>, goal: Goal, to: Destination, count: u64, json: bool) -> Self {
         Self {
-            view: View {
-                dictionary,
-                secret: None,
-                show_secrets,
-            },
+            view,
             goal,
-            server,
+            to,
             count,
             json,
             good: 0,
@@ -110,6 +107,7 @@ impl<'a> Reporter<'a> {
             longest: Duration::ZERO,
             shortest: None,
             sum: Duration::ZERO,
+            session: None,
         }
     }
 
@@ -120,6 +118,9 @@ impl<'a> Reporter<'a> {
 
     /// Tells one result. Fails where the request could not be made at all.
     pub(crate) fn tell(&mut self, done: Done, output: &mut Output<'_>) -> Result<(), Failure> {
+        if self.session.is_none() {
+            self.session = done.session;
+        }
         match done.result {
             Ok(response) => self.answer(done.number, &response, output),
             Err(error) if matches!(error, Error::Encode(_) | Error::Password(_)) => {
@@ -144,7 +145,19 @@ impl<'a> Reporter<'a> {
             }
             _ => String::new(),
         };
-        Ok(output.line(sum + &times)?)
+        output.line(sum + &times)?;
+        if self.answered > 0 {
+            self.tell_wire(output)?;
+        }
+        Ok(())
+    }
+
+    fn tell_wire(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let session = self.session.as_ref();
+        if let Some(words) = wire::words(self.to.transport, session, SystemTime::now()) {
+            output.line(format!("  {words}"))?;
+        }
+        Ok(())
     }
 
     fn answer(
@@ -195,9 +208,10 @@ impl<'a> Reporter<'a> {
             for (name, value) in &lines {
                 output.line(format!("    {name:width$} = {value}"))?;
             }
-            for remark in remarks(response, keys) {
+            for remark in remarks(response, keys, self.to) {
                 output.line(format!("  {remark}"))?;
             }
+            self.tell_wire(output)?;
         }
         if !good && self.goal != Goal::Accept && self.goal != Goal::Done {
             output.note(format!("{} was expected", self.goal.expectation()))?;
@@ -229,6 +243,7 @@ impl<'a> Reporter<'a> {
         if let Some(error) = error_text(response) {
             object.insert("ms_chap_error".to_owned(), error.into());
         }
+        object.append(&mut wire::json(self.to.transport, self.session.as_ref()));
         object.insert("reply".to_owned(), Json::Object(seen.json()));
         self.print(&Json::Object(object), output)
     }
@@ -241,12 +256,13 @@ impl<'a> Reporter<'a> {
         output: &mut Output<'_>,
     ) -> Result<(), Failure> {
         self.bad += 1;
-        let (label, words) = explain(error, self.server, elapsed);
+        let (label, words) = trouble::explain(error, self.to, elapsed);
         if self.json {
             let object = json!({
                 "ok": false,
                 "verdict": label,
-                "server": self.server.to_string(),
+                "server": self.to.server.to_string(),
+                "transport": self.to.transport.label(),
                 "number": number,
                 "waited_ms": elapsed.as_secs_f64() * 1000.0,
                 "explanation": words,
@@ -330,14 +346,15 @@ fn server_proof(response: &Response) -> bool {
     expected.is_some() && response.code() == Code::ACCESS_ACCEPT
 }
 
-fn remarks(response: &Response, keys: Keys) -> Vec<String> {
+fn remarks(response: &Response, keys: Keys, to: Destination) -> Vec<String> {
     let mut remarks = Vec::new();
     if server_proof(response) {
         remarks.push("the server has proven that it knows the password (MS-CHAPv2)".to_owned());
     }
     remarks.extend(keys.words().map(str::to_owned));
     remarks.extend(error_text(response));
-    if lacks_protection(response) {
+    // TLS protects every octet by itself.
+    if !to.transport.is_secure() && lacks_protection(response) {
         remarks.push(
             "the answer carries no Message-Authenticator (CVE-2024-3596): update the server"
                 .to_owned(),
@@ -382,46 +399,6 @@ fn error_text(response: &Response) -> Option<String> {
     Some(format!(
         "MS-CHAP error {number}, {reason}; the peer {again}{message}"
     ))
-}
-
-/// Why there is no answer that counts: a label, and words that say what to look at.
-fn explain(error: &Error, server: SocketAddr, elapsed: Duration) -> (&'static str, String) {
-    let seconds = elapsed.as_secs_f64();
-    match error {
-        Error::NoAnswer { refused: true, .. } => (
-            "nothing_listens",
-            format!("nothing listens on {server}: is the server running, is the port right?"),
-        ),
-        Error::NoAnswer { sent, .. } => (
-            "no_answer",
-            format!(
-                "no answer from {server} after {sent} {} in {seconds:.0} s: is the server running, \
-                 does it know this address as a NAS, is the secret the same? \
-                 `portreeve log` on the server says which",
-                if *sent == 1 { "try" } else { "tries" }
-            ),
-        ),
-        Error::SecretsDiffer { replies, .. } => (
-            "secrets_differ",
-            format!(
-                "the shared secrets differ: {server} answers, but not one of {replies} answers \
-                 verifies"
-            ),
-        ),
-        Error::UnprotectedReplies { .. } => (
-            "unprotected",
-            format!(
-                "{server} answers without Message-Authenticator (CVE-2024-3596): update it; \
-                 `send auth --no-require-message-authenticator` trusts it all the same"
-            ),
-        ),
-        Error::ServerUnproven { reason, .. } => (
-            "server_unproven",
-            format!("{server} accepted, but {reason}: a NAS would hang up, and so should you"),
-        ),
-        Error::Socket { error, .. } => ("unreachable", format!("cannot send to {server}: {error}")),
-        other => ("failed", other.to_string()),
-    }
 }
 
 fn milliseconds(time: Duration) -> String {
