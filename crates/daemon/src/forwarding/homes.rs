@@ -23,7 +23,7 @@ use super::ForwardingError;
 use crate::{
     config::{
         self,
-        proxy::{Home, Lists, Realm},
+        proxy::{DISCOVER, Home, Lists, Realm},
     },
     service::random_octets,
 };
@@ -82,11 +82,13 @@ pub(crate) struct Means<'a> {
     pub(crate) guard: LoopGuard,
 }
 
-/// The pools, those of a single home server among them that a realm names by itself.
+/// The pools, those of a single home server among them that a realm names by itself; without the
+/// one of the servers that DNS names.
 pub(super) fn pools(config: &config::Proxy) -> Vec<config::proxy::Pool> {
     let mut pools = config.pools.clone();
     for realm in &config.realms {
-        if pools.iter().all(|pool| pool.name != realm.pool) {
+        let is_known = pools.iter().any(|pool| pool.name == realm.pool);
+        if !is_known && realm.pool != DISCOVER {
             pools.push(config::proxy::Pool {
                 name: realm.pool.clone(),
                 homes: vec![realm.pool.clone()],
@@ -122,6 +124,11 @@ pub(super) fn routes(
         realm: error.pattern.to_string(),
         why: error.to_string(),
     })
+}
+
+/// Whether any realm goes to servers that DNS names.
+pub(super) fn discovers(config: &config::Proxy) -> bool {
+    config.realms.iter().any(|realm| realm.pool == DISCOVER)
 }
 
 fn route(realm: &Realm, dictionary: &Dictionary) -> Result<Route, ForwardingError> {
