@@ -47,7 +47,7 @@ pub struct FailedCheck {
 
 impl Refusal {
     /// Every label, for tables of counters.
-    pub const LABELS: [&str; 24] = [
+    pub const LABELS: [&str; 25] = [
         "bad_credential",
         "busy",
         "check_failed",
@@ -57,6 +57,7 @@ impl Refusal {
         "bad_name",
         "loop_detected",
         "no_route",
+        "not_discovered",
         "pool_dead",
         "realm_not_allowed",
         "too_many_hops",
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
     use crate::{
         attribute::Owner,
-        proxy::{BadName, Pattern},
+        proxy::{BadName, Pattern, Undiscovered},
     };
 
     fn every() -> Vec<Refusal> {
@@ -241,7 +242,7 @@ mod tests {
         every
     }
 
-    fn obstacles() -> [Obstacle; 6] {
+    fn obstacles() -> [Obstacle; 7] {
         let realm = Some(Shown::from("example.org"));
         [
             Obstacle::BadName(BadName::EmptyRealm),
@@ -250,6 +251,10 @@ mod tests {
             },
             Obstacle::NoRoute {
                 realm: realm.clone(),
+            },
+            Obstacle::NotDiscovered {
+                realm: realm.clone(),
+                why: Undiscovered::NoServer,
             },
             Obstacle::PoolDead {
                 pool: "homes".into(),

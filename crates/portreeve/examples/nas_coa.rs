@@ -1,5 +1,5 @@
-//! An access device that lets its sessions be changed and ended (RFC 5176): here we are the NAS, and
-//! a RADIUS server asks.
+//! An access device that lets its sessions be changed and ended (RFC 5176): here we are the NAS,
+//! and a RADIUS server asks.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 #![expect(dead_code, reason = "not every example proves everything")]
 

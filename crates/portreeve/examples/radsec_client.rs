@@ -1,8 +1,8 @@
 //! A log-in over TLS (`RadSec`), with RADIUS/1.1 demanded: no MD5, nothing hidden by it.
 //!
 //! Arguments: `ADDRESS NAME CHAIN KEY AUTHORITY`: the server, the DNS name or address in its
-//! certificate, the files of our certificate and of its key, and that of the CA that vouches for the
-//! server. Without any, a server is started on the spot.
+//! certificate, the files of our certificate and of its key, and that of the CA that vouches for
+//! the server. Without any, a server is started on the spot.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 mod pki;

@@ -1,7 +1,8 @@
 //! A server over TLS (`RadSec`) and UDP at a time, with one handler for both.
 //!
-//! Arguments: `CHAIN KEY AUTHORITY NAME`: the files of our certificate, of its key and of the CA that
-//! vouches for access devices, and the DNS name in the certificate of the one that may connect.
+//! Arguments: `CHAIN KEY AUTHORITY NAME`: the files of our certificate, of its key and of the CA
+//! that vouches for access devices, and the DNS name in the certificate of the one that may
+//! connect.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 mod pki;

@@ -1,6 +1,6 @@
 //! Ending a session on a device that nobody can reach from outside: the request goes back down the
-//! TLS connection that the device has opened (reverse CoA, draft-ietf-radext-reverse-coa). Both ends
-//! are in this one program.
+//! TLS connection that the device has opened (reverse CoA, draft-ietf-radext-reverse-coa). Both
+//! ends are in this one program.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 mod pki;

@@ -37,16 +37,16 @@ pub trait Handler: Send + Sync + 'static {
         async { AccountingReply::silent() }
     }
 
-    /// A session is to be changed, or several: all that [`session`](Request::session) means, or none.
-    /// By default it is refused with Error-Cause Unsupported-Extension.
+    /// A session is to be changed, or several: all that [`session`](Request::session) means, or
+    /// none. By default it is refused with Error-Cause Unsupported-Extension.
     ///
-    /// What comes here is authentic, was sent within the last minutes where it says when, comes from
-    /// a peer that [may change sessions](Peer::may_change_sessions), and names a session; it comes
-    /// once, however often it was sent. What remains is for the handler to see (RFC 5176):
+    /// What comes here is authentic, was sent within the last minutes where it says when, comes
+    /// from a peer that [may change sessions](Peer::may_change_sessions), and names a session; it
+    /// comes once, however often it was sent. What remains is for the handler to see (RFC 5176):
     ///
     /// * [`names_nas`](CoaRequest::names_nas): whether we are meant at all;
-    /// * [`only`](CoaRequest::only): whether there is nothing in it that we do not understand, because
-    ///   whoever asks relies on all of it being done;
+    /// * [`only`](CoaRequest::only): whether there is nothing in it that we do not understand,
+    ///   because whoever asks relies on all of it being done;
     /// * [`is_authorize_only`](CoaRequest::is_authorize_only): whether the session is only to be
     ///   authorized anew, which is answered with [`CoaReply::request_initiated`] and an
     ///   Access-Request.

@@ -2,9 +2,9 @@
 //!
 //! P rows are what pyrad2 documents of UDP, D rows are mistakes
 //! that RADIUS libraries have made. Each names the test that holds it here;
-//! `every_row_names_a_test` checks the names. Rows about proxying (P45, D12) and about EAP (P27, D2)
-//! are not about this crate yet. Rows about Python's packaging (P30, P44) are about no crate of ours, and P15, that secrets are compared in constant
-//! time, is held by `subtle` and by no test.
+//! `every_row_names_a_test` checks the names. Rows about proxying (P45, D12) and about EAP (P27,
+//! D2) are not about this crate yet. Rows about Python's packaging (P30, P44) are about no crate of
+//! ours, and P15, that secrets are compared in constant time, is held by `subtle` and by no test.
 //!
 //! * P1: the example of the front page works as it stands
 //!   `portreeve/examples/ten_lines.rs: main`

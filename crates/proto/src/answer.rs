@@ -86,8 +86,9 @@ impl Answering<'_> {
         self.attributes(code, lists, &mut Hider::open(), out)
     }
 
-    /// Not in the answer to an Accounting-Request: clients of many years compute it over zeros there,
-    /// no RFC says which is right, and the Response Authenticator protects that answer already.
+    /// Not in the answer to an Accounting-Request: clients of many years compute it over zeros
+    /// there, no RFC says which is right, and the Response Authenticator protects that answer
+    /// already.
     fn carries_message_authenticator(&self, code: Code) -> bool {
         match self.request.code() {
             Code::ACCESS_REQUEST | Code::STATUS_SERVER => true,
@@ -96,8 +97,8 @@ impl Answering<'_> {
         }
     }
 
-    /// The lists, then what goes back as it came: Proxy-State, and State to whoever changes a session
-    /// (RFC 5176 section 3.3).
+    /// The lists, then what goes back as it came: Proxy-State, and State to whoever changes a
+    /// session (RFC 5176 section 3.3).
     fn attributes(
         &self,
         code: Code,

@@ -2,8 +2,8 @@ use std::fmt;
 
 macro_rules! causes {
     ($($(#[$doc:meta])* $name:ident = $number:literal $text:literal;)*) => {
-        /// Why a request was not carried out, or what there is to say of one that was: the values of
-        /// Error-Cause (RFC 5176 section 3.5, RFC 5580 section 4.8, RFC 7930 section 6.1 and
+        /// Why a request was not carried out, or what there is to say of one that was: the values
+        /// of Error-Cause (RFC 5176 section 3.5, RFC 5580 section 4.8, RFC 7930 section 6.1 and
         /// draft-ietf-radext-deprecating-radius).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]

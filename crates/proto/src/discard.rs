@@ -17,8 +17,8 @@ pub enum Discard {
     DynamicNotAllowed,
     /// Event-Timestamp is required of CoA-Request and Disconnect-Request, and absent.
     EventTimestampMissing,
-    /// Event-Timestamp lies outside the window: a replay, or a clock that is wrong (RFC 5176 section
-    /// 6.3).
+    /// Event-Timestamp lies outside the window: a replay, or a clock that is wrong (RFC 5176
+    /// section 6.3).
     EventTimestampStale,
     /// The handler did not answer in time.
     HandlerTimeout,

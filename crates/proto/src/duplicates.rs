@@ -153,8 +153,8 @@ impl Duplicates {
         }
     }
 
-    /// Of requests to change sessions: an answer stays its time, because what is forgotten early can
-    /// be replayed.
+    /// Of requests to change sessions: an answer stays its time, because what is forgotten early
+    /// can be replayed.
     fn lasting(limits: &DuplicateLimits, answered_for: Duration) -> Self {
         Self {
             answered_for,

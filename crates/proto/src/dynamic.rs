@@ -19,8 +19,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DynamicLimits {
     /// How far Event-Timestamp may lie from our clock, either way; for as long an answer is
-    /// remembered, so that a packet that comes again meets its answer or is stale. By default 300 s,
-    /// at most an hour.
+    /// remembered, so that a packet that comes again meets its answer or is stale. By default 300
+    /// s, at most an hour.
     pub window: Duration,
     /// Whether a request without Event-Timestamp is discarded; by default not, because many servers
     /// send none. Such a request can be replayed once its answer is forgotten.
@@ -52,8 +52,8 @@ impl Default for DynamicLimits {
 }
 
 impl Packet<'_> {
-    /// Whether every Event-Timestamp lies within `window` of `clock`, either way; also where there is
-    /// none (RFC 5176 section 6.3).
+    /// Whether every Event-Timestamp lies within `window` of `clock`, either way; also where there
+    /// is none (RFC 5176 section 6.3).
     pub fn is_current(&self, clock: SystemTime, window: Duration) -> bool {
         let now = clock.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut current = true;
@@ -265,9 +265,9 @@ impl From<Objection> for DisconnectReply {
 macro_rules! judges {
     ($($name:ident)*) => {$(
         impl $name {
-            /// Whether there is nothing in it but what `supported` lists. Every attribute counts: one
-            /// that is not understood must not be passed over (RFC 5176 section 2.3). The keys of
-            /// [`session`](crate::Request::session) and [`nas`](crate::Request::nas) need not be
+            /// Whether there is nothing in it but what `supported` lists. Every attribute counts:
+            /// one that is not understood must not be passed over (RFC 5176 section 2.3). The keys
+            /// of [`session`](crate::Request::session) and [`nas`](crate::Request::nas) need not be
             /// listed, nor what belongs to the packet, nor State; in a Disconnect-Request neither
             /// what only tells something, such as Class. Of Vendor-Specific every attribute inside
             /// must be listed.
@@ -345,8 +345,8 @@ fn outermost(attribute: &RawAttribute<'_>) -> Option<Oid> {
     }
 }
 
-/// The first attribute inside Vendor-Specific that is not listed; of what cannot be taken apart, the
-/// vendor.
+/// The first attribute inside Vendor-Specific that is not listed; of what cannot be taken apart,
+/// the vendor.
 fn unsupported_of_vendor(attribute: &RawAttribute<'_>, supported: &[&Spec]) -> Option<Oid> {
     let top = outermost(attribute)?;
     let Some((vendor, payload)) = attribute.value.split_first_chunk() else {

@@ -84,8 +84,8 @@ pub enum Received {
     Replayed,
     /// A new, authentic request. It is to be answered or abandoned.
     Request(Incoming, Ticket),
-    /// A new, authentic request that RFC 5176 leaves only this answer: it is to be answered with it,
-    /// and no handler need be asked.
+    /// A new, authentic request that RFC 5176 leaves only this answer: it is to be answered with
+    /// it, and no handler need be asked.
     Settled(Incoming, Ticket, Reply),
     /// A Status-Server: `out` holds the answer (RFC 5997).
     Status,
@@ -114,8 +114,8 @@ pub enum Answered {
 /// The server's end of the protocol, without sockets or clock: for all datagrams of some listeners,
 /// or for one stream.
 ///
-/// A packet passes ordered gates: known peer, length, attributes, code, authenticity, age, duplicate,
-/// bound. Nothing that is not authentic is interpreted, nor remembered.
+/// A packet passes ordered gates: known peer, length, attributes, code, authenticity, age,
+/// duplicate, bound. Nothing that is not authentic is interpreted, nor remembered.
 pub struct Endpoint {
     shelves: Shelves,
     dynamic: DynamicLimits,
@@ -172,8 +172,8 @@ impl Endpoint {
         self.receive_from(peer, arrival, random, out)
     }
 
-    /// As [`Self::receive`], from a peer that is known otherwise: by the connection that carries the
-    /// packet.
+    /// As [`Self::receive`], from a peer that is known otherwise: by the connection that carries
+    /// the packet.
     pub fn receive_from(
         &mut self,
         peer: &Arc<Peer>,

@@ -83,18 +83,19 @@ impl Peer {
         self
     }
 
-    /// Sets what it must use to reach us; by default UDP. What comes otherwise is discarded, so that
-    /// nobody can take the place of a peer over a weaker transport.
+    /// Sets what it must use to reach us; by default UDP. What comes otherwise is discarded, so
+    /// that nobody can take the place of a peer over a weaker transport.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
     }
 
-    /// Sets whether it may send CoA-Request and Disconnect-Request; what it sends of them otherwise is
-    /// discarded (RFC 5176 section 6.1). On by default: a handler refuses both unless it is written
-    /// to do them, and the [`Role`](crate::Role) of a listener says which requests are taken at all.
-    /// Turn it off for the NASes of a server that takes such requests from other servers.
+    /// Sets whether it may send CoA-Request and Disconnect-Request; what it sends of them otherwise
+    /// is discarded (RFC 5176 section 6.1). On by default: a handler refuses both unless it is
+    /// written to do them, and the [`Role`](crate::Role) of a listener says which requests are
+    /// taken at all. Turn it off for the NASes of a server that takes such requests from other
+    /// servers.
     #[must_use]
     pub fn may_change_sessions(mut self, may: bool) -> Self {
         self.may_change_sessions = may;

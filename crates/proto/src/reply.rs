@@ -143,8 +143,8 @@ impl AccountingReply {
         }
     }
 
-    /// It is not recorded, and why: a Protocol-Error over TLS and DTLS (RFC 7930 section 4), silence
-    /// elsewhere.
+    /// It is not recorded, and why: a Protocol-Error over TLS and DTLS (RFC 7930 section 4),
+    /// silence elsewhere.
     pub fn failed(cause: ErrorCause) -> Self {
         Self {
             recorded: Recorded::NotBecause(cause),

@@ -66,8 +66,8 @@ impl<'a> SessionKeys<'a> {
         *self == Self::default()
     }
 
-    /// Whether a session that has these keys is meant: it must have every key that is here, with the
-    /// same value. Nothing here means every session.
+    /// Whether a session that has these keys is meant: it must have every key that is here, with
+    /// the same value. Nothing here means every session.
     pub fn mean(&self, session: &SessionKeys<'_>) -> bool {
         fn fits<T: PartialEq>(asked: Option<T>, found: Option<T>) -> bool {
             asked.is_none() || asked == found
@@ -96,8 +96,8 @@ impl<'a> SessionKeys<'a> {
     }
 }
 
-/// The attributes that name a NAS, each where it is there and readable (RFC 5176 section 3, RFC 8559
-/// section 3.4).
+/// The attributes that name a NAS, each where it is there and readable (RFC 5176 section 3, RFC
+/// 8559 section 3.4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NasKeys<'a> {

@@ -306,71 +306,57 @@ fn a_peer_that_may_not_change_sessions_meets_silence() {
 
 #[test]
 fn a_request_that_has_only_one_answer_gets_it() {
+    use Ask::{Coa, Disconnect};
     let address = Ipv4Addr::new(192, 0, 2, 1);
     let nas = || AttributeList::new().with(attr::NAS_IP_ADDRESS, address);
     let authorize = || tim().with(attr::SERVICE_TYPE, service_type::AUTHORIZE_ONLY);
     let state = |list: AttributeList| list.with(attr::STATE, &b"s"[..]);
     let cases = [
         // Nothing names a session.
-        (Ask::Coa, AttributeList::new(), Some(402)),
-        (Ask::Coa, nas().with(attr::SESSION_TIMEOUT, 60), Some(402)),
-        (Ask::Disconnect, nas(), Some(402)),
+        (Coa, AttributeList::new(), Some(402)),
+        (Coa, nas().with(attr::SESSION_TIMEOUT, 60), Some(402)),
+        (Disconnect, nas(), Some(402)),
         // What cannot be read, or is there twice, names none either.
-        (Ask::Disconnect, raw(tim(), 8, &[1, 2, 3]), Some(407)),
-        (Ask::Disconnect, raw(nas(), 1, &[0xff, 0xfe]), Some(407)),
-        (Ask::Coa, raw(tim(), 32, &[0xff]), Some(407)),
-        (Ask::Coa, raw(tim(), 6, &[17]), Some(407)),
-        (
-            Ask::Disconnect,
-            tim().with(attr::USER_NAME, "tom"),
-            Some(404),
-        ),
-        (Ask::Coa, state(state(tim())), Some(404)),
+        (Disconnect, raw(tim(), 8, &[1, 2, 3]), Some(407)),
+        (Disconnect, raw(nas(), 1, &[0xff, 0xfe]), Some(407)),
+        (Coa, raw(tim(), 32, &[0xff]), Some(407)),
+        (Coa, raw(tim(), 6, &[17]), Some(407)),
+        (Disconnect, tim().with(attr::USER_NAME, "tom"), Some(404)),
+        (Coa, state(state(tim())), Some(404)),
         // A Disconnect-Request names a session and does nothing else.
+        (Disconnect, tim().with(attr::SERVICE_TYPE, 2), Some(401)),
+        (Disconnect, tim().with(attr::SESSION_TIMEOUT, 60), Some(401)),
+        (Disconnect, state(tim()), Some(401)),
+        (Disconnect, raw(tim(), 241, &[1, 2]), Some(401)),
+        (Disconnect, tim().with(attr::CLASS, &b"c"[..]), None),
+        (Disconnect, tim().with(attr::ACCT_TERMINATE_CAUSE, 6), None),
         (
-            Ask::Disconnect,
-            tim().with(attr::SERVICE_TYPE, 2),
-            Some(401),
-        ),
-        (
-            Ask::Disconnect,
-            tim().with(attr::SESSION_TIMEOUT, 60),
-            Some(401),
-        ),
-        (Ask::Disconnect, state(tim()), Some(401)),
-        (Ask::Disconnect, raw(tim(), 241, &[1, 2]), Some(401)),
-        (Ask::Disconnect, tim().with(attr::CLASS, &b"c"[..]), None),
-        (
-            Ask::Disconnect,
-            tim().with(attr::ACCT_TERMINATE_CAUSE, 6),
-            None,
-        ),
-        (
-            Ask::Disconnect,
+            Disconnect,
             nas().with(attr::mikrotik::RATE_LIMIT, "1M"),
             None,
         ),
-        (Ask::Disconnect, raw(tim(), 241, &[8, 1]), None),
+        (Disconnect, raw(tim(), 241, &[8, 1]), None),
         // Authorize-Only has State, and changes nothing.
-        (Ask::Coa, authorize(), Some(402)),
+        (Coa, authorize(), Some(402)),
         (
-            Ask::Coa,
+            Coa,
             state(authorize()).with(attr::SESSION_TIMEOUT, 60),
             Some(401),
         ),
         (
-            Ask::Coa,
+            Coa,
             state(authorize()).with(attr::CLASS, &b"c"[..]),
             Some(401),
         ),
         (
-            Ask::Coa,
+            Coa,
             state(authorize()).with(attr::NAS_IP_ADDRESS, address),
             None,
         ),
-        // What else a CoA-Request carries is the handler's business, but for what has no place there.
-        (Ask::Coa, tim().with(attr::ERROR_CAUSE, 503), Some(401)),
-        (Ask::Coa, state(tim()).with(attr::SESSION_TIMEOUT, 60), None),
+        // What else a CoA-Request carries is the handler's business, but for what has no place
+        // there.
+        (Coa, tim().with(attr::ERROR_CAUSE, 503), Some(401)),
+        (Coa, state(tim()).with(attr::SESSION_TIMEOUT, 60), None),
     ];
     for (ask, list, expected) in cases {
         let found = Bench::new().objection(ask, &list);

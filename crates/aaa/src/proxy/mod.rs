@@ -16,7 +16,7 @@ pub use conversations::Conversations;
 pub use filter::{BadEntry, Direction, Filter, Trust};
 pub use hop::{HopKey, HopMark};
 pub use nai::{BadName, Nai, NameForms};
-pub use obstacle::Obstacle;
+pub use obstacle::{Obstacle, Undiscovered};
 pub use pool::{Member, Mode, Order, Pool, Stickiness};
 pub use route::{
     Accounting, BadPattern, DuplicatePattern, OperatorName, Pattern, Route, Routes, Rules, Verdict,

@@ -18,6 +18,13 @@ pub enum Obstacle {
         /// The realm, if the name has one.
         realm: Option<Shown>,
     },
+    /// No home server of the realm could be discovered.
+    NotDiscovered {
+        /// The realm, if the name has one.
+        realm: Option<Shown>,
+        /// Why not.
+        why: Undiscovered,
+    },
     /// No home server of the pool answers.
     PoolDead {
         /// The pool's name.
@@ -41,12 +48,70 @@ pub enum Obstacle {
     },
 }
 
+/// Why DNS does not lead to a home server of a realm (RFC 7585): the closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Undiscovered {
+    /// So many realms are being looked up that this one has to wait.
+    #[error("too many realms are being looked up at the moment")]
+    Busy,
+    /// DNS did not answer, or not in time.
+    #[error("DNS does not answer")]
+    DnsSilent,
+    /// There is no such record.
+    #[error("DNS names no RADIUS server over TLS for it")]
+    NoServer,
+    /// The administrator has not admitted the realm, so DNS was not asked.
+    #[error("discovery.realms does not admit it")]
+    NotAllowed,
+    /// The realm is none that DNS could be asked for.
+    #[error("it is not a host name such as example.org")]
+    NotAName,
+    /// Only servers are named that must not be asked: at private addresses or our own, or at ports
+    /// of other services.
+    #[error("DNS names only servers at addresses or ports that are not to be asked")]
+    Unfit,
+    /// There is nothing to show the server, or to know it by.
+    #[error("the certificates of [discovery] cannot be used")]
+    Unprepared,
+}
+
+impl Undiscovered {
+    /// Whether another server of ours might do better, or this one a moment later.
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Busy | Self::DnsSilent | Self::Unprepared)
+    }
+
+    fn cure(self, realm: &str) -> String {
+        match self {
+            Self::Busy | Self::DnsSilent => {
+                "see whether the name servers of this machine answer, or set discovery.resolver in \
+                 portreeve.toml"
+                    .to_owned()
+            }
+            Self::NoServer => format!("dig NAPTR {realm}; dig SRV _radiustls._tcp.{realm}"),
+            Self::NotAllowed => {
+                format!("in portreeve.toml, add \"{realm}\" to discovery.realms, if it is trusted")
+            }
+            Self::NotAName => {
+                "in portreeve.toml, give the realm a [[realm]] with a pool of its own".to_owned()
+            }
+            Self::Unfit => {
+                "in portreeve.toml, set discovery.allow_private = \"yes\", if these are \
+                            servers of your own network"
+                    .to_owned()
+            }
+            Self::Unprepared => "portreeve cert list".to_owned(),
+        }
+    }
+}
+
 impl Obstacle {
     /// Every label, in the order of the variants.
-    pub const LABELS: [&str; 6] = [
+    pub const LABELS: [&str; 7] = [
         "bad_name",
         "loop_detected",
         "no_route",
+        "not_discovered",
         "pool_dead",
         "realm_not_allowed",
         "too_many_hops",
@@ -58,6 +123,7 @@ impl Obstacle {
             Self::BadName(_) => "bad_name",
             Self::LoopDetected { .. } => "loop_detected",
             Self::NoRoute { .. } => "no_route",
+            Self::NotDiscovered { .. } => "not_discovered",
             Self::PoolDead { .. } => "pool_dead",
             Self::RealmNotAllowed { .. } => "realm_not_allowed",
             Self::TooManyHops { .. } => "too_many_hops",
@@ -82,6 +148,7 @@ impl Obstacle {
                  proxy.unknown_realms = \"local\"",
                 named(realm)
             ),
+            Self::NotDiscovered { realm, why } => why.cure(&named(realm)),
             Self::PoolDead { .. } => "portreeve status".to_owned(),
             Self::RealmNotAllowed { pattern, nas, .. } => format!(
                 "in portreeve.toml, add \"{}\" to nas of [[realm]] name = \"{pattern}\"",
@@ -117,6 +184,11 @@ impl fmt::Display for Obstacle {
                 f,
                 "no [[realm]] of portreeve.toml fits {}; add one, or let such names be looked up \
                  here",
+                of(realm)
+            ),
+            Self::NotDiscovered { realm, why } => write!(
+                f,
+                "the home server of {} is not found through DNS: {why}",
                 of(realm)
             ),
             Self::PoolDead { pool } => write!(

@@ -3,6 +3,7 @@
 //! Every key has a default, so an absent file is a good one. A key that is not known, or a value
 //! that does not fit, is a problem with a place; all problems of a file are found at once.
 
+mod discovery;
 mod problem;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
@@ -19,6 +20,7 @@ use portreeve_proto::DuplicateLimits;
 
 use self::reader::{Reader, Section};
 pub use self::{
+    discovery::Discovery,
     problem::{Fault, Place, Problem, Problems},
     proxy::Proxy,
     tls::Tls,
@@ -37,7 +39,7 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
-    /// `[proxy]`, `[[home]]`, `[[pool]]` and `[[realm]]`
+    /// `[proxy]`, `[discovery]`, `[[home]]`, `[[pool]]` and `[[realm]]`
     pub proxy: Proxy,
     /// `[security]`
     pub security: Security,
@@ -398,6 +400,10 @@ mod tests {
             "segment_bytes =",
             "keep =",
             "include =",
+            "realms =",
+            "services =",
+            "allow_private =",
+            "# resolver =",
         ];
         for key in known {
             assert!(SAMPLE.lines().any(|line| line.starts_with(key)), "{key}");
@@ -475,6 +481,21 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_not_shown_with_what_is_wrong_about_it() {
+        for line in [
+            "secret = 'hunter2'",
+            "secrte = 'hunter2'",
+            "secret = ['hunter2']",
+        ] {
+            let said = problems(&format!(
+                "[[home]]\nname = 'a'\naddress = 'x:1'\ntransport = 'tls'\n{line}\n"
+            ));
+            assert!(said.contains("portreeve.toml:5:"), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_proxying_is_told_with_its_place() {
         let said = problems(
             "[[home]]\nname = 'a'\naddress = 'x:1'\ntransport = 'tls'\nsecret = 's'\n\
@@ -495,6 +516,56 @@ mod tests {
         ] {
             assert!(said.contains(expected), "{expected}\n{said}");
         }
+    }
+
+    #[test]
+    fn realms_are_discovered_where_they_are_admitted() {
+        let config = parse(
+            "[[realm]]\nname = '*'\npool = 'discover'\n[discovery]\n\
+             realms = ['Example.org', '*.edu.example']\nca = 'roaming.pem'\n\
+             resolver = '127.0.0.1:5353'\nservices = ['x-eduroam:radius.tls']\n\
+             allow_private = 'yes'\n",
+        )
+        .unwrap();
+        let discovery = &config.proxy.discovery;
+        let admitted = ["example.org", "*.edu.example"].map(|realm| realm.parse().unwrap());
+        assert_eq!(discovery.realms, admitted);
+        assert_eq!(discovery.services, ["x-eduroam:radius.tls"]);
+        assert!(discovery.allow_private && discovery.resolver.is_some());
+        assert_eq!(config.proxy.realms[0].pool, proxy::DISCOVER);
+    }
+
+    #[test]
+    fn what_is_wrong_with_discovery_is_told_with_its_place() {
+        let said = problems(
+            "[discovery]\nrealms = ['*', 'not a realm', '', 'com']\n\
+             services = ['aaa+auth:diameter.tls.tcp']\nresolver = 'localhost'\ncrl = 'a'\n\
+             [[home]]\nname = 'discover'\naddress = 'x:1'\nsecret = 's'\n\
+             [[realm]]\nname = 'example.org'\npool = 'discover'\nstrip = 'yes'\n",
+        );
+        for expected in [
+            "portreeve.toml:2:11: discovery asks for no realm whatever",
+            "portreeve.toml:2:16: not a realm",
+            "portreeve.toml:2:31: discovery asks",
+            "portreeve.toml:2:35: discovery asks",
+            "portreeve.toml:3:13: not a service",
+            "portreeve.toml:4:12: not the address of a name server",
+            "portreeve.toml:5:7: `crl` needs `ca`",
+            "portreeve.toml:6:1: `discover` is",
+            "portreeve.toml:13:9: `strip`",
+        ] {
+            assert!(said.contains(expected), "{expected}\n{said}");
+        }
+        let said = problems("[discovery]\nrealms = ['example.org']\n");
+        assert!(
+            said.contains("portreeve.toml:1:1: `ca` is missing"),
+            "{said}"
+        );
+        let said = problems("[[realm]]\nname = 'example.org'\npool = 'discover'\n");
+        assert!(
+            said.contains("portreeve.toml:3:8: discovery.realms is empty"),
+            "{said}"
+        );
     }
 
     #[test]

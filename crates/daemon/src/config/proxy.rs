@@ -12,7 +12,7 @@ use portreeve_aaa::{
 };
 
 use super::{
-    Fault,
+    Discovery, Fault,
     reader::{Root, Section},
     tls::VERSIONS,
 };
@@ -32,14 +32,19 @@ const ACCOUNTING: [(&str, Accounting); 3] = [
 const TRUSTS: [(&str, Trust); 2] = [("foreign", Trust::Foreign), ("own", Trust::Own)];
 const WHEN_DEAD: [(&str, WhenDead); 2] =
     [("silent", WhenDead::Silent), ("reject", WhenDead::Reject)];
-const YES_NO: [(&str, bool); 2] = [("yes", true), ("no", false)];
+pub(super) const YES_NO: [(&str, bool); 2] = [("yes", true), ("no", false)];
 const UNKNOWN: [(&str, bool); 2] = [("local", true), ("refuse", false)];
+
+/// The pool of the home servers that DNS names.
+pub const DISCOVER: &str = "discover";
 
 /// Requests that are for somebody else's server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxy {
     /// `[proxy]`: what holds for all realms.
     pub rules: Rules,
+    /// `[discovery]`: home servers that DNS names.
+    pub discovery: Discovery,
     /// `[[home]]`: the servers that requests are sent on to.
     pub homes: Vec<Home>,
     /// `[[pool]]`: those that serve the same realms.
@@ -127,7 +132,7 @@ pub struct Lists {
 }
 
 impl Proxy {
-    /// Reads `[proxy]`, `[[home]]`, `[[pool]]` and `[[realm]]`.
+    /// Reads `[proxy]`, `[discovery]`, `[[home]]`, `[[pool]]` and `[[realm]]`.
     pub(super) fn read(&mut self, root: &mut Root<'_, '_>) {
         let rules = &mut self.rules;
         root.section("proxy", |section| {
@@ -135,6 +140,8 @@ impl Proxy {
             section.word("unknown_realms", &UNKNOWN, &mut rules.unknown_are_local);
             section.word("windows_names", &YES_NO, &mut rules.forms.windows);
         });
+        self.discovery.read(root);
+        let discovers = !self.discovery.realms.is_empty();
         let mut names = HashSet::new();
         root.each("home", |section| {
             self.homes.extend(Home::read(section, &mut names));
@@ -145,16 +152,18 @@ impl Proxy {
             self.pools.extend(Pool::read(section, &homes, &mut names));
         });
         let pools = self.pools.iter().map(|pool| pool.name.clone());
-        let known: Vec<String> = pools.chain(homes).collect();
+        let mut known: Vec<String> = pools.chain(homes).collect();
+        known.push(DISCOVER.to_owned());
         let mut patterns = HashSet::new();
         root.each("realm", |section| {
             self.realms
-                .extend(Realm::read(section, &known, &mut patterns));
+                .extend(Realm::read(section, &known, discovers, &mut patterns));
         });
     }
 
     /// Has relative file names start from a folder.
     pub(super) fn start_from(&mut self, folder: &Path) {
+        self.discovery.start_from(folder);
         for home in &mut self.homes {
             let files = [
                 &mut home.certificate,
@@ -171,7 +180,7 @@ impl Proxy {
 
 impl Home {
     fn read(section: &mut Section<'_, '_>, names: &mut HashSet<String>) -> Option<Self> {
-        let name = section.own_name("name", names);
+        let name = own_name(section, names);
         let address = section.required("address");
         let mut home = Self {
             name: name.unwrap_or_default(),
@@ -230,7 +239,7 @@ impl Pool {
         homes: &[String],
         names: &mut HashSet<String>,
     ) -> Option<Self> {
-        let name = section.own_name("name", names)?;
+        let name = own_name(section, names)?;
         let mut mode = Mode::Failover;
         section.word("mode", &MODES, &mut mode);
         let mut members = Vec::new();
@@ -254,6 +263,7 @@ impl Realm {
     fn read(
         section: &mut Section<'_, '_>,
         known: &[String],
+        discovers: bool,
         patterns: &mut HashSet<Pattern>,
     ) -> Option<Self> {
         let pattern = Self::pattern(section, patterns);
@@ -262,6 +272,13 @@ impl Realm {
             section.problem_here(Fault::Missing("pool"));
         }
         let pool = pool.filter(|(at, pool)| section.is_known("pool", pool, known, at.clone()));
+        if let Some((at, pool)) = &pool
+            && pool == DISCOVER
+            && !discovers
+        {
+            let why = "discovery.realms is empty: name there the realms whose servers DNS may name";
+            section.problem(Some(at.clone()), Fault::Bad(why.to_owned()));
+        }
         let mut realm = Self {
             pattern: pattern.clone().unwrap_or(Pattern::Any),
             pool: pool.map(|(_, pool)| pool).unwrap_or_default(),
@@ -275,7 +292,11 @@ impl Realm {
             when_dead: WhenDead::default(),
             nas: None,
         };
-        section.word("strip", &YES_NO, &mut realm.strip);
+        let strip = section.word("strip", &YES_NO, &mut realm.strip);
+        if realm.strip && realm.pool == DISCOVER {
+            let why = "`strip` is not for servers that are found by the realm: leave it out";
+            section.problem(strip, Fault::Bad(why.to_owned()));
+        }
         section.word("accounting", &ACCOUNTING, &mut realm.accounting);
         section.word("trust", &TRUSTS, &mut realm.trust);
         section.word("cui", &YES_NO, &mut realm.cui);
@@ -313,6 +334,16 @@ impl Realm {
             }
         }
     }
+}
+
+fn own_name(section: &mut Section<'_, '_>, names: &mut HashSet<String>) -> Option<String> {
+    let name = section.own_name("name", names)?;
+    if name == DISCOVER {
+        let why = "`discover` is what the servers are called that DNS names: choose another name";
+        section.problem_here(Fault::Bad(why.to_owned()));
+        return None;
+    }
+    Some(name)
 }
 
 fn plain(words: Option<Vec<(Range<usize>, String)>>) -> Option<Vec<String>> {

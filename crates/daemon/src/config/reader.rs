@@ -286,25 +286,27 @@ impl<'a> Section<'_, 'a> {
         *into = Duration::from_millis(milliseconds);
     }
 
+    /// One of several words. Says where it stands.
     pub(super) fn word<T: Copy>(
         &mut self,
         key: &'static str,
         words: &[(&'static str, T)],
         into: &mut T,
-    ) {
-        let Some((at, value)) = self.take(key) else {
-            return;
-        };
+    ) -> Option<Range<usize>> {
+        let (at, value) = self.take(key)?;
         let DeValue::String(word) = &value else {
-            return self.wrong_type(at, key, "a word in quotes", &value);
+            self.wrong_type(at, key, "a word in quotes", &value);
+            return None;
         };
         if let Some((_, meaning)) = words.iter().find(|(known, _)| known == word) {
             *into = *meaning;
+            Some(at)
         } else {
             let allowed: Vec<&'static str> = words.iter().map(|(known, _)| *known).collect();
             let nearest = suggest::nearest(word, allowed.iter().copied());
             self.reader
                 .problem(at, Fault::NotOneOf { allowed, nearest });
+            None
         }
     }
 

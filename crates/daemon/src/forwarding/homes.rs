@@ -23,7 +23,7 @@ use super::ForwardingError;
 use crate::{
     config::{
         self,
-        proxy::{Home, Lists, Realm},
+        proxy::{DISCOVER, Home, Lists, Realm},
     },
     service::random_octets,
 };
@@ -59,6 +59,7 @@ pub(crate) enum HomeError {
              `portreeve cert list`, or give `certificate`, `key` and `ca`"
     )]
     NoIdentity { home: String },
+    #[cfg(not(feature = "openssl"))]
     #[error("home server `{home}`: DTLS needs a build with the cargo feature `openssl`")]
     NoDtls { home: String },
     #[error("home server `{home}`: {source}")]
@@ -81,11 +82,13 @@ pub(crate) struct Means<'a> {
     pub(crate) guard: LoopGuard,
 }
 
-/// The pools, those of a single home server among them that a realm names by itself.
+/// The pools, those of a single home server among them that a realm names by itself; without the
+/// one of the servers that DNS names.
 pub(super) fn pools(config: &config::Proxy) -> Vec<config::proxy::Pool> {
     let mut pools = config.pools.clone();
     for realm in &config.realms {
-        if pools.iter().all(|pool| pool.name != realm.pool) {
+        let is_known = pools.iter().any(|pool| pool.name == realm.pool);
+        if !is_known && realm.pool != DISCOVER {
             pools.push(config::proxy::Pool {
                 name: realm.pool.clone(),
                 homes: vec![realm.pool.clone()],
@@ -121,6 +124,11 @@ pub(super) fn routes(
         realm: error.pattern.to_string(),
         why: error.to_string(),
     })
+}
+
+/// Whether any realm goes to servers that DNS names.
+pub(super) fn discovers(config: &config::Proxy) -> bool {
+    config.realms.iter().any(|realm| realm.pool == DISCOVER)
 }
 
 fn route(realm: &Realm, dictionary: &Dictionary) -> Result<Route, ForwardingError> {
@@ -167,17 +175,26 @@ pub(super) fn clients(
         .iter()
         .filter_map(|name| proxy.homes.iter().find(|home| home.name == *name))
         .collect();
-    let access = client(&homes, means, |home| &home.address)?;
-    let accounting = client(&homes, means, |home| {
-        home.accounting_address.as_ref().unwrap_or(&home.address)
-    })?;
+    let access = client(&homes, means, |home| home.address.clone())?;
+    let accounting = client(&homes, means, accounting_address)?;
     Ok((access, accounting))
+}
+
+/// Where accounting goes: where it is said; else, of the port for log-ins over UDP, to the one beside
+/// it, and over connections the same way as log-ins.
+fn accounting_address(home: &Home) -> String {
+    let beside = || {
+        let host = home.address.strip_suffix(":1812")?;
+        (home.transport == Transport::Udp).then(|| format!("{host}:1813"))
+    };
+    let said = home.accounting_address.clone();
+    said.or_else(beside).unwrap_or_else(|| home.address.clone())
 }
 
 fn client(
     homes: &[&Home],
     means: &Means<'_>,
-    address: impl Fn(&Home) -> &String,
+    address: impl Fn(&Home) -> String,
 ) -> Result<Client, HomeError> {
     let longest = homes.iter().map(|home| home.timeout).max();
     let retry = Retry {
@@ -188,7 +205,7 @@ fn client(
     // A proxy adds no name of its own to what NASes say of themselves.
     let mut builder = Client::builder().retry(retry).nas_identifier("");
     for home in homes {
-        builder = builder.server_with(upstream(home, address(home), means)?);
+        builder = builder.server_with(upstream(home, &address(home), means)?);
     }
     let home = || {
         homes

@@ -1,5 +1,6 @@
 //! Requests that are for somebody else's server: where they go, and what comes back.
 
+mod discovery;
 mod homes;
 pub(crate) mod spool;
 
@@ -17,18 +18,25 @@ use portreeve::{
     client::{Forward, Response},
 };
 use portreeve_aaa::{
+    Shown,
     proxy::{
         Accounting, Conversations, HopKey, Nai, Obstacle, Order, Pool, Route, Routes, Stickiness,
-        Verdict, WhenDead,
+        Undiscovered, Verdict, WhenDead,
     },
     refusal::Refusal,
 };
 use portreeve_proto::Dictionary;
 
-pub(crate) use self::homes::{HomeError, Means};
-use self::spool::{Progress, Spool, SpoolError};
+pub(crate) use self::{
+    discovery::DiscoveryError,
+    homes::{HomeError, Means},
+};
+use self::{
+    discovery::{Reach, Roaming},
+    spool::{Progress, Spool, SpoolError, Way},
+};
 use crate::{
-    config,
+    config::{self, proxy::DISCOVER},
     service::{now_ms, random_octets},
 };
 
@@ -41,6 +49,8 @@ const CONVERSATION_MS: u64 = 120_000;
 pub(crate) struct Forwarding {
     routes: Routes,
     pools: HashMap<Arc<str>, PoolAtWork>,
+    /// The servers that DNS names, where any realm goes to them.
+    abroad: Option<Abroad>,
     key: HopKey,
     dictionary: Arc<Dictionary>,
     conversations: Mutex<Conversations>,
@@ -53,6 +63,18 @@ struct PoolAtWork {
     access: Arc<ArcSwap<Client>>,
     accounting: Arc<ArcSwap<Client>>,
     spool: Spool,
+}
+
+/// The servers that DNS names, and what is spooled for them.
+struct Abroad {
+    roaming: Arc<Roaming>,
+    spool: Spool,
+}
+
+/// The servers for one request.
+enum Servers<'a> {
+    Pool(&'a PoolAtWork, Arc<Client>),
+    Realm(Arc<Reach>),
 }
 
 /// How a pool is.
@@ -89,6 +111,8 @@ pub(crate) enum Outcome {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ForwardingError {
     #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    #[error(transparent)]
     Home(#[from] HomeError),
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -120,11 +144,17 @@ impl Forwarding {
             let at_work = PoolAtWork::open(pool, config, folder, means)?;
             pools.insert(Arc::clone(&at_work.pool.name), at_work);
         }
+        let abroad = if homes::discovers(config) {
+            Some(Abroad::open(config, folder, means)?)
+        } else {
+            None
+        };
         let path = folder.join("proxy-state.key");
         let key = homes::hop_key(&path);
         Ok(Some(Self {
             routes,
             pools,
+            abroad,
             key: key.map_err(|source| ForwardingError::Key { path, source })?,
             dictionary,
             conversations: Mutex::new(Conversations::new(CONVERSATIONS, CONVERSATION_MS)),
@@ -142,11 +172,13 @@ impl Forwarding {
             pool.access.store(Arc::new(access));
             pool.accounting.store(Arc::new(accounting));
         }
+        if let Some(abroad) = &self.abroad {
+            abroad.roaming.renew(&config.discovery, means)?;
+        }
         Ok(())
     }
 
     /// How each pool is, by its name.
-    #[expect(dead_code, reason = "for what `status` says")]
     pub(crate) fn reports(&self) -> Vec<PoolReport> {
         let mut reports: Vec<_> = self
             .pools
@@ -157,6 +189,11 @@ impl Forwarding {
                 servers: pool.access.load().servers().collect(),
             })
             .collect();
+        reports.extend(self.abroad.as_ref().map(|abroad| PoolReport {
+            name: DISCOVER.into(),
+            spool: abroad.spool.progress(),
+            servers: abroad.roaming.servers(),
+        }));
         reports.sort_by(|a, b| a.name.cmp(&b.name));
         reports
     }
@@ -165,6 +202,9 @@ impl Forwarding {
     pub(crate) async fn close(&self) {
         for pool in self.pools.values() {
             pool.spool.close().await;
+        }
+        if let Some(abroad) = &self.abroad {
+            abroad.spool.close().await;
         }
     }
 
@@ -179,68 +219,88 @@ impl Forwarding {
             Verdict::Refuse(obstacle) => return Some(stopped(obstacle, WhenDead::Reject)),
             Verdict::Forward(route, nai) => (route, nai),
         };
-        let dead = || {
-            stopped(
-                Obstacle::PoolDead {
-                    pool: Arc::clone(&route.pool),
-                },
-                route.when_dead,
-            )
+        let servers = match self.servers(route, &nai, request).await {
+            Ok(servers) => servers,
+            Err(obstacle) => return Some(stopped(obstacle, route.when_dead)),
         };
-        let Some(pool) = self.pools.get(&route.pool) else {
-            return Some(dead());
+        let obstacle = || Obstacle::PoolDead {
+            pool: servers.shown(),
         };
         let Some(forward) = self.forward(request, Ask::Access, route, &nai) else {
-            let why = AccessReply::failed(ErrorCause::OtherProxyProcessingError);
-            let obstacle = Obstacle::PoolDead {
-                pool: Arc::clone(&route.pool),
-            };
             return Some(Outcome::Stopped {
-                obstacle,
-                reply: why,
+                obstacle: obstacle(),
+                reply: AccessReply::failed(ErrorCause::OtherProxyProcessingError),
             });
         };
-        let client = pool.access.load_full();
-        let began = self.began(route, request);
+        let dead = || stopped(obstacle(), route.when_dead);
+        let client = servers.client();
+        let began = self.began(&servers.pool().name, request);
         let sticky = Stickiness::of(&packet, began);
         let alive: Vec<bool> = client.servers().map(|(_, alive)| alive).collect();
-        let order = match pool.pool.order(&sticky, &alive) {
+        let order = match servers.pool().order(&sticky, &alive) {
             Order::Servers(order) => order,
             Order::AllDead | Order::Lost(_) => return Some(dead()),
         };
         match client.forward_to(&forward, &order).await {
-            Ok(response) => Some(self.answered(&client, route, &response)),
+            Ok(response) => Some(self.answered(&servers, route, &response)),
             Err(error) => {
-                tracing::debug!(%error, pool = %route.pool, "not forwarded");
+                tracing::debug!(%error, pool = %servers.shown(), "not forwarded");
                 Some(match error {
-                    Error::ProtocolError { cause, .. } => {
-                        let mut outcome = dead();
-                        if let Outcome::Stopped { reply, .. } = &mut outcome {
-                            *reply = AccessReply::failed(onward_cause(cause));
-                        }
-                        outcome
-                    }
+                    Error::ProtocolError { cause, .. } => Outcome::Stopped {
+                        obstacle: obstacle(),
+                        reply: AccessReply::failed(onward_cause(cause)),
+                    },
                     _ => dead(),
                 })
             }
         }
     }
 
-    fn answered(&self, client: &Client, route: &Route, response: &Response) -> Outcome {
+    /// The servers of a route. A conversation goes on where it began, whatever DNS says by now.
+    async fn servers(
+        &self,
+        route: &Route,
+        nai: &Nai<'_>,
+        request: &AccessRequest,
+    ) -> Result<Servers<'_>, Obstacle> {
+        if *route.pool != *DISCOVER {
+            let pool = self.pools.get(&route.pool);
+            let pool = pool.ok_or_else(|| Obstacle::PoolDead {
+                pool: Arc::clone(&route.pool),
+            })?;
+            return Ok(Servers::Pool(pool, pool.access.load_full()));
+        }
+        let not_discovered = |why| Obstacle::NotDiscovered {
+            realm: nai.realm().map(Shown::new),
+            why,
+        };
+        let abroad = self.abroad.as_ref();
+        let abroad = abroad.ok_or_else(|| not_discovered(Undiscovered::NotAllowed))?;
+        let realm = nai.realm();
+        let realm = realm.ok_or_else(|| not_discovered(Undiscovered::NotAName))?;
+        let began = |pool: &str| self.began(pool, request).is_some();
+        if request.has(attr::STATE)
+            && let Some(reach) = abroad.roaming.going_on(realm, began)
+        {
+            return Ok(Servers::Realm(reach));
+        }
+        let found = abroad.roaming.reach(realm).await;
+        found.map(Servers::Realm).map_err(not_discovered)
+    }
+
+    fn answered(&self, servers: &Servers<'_>, route: &Route, response: &Response) -> Outcome {
         let everything = |_: &_| true;
         let Ok(list) = response.onward(&self.dictionary, &everything) else {
             tracing::warn!(
                 server = %response.server(),
                 "an answer has hidden values that cannot be revealed: is the secret the same?"
             );
-            let obstacle = Obstacle::PoolDead {
-                pool: Arc::clone(&route.pool),
-            };
-            return stopped(obstacle, WhenDead::Silent);
+            let pool = servers.shown();
+            return stopped(Obstacle::PoolDead { pool }, WhenDead::Silent);
         };
         let attributes = route.incoming(&list);
         if response.code() == Code::ACCESS_CHALLENGE {
-            self.challenged(client, route, response);
+            self.challenged(servers, response);
         }
         let reply = match response.code() {
             Code::ACCESS_ACCEPT => AccessReply::accept(),
@@ -255,8 +315,8 @@ impl Forwarding {
         })
     }
 
-    /// Sends accounting on. `Some(true)` where it is durable and need not be kept here, `Some(false)`
-    /// where it could not be made durable, `None` where it is to be kept here (too).
+    /// Sends accounting on. `Some(true)` where it is durable and need not be kept here,
+    /// `Some(false)` where it could not be made durable, `None` where it is to be kept here (too).
     pub(crate) async fn accounting(&self, request: &AccountingRequest) -> Option<bool> {
         let packet = request.packet();
         let nas = request.peer().name();
@@ -267,14 +327,24 @@ impl Forwarding {
         if route.accounting == Accounting::Local {
             return None;
         }
-        let pool = self.pools.get(&route.pool)?;
+        let spool = self.spool(route, &nai)?;
         let forward = self.forward(request, Ask::Accounting, route, &nai)?;
-        let taken = pool.spool.take(forward.attributes(), now_ms()).await;
+        let taken = spool.take(forward.attributes(), now_ms()).await;
         if let Err(error) = taken {
             tracing::error!(%error, pool = %route.pool, "accounting cannot be spooled");
             return Some(false);
         }
         (route.accounting == Accounting::Forward).then_some(true)
+    }
+
+    /// Where accounting of a user waits; `None` where it cannot ever be delivered.
+    fn spool(&self, route: &Route, nai: &Nai<'_>) -> Option<&Spool> {
+        if *route.pool != *DISCOVER {
+            return self.pools.get(&route.pool).map(|pool| &pool.spool);
+        }
+        let abroad = self.abroad.as_ref()?;
+        abroad.roaming.admits(nai.realm()?).ok()?;
+        Some(&abroad.spool)
     }
 
     /// The request as it goes on, with our own Proxy-State last.
@@ -300,17 +370,19 @@ impl Forwarding {
         Some(Forward::of(ask, list).proxy_state(mark.octets()))
     }
 
-    fn began(&self, route: &Route, request: &Request) -> Option<usize> {
+    /// The server of a pool that began the conversation of a request.
+    fn began(&self, pool: &str, request: &Request) -> Option<usize> {
         let state = request.get(attr::STATE)?;
-        self.conversations().began(&route.pool, state, now_ms())
+        self.conversations().began(pool, state, now_ms())
     }
 
-    fn challenged(&self, client: &Client, route: &Route, response: &Response) {
+    fn challenged(&self, servers: &Servers<'_>, response: &Response) {
         let server = response.server();
-        let index = client.servers().position(|(address, _)| address == server);
+        let mut all = servers.client().servers();
+        let index = all.position(|(address, _)| address == server);
         if let (Some(index), Some(state)) = (index, response.get(attr::STATE)) {
             self.conversations()
-                .challenged(&route.pool, state, index, now_ms());
+                .challenged(&servers.pool().name, state, index, now_ms());
         }
     }
 
@@ -343,6 +415,9 @@ fn stopped(obstacle: Obstacle, when_dead: WhenDead) -> Outcome {
         (Obstacle::PoolDead { .. }, WhenDead::Silent) => {
             AccessReply::failed(ErrorCause::OtherProxyProcessingError)
         }
+        (Obstacle::NotDiscovered { why, .. }, WhenDead::Silent) if why.may_pass() => {
+            AccessReply::failed(ErrorCause::OtherProxyProcessingError)
+        }
         _ => AccessReply::reject(),
     };
     Outcome::Stopped { obstacle, reply }
@@ -355,6 +430,47 @@ fn onward_cause(cause: Option<u32>) -> ErrorCause {
         Some(406) => ErrorCause::UnsupportedExtension,
         Some(601) => ErrorCause::ResponseTooBig,
         _ => ErrorCause::OtherProxyProcessingError,
+    }
+}
+
+impl Servers<'_> {
+    fn pool(&self) -> &Pool {
+        match self {
+            Self::Pool(pool, _) => &pool.pool,
+            Self::Realm(reach) => &reach.pool,
+        }
+    }
+
+    fn client(&self) -> &Client {
+        match self {
+            Self::Pool(_, client) => client,
+            Self::Realm(reach) => &reach.client,
+        }
+    }
+
+    /// What they are called in words.
+    fn shown(&self) -> Arc<str> {
+        match self {
+            Self::Pool(pool, _) => Arc::clone(&pool.pool.name),
+            Self::Realm(reach) => Arc::clone(&reach.shown),
+        }
+    }
+}
+
+impl Abroad {
+    fn open(
+        config: &config::Proxy,
+        folder: &Path,
+        means: &Means<'_>,
+    ) -> Result<Self, ForwardingError> {
+        let roaming = Roaming::open(config, means)?;
+        // The folders of pools have another beginning.
+        let spool = folder.join("spool").join(DISCOVER);
+        let way = Way::Realms(Arc::clone(&roaming));
+        Ok(Self {
+            spool: Spool::open(&spool, way, now_ms)?,
+            roaming,
+        })
     }
 }
 

@@ -24,9 +24,17 @@ use portreeve_store::journal::{
 };
 use tokio::sync::watch;
 
+use super::discovery::{NotSent, Roaming};
+
 /// Records that are under way to a pool at a time. They may arrive in another order than they came:
 /// what orders accounting is in the records themselves.
 const AT_A_TIME: usize = 32;
+/// The same to the servers of many realms, so that a few that are dead hold up no others.
+const AT_A_TIME_TO_MANY: usize = 256;
+/// How long to wait where all records at hand are of realms that do not answer.
+const AFTER_NOTHING: Duration = Duration::from_millis(250);
+/// How long a record is offered to a realm, of many, that does not answer.
+const TO_MANY_AT_MOST_MS: u64 = 7 * 86_400_000;
 /// The most octets of records that are at hand at a time.
 const AT_HAND: usize = 256 << 10;
 /// How long to leave a pool alone that has not answered.
@@ -40,7 +48,7 @@ const UNDELIVERABLE: &str = "undeliverable";
 
 /// The accounting of one pool that has not been delivered.
 pub(crate) struct Spool {
-    journal: Journal,
+    journal: Arc<Journal>,
     state: Arc<State>,
     stop: watch::Sender<bool>,
     courier: std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -82,6 +90,41 @@ pub(crate) enum SpoolError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Where records go.
+#[derive(Clone)]
+pub(crate) enum Way {
+    /// To the servers of one pool.
+    Pool(Arc<ArcSwap<Client>>),
+    /// Each to the servers of its user's realm.
+    Realms(Arc<Roaming>),
+}
+
+impl From<Arc<ArcSwap<Client>>> for Way {
+    fn from(client: Arc<ArcSwap<Client>>) -> Self {
+        Self::Pool(client)
+    }
+}
+
+impl Way {
+    async fn send(&self, forward: &Forward) -> Result<(), NotSent> {
+        match self {
+            Self::Pool(client) => match client.load_full().forward(forward).await {
+                Ok(_) => Ok(()),
+                Err(Error::Encode(error)) => Err(NotSent::Never(error.to_string())),
+                Err(error) => Err(NotSent::NotNow(error.to_string())),
+            },
+            Self::Realms(roaming) => roaming.deliver(forward).await,
+        }
+    }
+
+    fn at_a_time(&self) -> usize {
+        match self {
+            Self::Pool(_) => AT_A_TIME,
+            Self::Realms(_) => AT_A_TIME_TO_MANY,
+        }
+    }
 }
 
 /// When a record came and what is to be sent of it.
@@ -136,11 +179,11 @@ impl Spooled {
 }
 
 impl Spool {
-    /// Opens the spool in a directory, and delivers what it holds to `client` from now on. Must be
-    /// called inside a Tokio runtime.
+    /// Opens the spool in a directory, and delivers what it holds from now on. Must be called inside
+    /// a Tokio runtime.
     pub(crate) fn open(
         directory: &Path,
-        client: Arc<ArcSwap<Client>>,
+        way: impl Into<Way>,
         now_ms: fn() -> u64,
     ) -> Result<Self, SpoolError> {
         let delivered = read_position(directory)?;
@@ -150,16 +193,20 @@ impl Spool {
             ..journal::Options::default()
         };
         let (journal, _) = Journal::open(directory, options)?;
+        let journal = Arc::new(journal);
         let state = Arc::<State>::default();
         let (stop, stopped) = watch::channel(false);
         let courier = Courier {
             reader: Some(journal.reader()),
-            directory: directory.to_owned(),
             delivered,
-            client,
-            state: Arc::clone(&state),
             stopped,
-            now_ms,
+            carrier: Carrier {
+                way: way.into(),
+                journal: Arc::clone(&journal),
+                state: Arc::clone(&state),
+                directory: directory.to_owned(),
+                now_ms,
+            },
         };
         let task = tokio::spawn(courier.run());
         Ok(Self {
@@ -170,8 +217,9 @@ impl Spool {
         })
     }
 
-    /// Makes a record durable. Attributes that are hidden under a secret have no place in accounting
-    /// (RFC 2866 section 5.13) and are left out, so that nothing secret lies on the disk.
+    /// Makes a record durable. Attributes that are hidden under a secret have no place in
+    /// accounting (RFC 2866 section 5.13) and are left out, so that nothing secret lies on the
+    /// disk.
     pub(crate) async fn take(
         &self,
         attributes: &AttributeList,
@@ -231,15 +279,22 @@ pub(crate) enum TakeError {
     Encode(#[from] portreeve::EncodeError),
 }
 
-/// Carries records to the home servers.
+/// Takes records out of the spool, and sees them delivered.
 struct Courier {
     /// Lent to a blocking task while it waits for records.
     reader: Option<Reader>,
-    directory: PathBuf,
     delivered: JournalPosition,
-    client: Arc<ArcSwap<Client>>,
-    state: Arc<State>,
     stopped: watch::Receiver<bool>,
+    carrier: Carrier,
+}
+
+/// Carries records to the home servers.
+#[derive(Clone)]
+struct Carrier {
+    way: Way,
+    journal: Arc<Journal>,
+    state: Arc<State>,
+    directory: PathBuf,
     now_ms: fn() -> u64,
 }
 
@@ -250,7 +305,7 @@ impl Courier {
                 Ok(batch) => batch,
                 Err(error) => {
                     tracing::error!(%error, "the accounting spool cannot be read");
-                    self.pause().await;
+                    self.pause(AFTER_FAILURE).await;
                     continue;
                 }
             };
@@ -273,11 +328,11 @@ impl Courier {
         let Some(mut reader) = self.reader.take() else {
             return Ok(Batch::default());
         };
-        let position = self.delivered;
+        let (position, most) = (self.delivered, self.carrier.way.at_a_time());
         let waiting = tokio::task::spawn_blocking(move || {
             let is_there = reader.wait(position, PATIENCE);
             let batch = if is_there {
-                reader.read_from(position, AT_A_TIME, AT_HAND)
+                reader.read_from(position, most, AT_HAND)
             } else {
                 Ok(Batch::default())
             };
@@ -293,21 +348,19 @@ impl Courier {
         }
     }
 
-    /// Delivers all of a batch; false where it was told to stop before.
+    /// Sees to all of a batch; false where it was told to stop before.
     async fn deliver(&mut self, batch: Batch) -> bool {
         let mut under_way = tokio::task::JoinSet::new();
         for record in batch.records {
-            let (client, state) = (Arc::clone(&self.client), Arc::clone(&self.state));
-            let (directory, now_ms) = (self.directory.clone(), self.now_ms);
-            under_way.spawn(async move {
-                carry(&client, &state, &directory, &record, now_ms).await;
-            });
+            let carrier = self.carrier.clone();
+            under_way.spawn(async move { carrier.carry(&record).await });
         }
+        let mut is_any_gone = false;
         loop {
             tokio::select! {
                 done = under_way.join_next() => match done {
-                    Some(_) => {}
-                    None => return true,
+                    Some(is_gone) => is_any_gone |= is_gone.unwrap_or(true),
+                    None => break,
                 },
                 told = self.stopped.wait_for(|stopped| *stopped) => {
                     drop(told);
@@ -315,55 +368,68 @@ impl Courier {
                 }
             }
         }
+        if !is_any_gone {
+            self.pause(AFTER_NOTHING).await;
+        }
+        true
     }
 
     /// Remembers what is delivered, and gives the room back.
     fn note(&mut self) -> io::Result<()> {
-        write_position(&self.directory, self.delivered)?;
+        write_position(&self.carrier.directory, self.delivered)?;
         if let Some(reader) = &mut self.reader {
             reader.release(self.delivered).map_err(io::Error::other)?;
         }
         Ok(())
     }
 
-    async fn pause(&mut self) {
+    async fn pause(&mut self, long: Duration) {
         let told = self.stopped.wait_for(|stopped| *stopped);
-        tokio::time::timeout(AFTER_FAILURE, told).await.ok();
+        tokio::time::timeout(long, told).await.ok();
     }
 }
 
-/// Sends a record until a home server has answered it.
-async fn carry(
-    client: &ArcSwap<Client>,
-    state: &State,
-    directory: &Path,
-    record: &Record,
-    now_ms: fn() -> u64,
-) {
-    let Some(spooled) = Spooled::decode(&record.payload) else {
-        return set_aside(state, directory, &record.payload, "it is no packet");
-    };
-    loop {
-        let Some(forward) = spooled.forward(now_ms()) else {
-            return set_aside(state, directory, &record.payload, "it is no packet");
+impl Carrier {
+    /// Sends a record until a home server has answered it. One that goes to one realm of many is put
+    /// back at the end where that realm does not answer; only then this gives false.
+    async fn carry(&self, record: &Record) -> bool {
+        let Some(spooled) = Spooled::decode(&record.payload) else {
+            return self.set_aside(record, "it is no packet");
         };
-        let client = client.load_full();
-        match client.forward(&forward).await {
-            Ok(_) => {
-                state.delivered.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
-            Err(Error::Encode(error)) => {
-                return set_aside(state, directory, &record.payload, &error.to_string());
-            }
-            Err(error) => {
-                let before = state.failures.fetch_add(1, Ordering::Relaxed);
-                if before.is_power_of_two() || before == 0 {
-                    tracing::warn!(%error, "accounting waits for its home server");
+        loop {
+            let now_ms = (self.now_ms)();
+            let Some(forward) = spooled.forward(now_ms) else {
+                return self.set_aside(record, "it is no packet");
+            };
+            match self.way.send(&forward).await {
+                Ok(()) => {
+                    self.state.delivered.fetch_add(1, Ordering::Relaxed);
+                    return true;
                 }
-                tokio::time::sleep(AFTER_FAILURE).await;
+                Err(NotSent::Never(why)) => return self.set_aside(record, &why),
+                Err(NotSent::NotNow(why)) => {
+                    let before = self.state.failures.fetch_add(1, Ordering::Relaxed);
+                    if before.is_power_of_two() || before == 0 {
+                        tracing::warn!(why, "accounting waits for its home server");
+                    }
+                    if matches!(self.way, Way::Realms(_)) {
+                        let waited = now_ms.saturating_sub(spooled.received_ms);
+                        if waited > TO_MANY_AT_MOST_MS {
+                            return self.set_aside(record, "no server has taken it for a week");
+                        }
+                        if self.journal.append(record.payload.clone()).await.is_ok() {
+                            return false;
+                        }
+                    }
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
             }
         }
+    }
+
+    fn set_aside(&self, record: &Record, why: &str) -> bool {
+        set_aside(&self.state, &self.directory, &record.payload, why);
+        true
     }
 }
 

@@ -59,8 +59,15 @@ impl Hangups {
         });
     }
 
-    pub(super) fn due(&mut self, now: Instant, most: usize) -> (Vec<Told>, u64) {
-        self.tallies.due(now, most)
+    /// What is due to be said, each with whether it may be said above DEBUG, and how many
+    /// connections nobody was remembered for.
+    pub(super) fn due(&mut self, now: Instant, most: usize) -> (Vec<(Told, bool)>, u64) {
+        let (told, overflow) = self.tallies.due(now, most);
+        let told = told.into_iter().map(|told| {
+            let is_loud = told.details.nas.is_some() && self.has_line(now);
+            (told, is_loud)
+        });
+        (told.collect(), overflow)
     }
 
     /// Whether there is one more line.
@@ -72,27 +79,27 @@ impl Hangups {
         *lines += 1;
         *lines <= LINES
     }
+}
 
+impl Told {
     /// Writes a log line: at WARN for a NAS, as long as there are not too many, and at DEBUG for
     /// strangers.
-    pub(super) fn log(&mut self, now: Instant, told: &Told) {
-        let nas = told.details.nas.as_deref();
-        let (reason, connections) = (told.reason.label(), told.packets);
-        let (from, transport) = (told.from, told.details.transport);
-        let sentence = told.sentence();
-        let cure = told.cure();
+    pub(super) fn log(&self, is_loud: bool) {
+        let nas = self.details.nas.as_deref();
+        let (reason, connections) = (self.reason.label(), self.packets);
+        let (from, transport) = (self.from, self.details.transport);
+        let sentence = self.sentence();
+        let cure = self.cure();
         let cure = cure.as_deref();
-        if nas.is_none() || !self.has_line(now) {
+        if !is_loud {
             tracing::debug!(%from, %transport, nas, reason, connections, cure, "{sentence}");
-        } else if matches!(told.reason, Hangup::PeerVanished | Hangup::IdleTimeout) {
+        } else if matches!(self.reason, Hangup::PeerVanished | Hangup::IdleTimeout) {
             tracing::info!(%from, %transport, nas, reason, connections, "{sentence}");
         } else {
             tracing::warn!(%from, %transport, nas, reason, connections, cure, "{sentence}");
         }
     }
-}
 
-impl Told {
     /// The reason with its particulars.
     fn sentence(&self) -> String {
         match &self.details.particulars {

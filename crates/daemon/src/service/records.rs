@@ -295,11 +295,9 @@ impl Watcher {
                 continue;
             };
             let (told, overflow) = known.due(now, REPORTS);
-            for told in &told {
-                known.log(now, told);
-            }
             drop(known);
-            for told in &told {
+            for (told, is_loud) in &told {
+                told.log(*is_loud);
                 self.record_hangup(told);
             }
             if overflow > 0 {
@@ -387,8 +385,9 @@ impl Observer for Watcher {
             Some(_) => &self.0.hangups,
             None => &self.0.strange_hangups,
         };
-        // What is not counted here, the counters have.
-        if let Ok(mut hangups) = hangups.try_lock() {
+        // Many end at one moment, as when a certificate is revoked, and none may be missed: the
+        // lock is held for no longer than counting takes.
+        if let Ok(mut hangups) = hangups.lock() {
             hangups.count(Instant::now(), hung_up);
         }
     }

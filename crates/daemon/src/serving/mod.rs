@@ -105,7 +105,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
             hashing,
             books: &books,
             dictionary,
-            certificates: certificates.shared(),
+            authority: certificates.shared(),
         };
         let mut at_work = parts.start(store).await?;
         if let Err(error) = welcome.print(&at_work.listening, data, output) {
@@ -138,7 +138,7 @@ struct Parts<'a> {
     hashing: Arc<Hashing>,
     books: &'a Bookkeeping,
     dictionary: Arc<Dictionary>,
-    certificates: certificates::Shared,
+    authority: certificates::Shared,
 }
 
 /// Everything that runs.
@@ -160,7 +160,7 @@ impl Parts<'_> {
             self.config,
             self.data,
             Arc::clone(&self.dictionary),
-            &self.certificates,
+            &self.authority,
             &guard,
         )
         .map_err(ServeError::from)?;
@@ -199,6 +199,7 @@ impl Parts<'_> {
             sightings,
             journal: self.books.gauge(),
             definitions: keeper.gauge(),
+            forwarding: forwarding.forwarding.clone(),
         };
         let control = tokio::spawn(control.serve(Arc::new(health)));
         Ok(AtWork {
@@ -219,8 +220,9 @@ impl Parts<'_> {
         if listen.tls.is_empty() && listen.dtls.is_empty() {
             return Ok(None);
         }
-        let authority = Arc::clone(&self.certificates);
-        match Secured::new(&self.config.tls, authority, self.world.peers(), guard) {
+        let authority = Arc::clone(&self.authority);
+        let peers = self.world.peers();
+        match Secured::new(&self.config.tls, authority, guard.clone(), peers) {
             Ok(secured) => Ok(Some(secured)),
             Err(CredentialsError::Nothing) => {
                 tracing::error!(

@@ -153,7 +153,10 @@ fn tls_peer<'a>(
             return Err(TlsError::PskUnsupported);
         }
         Some(psk) if cfg!(feature = "openssl") => {
-            made = made.psk(Psk::new(psk.identity(), psk.expose())?);
+            let psk = Psk::new(psk.identity(), psk.expose())?;
+            // DTLS is of version 1.2, and one key must not serve two versions.
+            let is_old = nas.transport() == Transport::Dtls;
+            made = made.psk(if is_old { psk.for_tls12() } else { psk });
         }
         _ => {}
     }
@@ -187,7 +190,9 @@ fn peer_of(nas: &Nas) -> Option<Peer> {
 
 #[cfg(test)]
 mod tests {
-    use portreeve_aaa::definition::{PreSharedKey, Reach, Recognition, SharedSecret};
+    #[cfg(not(feature = "openssl"))]
+    use portreeve_aaa::definition::PreSharedKey;
+    use portreeve_aaa::definition::{Reach, Recognition, SharedSecret};
 
     use super::*;
 

@@ -151,9 +151,8 @@ impl Stamp {
 pub(super) struct Secured {
     settings: config::Tls,
     authority: Shared,
-    credentials: Credentials,
-    /// Recognises connections of our own that come back to us.
     guard: LoopGuard,
+    credentials: Credentials,
     stamp: Stamp,
     tls: Acceptor,
     dtls: Acceptor,
@@ -166,19 +165,20 @@ impl Secured {
     pub(super) fn new(
         settings: &config::Tls,
         authority: Shared,
+        guard: LoopGuard,
         peers: &Peers,
-        guard: &LoopGuard,
     ) -> Result<Self, CredentialsError> {
         let own = authority.load();
         let stamp = Stamp::of(settings, own.as_deref());
         let credentials = Credentials::read(settings, own.as_deref())?;
         let acceptor = |transport| {
-            let (config, _) = configured(settings, &credentials, peers, guard, transport);
-            Acceptor::new(config).or_else(|_| {
+            let (config, _) = configured(settings, &credentials, peers, transport);
+            Acceptor::new(config.loop_guard(guard.clone())).or_else(|_| {
                 // What one NAS brings with it must not keep the server from starting; it is said
                 // when the NASes are taken over.
                 let nobody = Peers::default();
-                Acceptor::new(configured(settings, &credentials, &nobody, guard, transport).0)
+                let (config, _) = configured(settings, &credentials, &nobody, transport);
+                Acceptor::new(config.loop_guard(guard.clone()))
             })
         };
         let tls = acceptor(Transport::Tls).map_err(CredentialsError::Own)?;
@@ -187,8 +187,8 @@ impl Secured {
         let mut secured = Self {
             settings: settings.clone(),
             authority,
+            guard,
             credentials,
-            guard: guard.clone(),
             stamp,
             tls,
             dtls,
@@ -232,15 +232,10 @@ impl Secured {
             if !nases_changed && !trouble.is_empty() {
                 continue;
             }
-            let (config, problems) = configured(
-                &self.settings,
-                &self.credentials,
-                peers,
-                &self.guard,
-                transport,
-            );
+            let (config, problems) =
+                configured(&self.settings, &self.credentials, peers, transport);
             trouble.extend(problems);
-            if let Err(error) = acceptor.reload(config) {
+            if let Err(error) = acceptor.reload(config.loop_guard(self.guard.clone())) {
                 trouble.push(format!(
                     "what is new over {transport} is not in force: {error}"
                 ));
@@ -257,15 +252,13 @@ fn configured(
     settings: &config::Tls,
     credentials: &Credentials,
     peers: &Peers,
-    guard: &LoopGuard,
     transport: Transport,
 ) -> (ServerConfig, Vec<String>) {
     let (peers, problems) = peers.secured(transport);
     let config = ServerConfig::new(credentials.identity.clone())
         .trust(credentials.trust.clone())
         .versions(settings.radius)
-        .oldest(settings.oldest)
-        .loop_guard(guard.clone());
+        .oldest(settings.oldest);
     (peers.into_iter().fold(config, ServerConfig::peer), problems)
 }
 
@@ -302,7 +295,7 @@ mod tests {
         shared.store(Some(std::sync::Arc::new(own)));
         let settings = config::Tls::default();
         let mut secured =
-            Secured::new(&settings, shared, &Peers::default(), &LoopGuard::default()).unwrap();
+            Secured::new(&settings, shared, LoopGuard::default(), &Peers::default()).unwrap();
         secured.keep(&Peers::default(), true);
         assert!(secured.trouble.is_empty(), "{:?}", secured.trouble);
     }

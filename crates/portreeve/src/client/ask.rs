@@ -246,8 +246,8 @@ impl Prepared {
         }
     }
 
-    /// RADIUS/1.1 has no authenticator to challenge with, so the challenge becomes an attribute (RFC
-    /// 9765 section 5.1.2).
+    /// RADIUS/1.1 has no authenticator to challenge with, so the challenge becomes an attribute
+    /// (RFC 9765 section 5.1.2).
     pub(super) fn with_challenge(&self, attributes: AttributeList) -> AttributeList {
         match &self.authenticator {
             Some(challenge) => attributes.with(attr::CHAP_CHALLENGE, &challenge[..]),
@@ -255,8 +255,8 @@ impl Prepared {
         }
     }
 
-    /// How long to try. What changes a session is given up before it could be taken for a replay (RFC
-    /// 5176 section 6.3).
+    /// How long to try. What changes a session is given up before it could be taken for a replay
+    /// (RFC 5176 section 6.3).
     pub(super) fn within_window(&self, retry: Retry) -> Retry {
         if !self.ask.code().is_dynamic() {
             return retry;
@@ -268,8 +268,9 @@ impl Prepared {
         Retry { duration, ..retry }
     }
 
-    /// How long an identifier is left alone after its use. Whoever tells what changes a session from
-    /// what came before by port and identifier alone does so for a window (RFC 5176 section 2.3).
+    /// How long an identifier is left alone after its use. Whoever tells what changes a session
+    /// from what came before by port and identifier alone does so for a window (RFC 5176 section
+    /// 2.3).
     pub(super) fn rest(&self) -> Duration {
         if self.ask.code().is_dynamic() {
             DynamicLimits::WINDOW

@@ -19,8 +19,8 @@ pub struct ClientCounters {
     pub malformed: u64,
     /// Replies whose authenticators are wrong or missing (`BadAuthenticators`).
     pub bad_authenticators: u64,
-    /// Answers to CoA-Request and Disconnect-Request whose Event-Timestamp is too far from our clock
-    /// (RFC 5176 section 6.3).
+    /// Answers to CoA-Request and Disconnect-Request whose Event-Timestamp is too far from our
+    /// clock (RFC 5176 section 6.3).
     pub stale: u64,
     /// Replies whose code does not answer the request (`UnknownTypes`).
     pub unknown_types: u64,

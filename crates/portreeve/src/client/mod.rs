@@ -169,18 +169,18 @@ impl Client {
             .await
     }
 
-    /// Asks a device to change a session (RFC 5176), usually on its port 3799. Every packet is signed
-    /// with Message-Authenticator. Event-Timestamp is added where it is absent: the same in every
-    /// retransmission, which is the same packet, and its own in the packet for another server. A
-    /// request that is not answered within 300 s is given up whatever [`Retry`] says, because it
-    /// would then count as a replay.
+    /// Asks a device to change a session (RFC 5176), usually on its port 3799. Every packet is
+    /// signed with Message-Authenticator. Event-Timestamp is added where it is absent: the same in
+    /// every retransmission, which is the same packet, and its own in the packet for another
+    /// server. A request that is not answered within 300 s is given up whatever [`Retry`] says,
+    /// because it would then count as a replay.
     ///
-    /// Over UDP an identifier rests for 300 s after its use, so 256 requests use up a socket for that
-    /// long, and another is opened as long as there are fewer than
+    /// Over UDP an identifier rests for 300 s after its use, so 256 requests use up a socket for
+    /// that long, and another is opened as long as there are fewer than
     /// [`sockets`](ClientBuilder::sockets). Beyond that the identifier that has rested longest is
-    /// used again: the packet is another because its content is, and a device that heeds the Request
-    /// Authenticator, as RFC 5080 section 2.2.2 asks, is not misled. Over a connection nothing is sent
-    /// twice, so nobody has to tell, and identifiers need no rest.
+    /// used again: the packet is another because its content is, and a device that heeds the
+    /// Request Authenticator, as RFC 5080 section 2.2.2 asks, is not misled. Over a connection
+    /// nothing is sent twice, so nobody has to tell, and identifiers need no rest.
     pub async fn coa(&self, attributes: AttributeList) -> Result<DynamicOutcome, Error> {
         self.dynamic(Ask::Coa, attributes).await
     }
@@ -340,8 +340,8 @@ impl Upstream {
         })
     }
 
-    /// The server at an address over TLS (`RadSec`); the port is usually 2083. Its certificate, or the
-    /// key we share with it, vouches for it, and ours for us.
+    /// The server at an address over TLS (`RadSec`); the port is usually 2083. Its certificate, or
+    /// the key we share with it, vouches for it, and ours for us.
     pub fn radsec(address: impl ToAddress, config: tls::ClientConfig) -> Result<Self, Error> {
         let how = How::Tls(Arc::new(config));
         Self::secured(address, Transport::Tls, how)
@@ -461,8 +461,8 @@ impl ClientBuilder {
     }
 
     /// Serves CoA-Request and Disconnect-Request that a server sends down a connection of ours
-    /// (reverse CoA, draft-ietf-radext-reverse-coa); without this they meet silence. Requests of other
-    /// kinds are refused. UDP has no such way back.
+    /// (reverse CoA, draft-ietf-radext-reverse-coa); without this they meet silence. Requests of
+    /// other kinds are refused. UDP has no such way back.
     pub fn reverse(mut self, handler: impl Handler) -> Self {
         self.host = Some(Arc::new(Reverse::new(handler)));
         self
@@ -495,8 +495,8 @@ impl ClientBuilder {
     }
 
     /// The most sockets to each server, of 256 requests at a time each, or the most connections; by
-    /// default 16. Another is opened only where those before it have no identifier left, or only such
-    /// as rest (see [`Client::coa`]). Requests beyond that wait.
+    /// default 16. Another is opened only where those before it have no identifier left, or only
+    /// such as rest (see [`Client::coa`]). Requests beyond that wait.
     pub fn sockets(mut self, most: usize) -> Self {
         self.sockets = most.max(1);
         self

@@ -143,8 +143,8 @@ impl<H: Handler> Server<H> {
         self.stream_as(role, address, Kind::Tls(acceptor))
     }
 
-    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`]. Needs
-    /// the cargo feature `openssl`.
+    /// Listens on a UDP address for DTLS associations, usually port 2083: as [`Self::radsec`].
+    /// Needs the cargo feature `openssl`.
     #[cfg(feature = "openssl")]
     pub fn dtls(self, address: impl ToAddress, acceptor: tls::Acceptor) -> Self {
         self.stream_as(Role::Home, address, Kind::Dtls(acceptor))
@@ -250,6 +250,10 @@ impl<H: Handler> Server<H> {
     /// answered.
     ///
     /// Must be called inside a Tokio runtime whose timers are on.
+    #[expect(
+        clippy::unused_async,
+        reason = "only inside a runtime is there something to start on, and so it stays"
+    )]
     pub async fn start(self) -> Result<Running, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
