@@ -95,7 +95,7 @@ fn log_ins_are_decided_exactly_once() {
 fn radclient_gets_through() {
     let server = Portreeve::start(&World::household());
     let relay = Relay::through(server.ports().acct_v4(), STORM);
-    let requests: String = (0..20)
+    let requests: Vec<String> = (0..20)
         .map(|number| {
             format!(
                 "User-Name = \"bob\"\nAcct-Status-Type = Start\n\
@@ -108,7 +108,7 @@ fn radclient_gets_through() {
         .args(["-r", "20", "-t", "0.3", "-s"])
         .arg(relay.address().to_string())
         .args(["acct", SECRET]);
-    let ended = run(&mut command, &requests);
+    let ended = run(&mut command, &requests.concat());
     assert!(ended.succeeded, "{}", ended.said());
     for number in 0..20 {
         let session = format!("gale-{number}");
