@@ -93,8 +93,8 @@ impl Place {
     }
 }
 
-/// A line as it may be shown: what stands behind a key that looks as if it held a secret is left out,
-/// because messages end up in logs and in questions to strangers.
+/// A line as it may be shown: what stands behind a key that looks as if it held a secret is left
+/// out, because messages end up in logs and in questions to strangers.
 fn without_secret(line: &str, width: usize) -> (String, usize) {
     let Some((key, _)) = line.split_once('=') else {
         return (line.to_owned(), width);

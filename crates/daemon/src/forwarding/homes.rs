@@ -180,8 +180,8 @@ pub(super) fn clients(
     Ok((access, accounting))
 }
 
-/// Where accounting goes: where it is said; else, of the port for log-ins over UDP, to the one beside
-/// it, and over connections the same way as log-ins.
+/// Where accounting goes: where it is said; else, of the port for log-ins over UDP, to the one
+/// beside it, and over connections the same way as log-ins.
 fn accounting_address(home: &Home) -> String {
     let beside = || {
         let host = home.address.strip_suffix(":1812")?;

@@ -179,8 +179,8 @@ impl Spooled {
 }
 
 impl Spool {
-    /// Opens the spool in a directory, and delivers what it holds from now on. Must be called inside
-    /// a Tokio runtime.
+    /// Opens the spool in a directory, and delivers what it holds from now on. Must be called
+    /// inside a Tokio runtime.
     pub(crate) fn open(
         directory: &Path,
         way: impl Into<Way>,
@@ -390,8 +390,8 @@ impl Courier {
 }
 
 impl Carrier {
-    /// Sends a record until a home server has answered it. One that goes to one realm of many is put
-    /// back at the end where that realm does not answer; only then this gives false.
+    /// Sends a record until a home server has answered it. One that goes to one realm of many is
+    /// put back at the end where that realm does not answer; only then this gives false.
     async fn carry(&self, record: &Record) -> bool {
         let Some(spooled) = Spooled::decode(&record.payload) else {
             return self.set_aside(record, "it is no packet");
