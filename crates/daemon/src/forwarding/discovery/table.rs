@@ -161,7 +161,11 @@ mod tests {
             );
         }
         assert!(table.put("a.org", good(60 * SECOND), now).is_ok());
-        assert!(table.put("a.org", bad(Undiscovered::DnsSilent), now).is_ok());
+        assert!(
+            table
+                .put("a.org", bad(Undiscovered::DnsSilent), now)
+                .is_ok()
+        );
         assert!(table.get("a.org", now + 15 * SECOND).is_none());
     }
 
