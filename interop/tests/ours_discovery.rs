@@ -56,8 +56,9 @@ impl Home {
         };
         let text = format!(
             "[[realm]]\nname = \"*\"\npool = \"discover\"\nwhen_dead = \"reject\"\n\
-             [discovery]\nrealms = [\"example.org\", \"dead.example.org\"]\nresolver = \"{}\"\nca = \"{}\"\n\
-             certificate = \"{}\"\nkey = \"{}\"\n{more}",
+             [discovery]\nrealms = [\"example.org\", \"dead.example.org\"]\n\
+             resolver = \"{}\"\nca = \"{}\"\ncertificate = \"{}\"\n\
+             key = \"{}\"\n{more}",
             dns.address(),
             self.certificates.ca().display(),
             self.client.pair.certificate.display(),

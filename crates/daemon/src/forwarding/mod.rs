@@ -78,6 +78,7 @@ enum Servers<'a> {
 }
 
 /// How a pool is.
+#[expect(dead_code, reason = "for what `status` says")]
 pub(crate) struct PoolReport {
     pub(crate) name: Arc<str>,
     /// How its accounting is delivered.
@@ -316,8 +317,8 @@ impl Forwarding {
         })
     }
 
-    /// Sends accounting on. `Some(true)` where it is durable and need not be kept here, `Some(false)`
-    /// where it could not be made durable, `None` where it is to be kept here (too).
+    /// Sends accounting on. `Some(true)` where it is durable and need not be kept here,
+    /// `Some(false)` where it could not be made durable, `None` where it is to be kept here (too).
     pub(crate) async fn accounting(&self, request: &AccountingRequest) -> Option<bool> {
         let packet = request.packet();
         let nas = request.peer().name();

@@ -179,8 +179,8 @@ impl Spooled {
 }
 
 impl Spool {
-    /// Opens the spool in a directory, and delivers what it holds from now on. Must be called inside
-    /// a Tokio runtime.
+    /// Opens the spool in a directory, and delivers what it holds from now on. Must be called
+    /// inside a Tokio runtime.
     pub(crate) fn open(
         directory: &Path,
         way: impl Into<Way>,
@@ -217,8 +217,9 @@ impl Spool {
         })
     }
 
-    /// Makes a record durable. Attributes that are hidden under a secret have no place in accounting
-    /// (RFC 2866 section 5.13) and are left out, so that nothing secret lies on the disk.
+    /// Makes a record durable. Attributes that are hidden under a secret have no place in
+    /// accounting (RFC 2866 section 5.13) and are left out, so that nothing secret lies on the
+    /// disk.
     pub(crate) async fn take(
         &self,
         attributes: &AttributeList,
@@ -389,8 +390,8 @@ impl Courier {
 }
 
 impl Carrier {
-    /// Sends a record until a home server has answered it. One that goes to one realm of many is put
-    /// back at the end where that realm does not answer; only then this gives false.
+    /// Sends a record until a home server has answered it. One that goes to one realm of many is
+    /// put back at the end where that realm does not answer; only then this gives false.
     async fn carry(&self, record: &Record) -> bool {
         let Some(spooled) = Spooled::decode(&record.payload) else {
             return self.set_aside(record, "it is no packet");

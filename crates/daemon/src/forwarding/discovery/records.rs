@@ -50,7 +50,8 @@ pub(crate) struct Srv {
 }
 
 /// A host's name in lower case, without the last dot: two labels at least, of letters, digits and
-/// inner hyphens (RFC 1123 section 2.1), of which the last is not a number. `None` for anything else.
+/// inner hyphens (RFC 1123 section 2.1), of which the last is not a number. `None` for anything
+/// else.
 pub(crate) fn host_name(name: &str) -> Option<String> {
     let name = bounded(name)?;
     let labels: Vec<&str> = name.split('.').collect();

@@ -76,8 +76,8 @@ impl Table {
         finding
     }
 
-    /// Forgets what no longer holds, or else what is least worth keeping: realms without servers, of
-    /// them the one that would be asked for first.
+    /// Forgets what no longer holds, or else what is least worth keeping: realms without servers,
+    /// of them the one that would be asked for first.
     fn make_room(&mut self, now: Instant) {
         self.known
             .retain(|_, known| now < known.until || now < known.good_until + STALE);
