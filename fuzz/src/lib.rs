@@ -47,8 +47,8 @@ pub fn receive(input: &[u8]) {
     }
 }
 
-/// A connection in every form: octets are cut into packets, which are received, answered, sent on as a
-/// proxy does, and taken for answers.
+/// A connection in every form: octets are cut into packets, which are received, answered, sent on
+/// as a proxy does, and taken for answers.
 pub fn connection(input: &[u8]) {
     let [form, octets @ ..] = input else { return };
     let version = [Version::V1_0, Version::V1_1][usize::from(form & 1)];
@@ -81,8 +81,7 @@ pub fn connection(input: &[u8]) {
                 pass_on(&incoming);
                 let reply = decide(&incoming);
                 let now = *start();
-                let _sent =
-                    endpoint.answer(now, &incoming, &ticket, &reply, &mut fixed, &mut out);
+                let _sent = endpoint.answer(now, &incoming, &ticket, &reply, &mut fixed, &mut out);
             }
         }
     }

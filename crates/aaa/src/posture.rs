@@ -152,8 +152,7 @@ pub fn judge(nas: &Nas, observed: &Observed, secret_of: Option<&str>) -> Verdict
 
 fn judge_unprotected(nas: &Nas, observed: &Observed, name: &str) -> Verdict {
     let require = |mode| format!("portreeve nas set {name} --require-message-authenticator {mode}");
-    let update = "update the NAS, or have it send Message-Authenticator (RouterOS: \
-                  require-message-auth=yes-for-request-resp)";
+    let update = "update the NAS, or have it send Message-Authenticator";
     let grade = match nas.require_message_authenticator {
         Require::Auto => Grade::C,
         Require::Yes | Require::No => Grade::D,

@@ -1,5 +1,7 @@
 //! Where requests go by their realm, and what of them.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+
 use portreeve_aaa::{
     proxy::{
         Accounting, BadPattern, HopKey, NameForms, Obstacle, OperatorName, Pattern, Route, Routes,

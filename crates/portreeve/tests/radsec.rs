@@ -613,6 +613,39 @@ async fn one_port_may_be_listened_on_over_ipv4_and_ipv6_with_no_peer_yet() {
     client.status().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_from_one_that_says_nothing() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    let watchdog = portreeve::client::Watchdog {
+        interval: Duration::from_millis(150),
+        ..portreeve::client::Watchdog::default()
+    };
+    let retry = Retry {
+        count: 1,
+        ..Retry::default()
+    };
+    let client = Client::tcp(address, "s3cret").watchdog(watchdog);
+    let client = client.retry(retry).await.unwrap();
+    let reason = |error| match error {
+        Error::Connection { refused, .. } => refused.reason,
+        other => panic!("{other}"),
+    };
+    let failed = client.access(Access::pap("tim", "12345")).await;
+    assert_eq!(reason(failed.unwrap_err()), Hangup::Unanswering);
+    silent.abort();
+    silent.await.unwrap_err();
+    let client = Client::tcp(address, "s3cret").retry(retry).await.unwrap();
+    let failed = client.access(Access::pap("tim", "12345")).await;
+    assert_eq!(reason(failed.unwrap_err()), Hangup::Unreachable);
+}
+
 #[cfg(feature = "openssl")]
 mod openssl {
     use portreeve::tls::Psk;

@@ -24,8 +24,8 @@ pub enum EncodeError {
     /// A number that its vendor's layout has no room for, or that names only a vendor.
     #[error("attribute {0} has a number that its vendor's format cannot carry")]
     Number(Oid),
-    /// The whole packet would exceed what may be sent: 4096 octets, and over a stream what the other
-    /// end says it takes (RFC 7930).
+    /// The whole packet would exceed what may be sent: 4096 octets, and over a stream what the
+    /// other end says it takes (RFC 7930).
     #[error("the packet would be too long: 4096 octets at most, over a stream what its peer takes")]
     PacketTooLong,
     /// A tag above 31 (RFC 2868 section 3), or none before a text that would be mistaken for one.

@@ -13,15 +13,15 @@ use crate::{
 #[error("the hidden value of attribute {0} cannot be revealed")]
 pub struct Unrevealed(pub Oid);
 
-/// Which attributes go on: asked once for each, by its number; for one inside Vendor-Specific by the
-/// vendor's number for it.
+/// Which attributes go on: asked once for each, by its number; for one inside Vendor-Specific by
+/// the vendor's number for it.
 pub type Keeps<'a> = dyn Fn(&Oid) -> bool + 'a;
 
 impl Request {
     /// The attributes that go on to another server, in order, hidden ones in the clear until they
-    /// are hidden for the next hop. Proxy-State goes on as it came; Message-Authenticator and others
-    /// that belong to one hop do not. CHAP against the Request Authenticator gets CHAP-Challenge,
-    /// because the next hop has another authenticator (RFC 2865 section 5.40).
+    /// are hidden for the next hop. Proxy-State goes on as it came; Message-Authenticator and
+    /// others that belong to one hop do not. CHAP against the Request Authenticator gets
+    /// CHAP-Challenge, because the next hop has another authenticator (RFC 2865 section 5.40).
     pub fn onward(
         &self,
         dictionary: &Dictionary,
@@ -39,7 +39,8 @@ impl Request {
 
 impl Query {
     /// The attributes of the answer to this query that go back to whoever asked first, as
-    /// [`Request::onward`]; Proxy-State does not, because every answer gets that of its own request.
+    /// [`Request::onward`]; Proxy-State does not, because every answer gets that of its own
+    /// request.
     pub fn onward(
         &self,
         answer: &Packet<'_>,

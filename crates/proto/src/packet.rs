@@ -102,8 +102,8 @@ impl<'a> Packet<'a> {
         authenticator
     }
 
-    /// The Token of a RADIUS/1.1 packet (RFC 9765 section 4.1), which stands where the authenticator
-    /// begins in others.
+    /// The Token of a RADIUS/1.1 packet (RFC 9765 section 4.1), which stands where the
+    /// authenticator begins in others.
     pub fn token(&self) -> u32 {
         u32::from_be_bytes([
             self.octets[4],

@@ -159,8 +159,8 @@ impl Query {
         })
     }
 
-    /// Encodes a RADIUS/1.1 request (RFC 9765) into `out`, which is cleared first: nothing is hidden
-    /// and nothing signed, because TLS does both.
+    /// Encodes a RADIUS/1.1 request (RFC 9765) into `out`, which is cleared first: nothing is
+    /// hidden and nothing signed, because TLS does both.
     pub fn encode_open(
         ask: Ask,
         token: u32,

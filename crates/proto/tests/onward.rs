@@ -197,7 +197,10 @@ fn keys_in_an_answer_are_hidden_for_the_hop_they_go_to() {
 proptest! {
     #[test]
     fn whatever_comes_goes_on_or_is_refused_and_stays_a_packet(
-        pieces in proptest::collection::vec((1_u8.., proptest::collection::vec(any::<u8>(), 0..60)), 0..40),
+        pieces in proptest::collection::vec(
+            (1_u8.., proptest::collection::vec(any::<u8>(), 0..60)),
+            0..40,
+        ),
     ) {
         let mut octets = vec![1, 1, 0, 0];
         octets.extend_from_slice(&[9; 16]);

@@ -17,7 +17,7 @@ use crate::{
     cli::{Context, Listing},
     failure::Failure,
     output::{Colour, Output},
-    serving::control::{self, Report},
+    serving::control::{self, PoolReport, Report},
 };
 
 /// How long a probe waits for its answer, each time.
@@ -51,8 +51,8 @@ pub(crate) enum NotServing {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Silence {
     #[error(
-        "no NAS that uses UDP is defined for this machine's own address; add one: portreeve nas add \
-         NAME ADDRESS"
+        "no NAS that uses UDP is defined for this machine's own address; add one: portreeve nas \
+         add NAME ADDRESS"
     )]
     NoSecret,
     #[error("no answer within two seconds")]
@@ -272,6 +272,10 @@ fn pairs(report: &Report) -> Vec<(&'static str, String)> {
             ),
         ),
     ];
+    if !report.pools.is_empty() {
+        let pools: Vec<String> = report.pools.iter().map(pool).collect();
+        pairs.push(("sent on", pools.join("\n")));
+    }
     let troubles = [
         &journal.alarm,
         &journal.trouble,
@@ -282,6 +286,26 @@ fn pairs(report: &Report) -> Vec<(&'static str, String)> {
         pairs.push(("trouble", troubles.join("\n")));
     }
     pairs
+}
+
+fn pool((name, pool): (&String, &PoolReport)) -> String {
+    let server = |(address, alive): &(SocketAddr, bool)| {
+        let state = if *alive { "" } else { " (dead)" };
+        format!("{address}{state}")
+    };
+    let servers: Vec<String> = pool.servers.iter().map(server).collect();
+    let mut words = format!(
+        "{name}: {}; accounting {} taken, {} delivered",
+        servers.join(", "),
+        pool.taken,
+        pool.delivered
+    );
+    if pool.undeliverable > 0 {
+        words.push_str(", ");
+        words.push_str(&pool.undeliverable.to_string());
+        words.push_str(" set aside");
+    }
+    words
 }
 
 #[cfg(test)]

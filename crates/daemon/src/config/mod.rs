@@ -481,6 +481,21 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_not_shown_with_what_is_wrong_about_it() {
+        for line in [
+            "secret = 'hunter2'",
+            "secrte = 'hunter2'",
+            "secret = ['hunter2']",
+        ] {
+            let said = problems(&format!(
+                "[[home]]\nname = 'a'\naddress = 'x:1'\ntransport = 'tls'\n{line}\n"
+            ));
+            assert!(said.contains("portreeve.toml:5:"), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_proxying_is_told_with_its_place() {
         let said = problems(
             "[[home]]\nname = 'a'\naddress = 'x:1'\ntransport = 'tls'\nsecret = 's'\n\

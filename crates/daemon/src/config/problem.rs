@@ -83,12 +83,30 @@ impl Place {
         let rest = after.lines().next().unwrap_or_default();
         let length = range.end.saturating_sub(start).min(rest.len());
         let within = rest.char_indices().filter(|(at, _)| *at < length).count();
+        let (source, width) = without_secret(&[&before[line_start..], rest].concat(), within);
         Self {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            width: within.max(1),
-            source: [&before[line_start..], rest].concat(),
+            width: width.max(1),
+            source,
         }
+    }
+}
+
+/// A line as it may be shown: what stands behind a key that looks as if it held a secret is left out,
+/// because messages end up in logs and in questions to strangers.
+fn without_secret(line: &str, width: usize) -> (String, usize) {
+    let Some((key, _)) = line.split_once('=') else {
+        return (line.to_owned(), width);
+    };
+    let looks_secret = |known| strsim::jaro_winkler(key.trim(), known) > 0.85;
+    if ["secret", "password", "psk"].into_iter().any(looks_secret) {
+        (
+            format!("{key}= (not shown)"),
+            width.min("(not shown)".len()),
+        )
+    } else {
+        (line.to_owned(), width)
     }
 }
 

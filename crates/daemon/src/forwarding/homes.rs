@@ -59,6 +59,7 @@ pub(crate) enum HomeError {
              `portreeve cert list`, or give `certificate`, `key` and `ca`"
     )]
     NoIdentity { home: String },
+    #[cfg(not(feature = "openssl"))]
     #[error("home server `{home}`: DTLS needs a build with the cargo feature `openssl`")]
     NoDtls { home: String },
     #[error("home server `{home}`: {source}")]
@@ -174,17 +175,26 @@ pub(super) fn clients(
         .iter()
         .filter_map(|name| proxy.homes.iter().find(|home| home.name == *name))
         .collect();
-    let access = client(&homes, means, |home| &home.address)?;
-    let accounting = client(&homes, means, |home| {
-        home.accounting_address.as_ref().unwrap_or(&home.address)
-    })?;
+    let access = client(&homes, means, |home| home.address.clone())?;
+    let accounting = client(&homes, means, accounting_address)?;
     Ok((access, accounting))
+}
+
+/// Where accounting goes: where it is said; else, of the port for log-ins over UDP, to the one beside
+/// it, and over connections the same way as log-ins.
+fn accounting_address(home: &Home) -> String {
+    let beside = || {
+        let host = home.address.strip_suffix(":1812")?;
+        (home.transport == Transport::Udp).then(|| format!("{host}:1813"))
+    };
+    let said = home.accounting_address.clone();
+    said.or_else(beside).unwrap_or_else(|| home.address.clone())
 }
 
 fn client(
     homes: &[&Home],
     means: &Means<'_>,
-    address: impl Fn(&Home) -> &String,
+    address: impl Fn(&Home) -> String,
 ) -> Result<Client, HomeError> {
     let longest = homes.iter().map(|home| home.timeout).max();
     let retry = Retry {
@@ -195,7 +205,7 @@ fn client(
     // A proxy adds no name of its own to what NASes say of themselves.
     let mut builder = Client::builder().retry(retry).nas_identifier("");
     for home in homes {
-        builder = builder.server_with(upstream(home, address(home), means)?);
+        builder = builder.server_with(upstream(home, &address(home), means)?);
     }
     let home = || {
         homes

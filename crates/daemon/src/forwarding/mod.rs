@@ -180,7 +180,6 @@ impl Forwarding {
     }
 
     /// How each pool is, by its name.
-    #[expect(dead_code, reason = "for what `status` says")]
     pub(crate) fn reports(&self) -> Vec<PoolReport> {
         let mut reports: Vec<_> = self
             .pools

@@ -385,8 +385,8 @@ impl Observer for Watcher {
             Some(_) => &self.0.hangups,
             None => &self.0.strange_hangups,
         };
-        // Many end at one moment, as when a certificate is revoked, and none may be missed: the lock
-        // is held for no longer than counting takes.
+        // Many end at one moment, as when a certificate is revoked, and none may be missed: the
+        // lock is held for no longer than counting takes.
         if let Ok(mut hangups) = hangups.lock() {
             hangups.count(Instant::now(), hung_up);
         }

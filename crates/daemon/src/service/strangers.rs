@@ -1,5 +1,5 @@
-//! Packets that met silence, and connections that were refused, gathered by who sent them and why: a
-//! stranger can neither fill the memory nor the log.
+//! Packets that met silence, and connections that were refused, gathered by who sent them and why:
+//! a stranger can neither fill the memory nor the log.
 
 use std::{
     collections::HashMap,

@@ -26,6 +26,7 @@ use tokio::{
 use super::{bookkeeping, world};
 use crate::{
     data::DataDir,
+    forwarding::Forwarding,
     service::{Seen, Sightings},
 };
 
@@ -62,6 +63,8 @@ pub(crate) struct Report {
     pub(crate) seen_left_out: usize,
     pub(crate) journal: JournalReport,
     pub(crate) definitions: DefinitionsReport,
+    /// How the pools of home servers are, by name.
+    pub(crate) pools: BTreeMap<String, PoolReport>,
 }
 
 /// Where it listens.
@@ -105,6 +108,23 @@ pub(crate) struct JournalReport {
     pub(crate) trouble: Option<String>,
 }
 
+/// How a pool of home servers is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PoolReport {
+    /// Its servers, and whether each is believed to be alive.
+    pub(crate) servers: Vec<(SocketAddr, bool)>,
+    /// Accounting records taken in since the start.
+    pub(crate) taken: u64,
+    /// Delivered since the start, what was left of an earlier run among them.
+    pub(crate) delivered: u64,
+    /// Set aside, because no packet can carry them.
+    pub(crate) undeliverable: u64,
+    /// Attempts that no home server answered.
+    pub(crate) failures: u64,
+    /// Octets of the spool on the disk.
+    pub(crate) octets: u64,
+}
+
 /// What it decides by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DefinitionsReport {
@@ -131,6 +151,7 @@ pub(super) struct Health {
     pub(super) sightings: Sightings,
     pub(super) journal: bookkeeping::Gauge,
     pub(super) definitions: world::Gauge,
+    pub(super) forwarding: Option<Arc<Forwarding>>,
 }
 
 impl Reports for Health {
@@ -177,8 +198,24 @@ impl Reports for Health {
             seen_left_out,
             journal: self.journal.read(),
             definitions: self.definitions.read(),
+            pools: self.forwarding.as_deref().map(pools).unwrap_or_default(),
         }
     }
+}
+
+fn pools(forwarding: &Forwarding) -> BTreeMap<String, PoolReport> {
+    let reports = forwarding.reports().into_iter().map(|pool| {
+        let report = PoolReport {
+            servers: pool.servers,
+            taken: pool.spool.taken,
+            delivered: pool.spool.delivered,
+            undeliverable: pool.spool.undeliverable,
+            failures: pool.spool.failures,
+            octets: pool.spool.octets,
+        };
+        (pool.name.to_string(), report)
+    });
+    reports.collect()
 }
 
 /// The listening socket; it goes when dropped.
@@ -296,6 +333,7 @@ mod tests {
             seen_left_out: 0,
             journal: JournalReport::default(),
             definitions: DefinitionsReport::default(),
+            pools: BTreeMap::new(),
         }
     }
 

@@ -199,6 +199,7 @@ impl Parts<'_> {
             sightings,
             journal: self.books.gauge(),
             definitions: keeper.gauge(),
+            forwarding: forwarding.forwarding.clone(),
         };
         let control = tokio::spawn(control.serve(Arc::new(health)));
         Ok(AtWork {

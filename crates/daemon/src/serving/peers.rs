@@ -190,7 +190,9 @@ fn peer_of(nas: &Nas) -> Option<Peer> {
 
 #[cfg(test)]
 mod tests {
-    use portreeve_aaa::definition::{PreSharedKey, Reach, Recognition, SharedSecret};
+    #[cfg(not(feature = "openssl"))]
+    use portreeve_aaa::definition::PreSharedKey;
+    use portreeve_aaa::definition::{Reach, Recognition, SharedSecret};
 
     use super::*;
 

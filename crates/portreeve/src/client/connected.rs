@@ -27,8 +27,8 @@ use crate::{
 const ENDLESS: Duration = Duration::from_hours(24 * 365);
 
 impl Target {
-    /// Sends a request until it is answered or given up. A stream loses nothing while it is open, so
-    /// there a request is never repeated (radiusdtls-bis section 5.2).
+    /// Sends a request until it is answered or given up. A stream loses nothing while it is open,
+    /// so there a request is never repeated (radiusdtls-bis section 5.2).
     pub(super) async fn exchange_connected(
         self: &Arc<Self>,
         prepared: &Prepared,

@@ -11,8 +11,8 @@ use portreeve_proto::{
 use super::{Client, Response, ask::Prepared};
 use crate::Error;
 
-/// A request of a peer, made ready for another server: what was hidden under the peer's secret is in
-/// the clear until it is hidden under the server's. `Debug` shows none of it.
+/// A request of a peer, made ready for another server: what was hidden under the peer's secret is
+/// in the clear until it is hidden under the server's. `Debug` shows none of it.
 #[derive(Clone)]
 #[must_use]
 pub struct Forward {

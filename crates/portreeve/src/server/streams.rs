@@ -107,9 +107,7 @@ pub(super) fn listen<H: Handler>(hall: &Arc<Hall<H>>, wanted: Wanted) -> Result<
         #[cfg(feature = "openssl")]
         Kind::Dtls(acceptor) => {
             let limits = hall.registry.limits.for_dtls();
-            let listener = DtlsListener::bind(address, acceptor, limits)
-                .await
-                .map_err(failed)?;
+            let listener = DtlsListener::bind(address, acceptor, limits).map_err(failed)?;
             let bound = listener.local_addr();
             let doors = &hall.registry.doors;
             doors

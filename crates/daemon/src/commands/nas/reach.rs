@@ -1,4 +1,4 @@
-//! How a NAS comes, and what it is recognised by: the flags that say so, and what follows from them.
+//! How a NAS comes, and what it is recognised by: the flags that say so, and what follows.
 
 use std::{io::Read as _, path::PathBuf};
 

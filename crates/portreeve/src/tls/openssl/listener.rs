@@ -125,12 +125,12 @@ impl DtlsListener {
     ///
     /// A machine with several addresses should have a listener on each: an answer leaves from the
     /// address that the system chooses.
-    pub(crate) async fn bind(
+    pub(crate) fn bind(
         address: SocketAddr,
         acceptor: Acceptor,
         limits: DtlsLimits,
     ) -> io::Result<Self> {
-        let own = UdpSocket::bind(address).await?.into_std()?;
+        let own = open(address)?;
         let sender = Arc::new(own.try_clone()?);
         let socket = UdpSocket::from_std(own)?;
         let local = socket.local_addr()?;
@@ -178,6 +178,18 @@ impl DtlsListener {
     pub(crate) fn counters(&self) -> &DtlsCounters {
         &self.counters
     }
+}
+
+/// As for connections, an IPv6 address takes IPv6 only.
+fn open(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
 fn engine(in_force: &InForce) -> Result<SslContext, ErrorStack> {

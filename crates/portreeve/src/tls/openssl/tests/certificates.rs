@@ -181,7 +181,7 @@ async fn another_configuration_is_in_force_at_once() {
     let world = World::new();
     let acceptor = Acceptor::new(world.server()).unwrap();
     let address = "127.0.0.1:0".parse().unwrap();
-    let bound = DtlsListener::bind(address, acceptor.clone(), limits()).await;
+    let bound = DtlsListener::bind(address, acceptor.clone(), limits());
     let mut listener = bound.unwrap();
     let (server, client) = meet(&mut listener, &world.client()).await;
     let (mut near, mut far) = (server.unwrap().0, client.unwrap().0);

@@ -151,7 +151,7 @@ pub(super) fn psk12() -> Psk {
 pub(super) async fn listen(config: ServerConfig, limits: DtlsLimits) -> DtlsListener {
     let address = "127.0.0.1:0".parse().unwrap();
     let acceptor = Acceptor::new(config).unwrap();
-    DtlsListener::bind(address, acceptor, limits).await.unwrap()
+    DtlsListener::bind(address, acceptor, limits).unwrap()
 }
 
 pub(super) fn limits() -> DtlsLimits {
