@@ -78,7 +78,6 @@ enum Servers<'a> {
 }
 
 /// How a pool is.
-#[expect(dead_code, reason = "for what `status` says")]
 pub(crate) struct PoolReport {
     pub(crate) name: Arc<str>,
     /// How its accounting is delivered.
