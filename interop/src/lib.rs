@@ -6,6 +6,7 @@
 //! Tests in `tests/ours_*.rs` are about Portreeve alone.
 
 pub mod certificates;
+pub mod dnsmasq;
 pub mod freeradius;
 mod must;
 pub mod openssl;

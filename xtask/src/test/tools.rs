@@ -21,6 +21,7 @@ pub(super) const INTEROP: &[Tool] = &[
     Tool::Pyrad2,
     Tool::Openssl,
     Tool::Radsecproxy,
+    Tool::Dnsmasq,
 ];
 
 /// What the feature `openssl` is built with.
@@ -36,6 +37,7 @@ pub(super) enum Tool {
     Pyrad2,
     Openssl,
     Radsecproxy,
+    Dnsmasq,
     Libssl,
     PkgConfig,
 }
@@ -51,6 +53,7 @@ impl Tool {
             Self::Pyrad2 => "pyrad2",
             Self::Openssl => "openssl",
             Self::Radsecproxy => "radsecproxy",
+            Self::Dnsmasq => "dnsmasq-base",
             Self::Libssl => "libssl-dev",
             Self::PkgConfig => "pkg-config",
         }
@@ -66,6 +69,7 @@ impl Tool {
             Self::Pyrad2 => "RADIUS clients and servers in Python, in target/venv",
             Self::Openssl => "makes certificates, speaks TLS and DTLS",
             Self::Radsecproxy => "RadSec and DTLS, both as client and as server",
+            Self::Dnsmasq => "a name server that names home servers",
             Self::Libssl => "what the feature openssl is built on",
             Self::PkgConfig => "finds it",
         }
@@ -85,6 +89,7 @@ impl Tool {
             Self::Pyrad2 => has_pyrad2(root),
             Self::Openssl => on_path("openssl").is_some(),
             Self::Radsecproxy => on_path("radsecproxy").is_some(),
+            Self::Dnsmasq => on_path("dnsmasq").is_some(),
             Self::Libssl => Path::new("/usr/include/openssl/ssl.h").is_file(),
             Self::PkgConfig => on_path("pkg-config").is_some(),
         }

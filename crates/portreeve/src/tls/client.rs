@@ -48,6 +48,8 @@ pub(super) struct Wanted {
     trust: Trust,
     name: Option<ServerName<'static>>,
     realm: Option<String>,
+    /// Whether the name, which is asked for, proves nothing.
+    realm_alone: bool,
     pins: Vec<[u8; 32]>,
 }
 
@@ -82,6 +84,7 @@ impl ClientConfig {
                 trust: Trust::default(),
                 name: None,
                 realm: None,
+                realm_alone: false,
                 pins: Vec::new(),
             }),
             versions: Versions::default(),
@@ -103,6 +106,15 @@ impl ClientConfig {
         let realm = realm.to_lowercase();
         Arc::make_mut(&mut self.wanted).realm = Some(realm);
         Ok(self)
+    }
+
+    /// Accepts no certificate but one for the [`realm`](Self::realm): for a server that DNS has
+    /// named, where the name itself is somebody's claim (RFC 7585 section 2.1). Where no realm is
+    /// given, no server is accepted.
+    #[must_use]
+    pub fn realm_alone(mut self) -> Self {
+        Arc::make_mut(&mut self.wanted).realm_alone = true;
+        self
     }
 
     /// Accepts, of all certificates that are good, only those with the given SHA-256 hashes. May be
@@ -298,6 +310,7 @@ impl Wanted {
 
     fn is_named_in(&self, certificate: &Certificate) -> bool {
         certificate.alternatives().iter().any(|name| match name {
+            Name::Dns(_) | Name::Ip(_) if self.realm_alone => false,
             Name::Dns(presented) => self
                 .host()
                 .is_some_and(|host| names_match(presented, &host)),
@@ -330,6 +343,7 @@ impl Wanted {
             .as_ref()
             .map_or_else(String::new, |name| name.to_str().into_owned());
         match &self.realm {
+            Some(realm) if self.realm_alone => format!("realm {realm}"),
             Some(realm) => format!("{name} or realm {realm}"),
             None => name,
         }

@@ -56,20 +56,20 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 /// Global unicast; where an IPv4 address is inside, that has to be public too.
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, ..] = address.segments();
-    let [.., w, x, y, z] = address.octets();
-    match (a, b) {
+    let (segments, octets) = (address.segments(), address.octets());
+    let inside = |at: usize| {
+        let inside = octets.get(at..).and_then(<[u8]>::first_chunk::<4>);
+        inside.is_some_and(|octets| is_public_v4(Ipv4Addr::from(*octets)))
+    };
+    match segments {
         // NAT64 (RFC 6052).
-        (0x64, 0xff9b) if c == 0 && d == 0 => is_public_v4(Ipv4Addr::new(w, x, y, z)),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => inside(12),
         // 6to4 (RFC 3056).
-        (0x2002, _) => {
-            let [_, _, w, x, y, z, ..] = address.octets();
-            is_public_v4(Ipv4Addr::new(w, x, y, z))
-        }
+        [0x2002, ..] => inside(2),
         // Protocol assignments, Teredo among them, and documentation.
-        (0x2001, b) => b >= 0x200 && b != 0xdb8,
-        (0x3fff, b) => b >= 0x1000,
-        (a, _) => a & 0xe000 == 0x2000,
+        [0x2001, second, ..] => second >= 0x200 && second != 0xdb8,
+        [0x3fff, second, ..] => second >= 0x1000,
+        [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 

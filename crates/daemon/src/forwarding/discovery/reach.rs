@@ -356,6 +356,7 @@ impl Tls {
         let (identity, trust) = (self.identity.clone(), self.trust.clone());
         let config = ClientConfig::new(identity, trust, &server.host)?.realm(realm)?;
         Ok(config
+            .realm_alone()
             .versions(self.versions)
             .loop_guard(self.guard.clone()))
     }

@@ -54,7 +54,7 @@ async fn naptr_leads_to_srv_and_srv_to_addresses_of_both_kinds() {
     let addresses: Vec<_> = servers.iter().map(|it| it.address.to_string()).collect();
     assert_eq!(addresses, ["8.8.4.4:2083", "[2a00::1]:2083"]);
     assert!(servers.iter().all(|it| it.host == "radius.example.org"));
-    assert_eq!(found.ttl, Duration::from_secs(3_600));
+    assert_eq!(found.ttl, Duration::from_hours(1));
     assert_eq!(
         zone.asked(),
         [

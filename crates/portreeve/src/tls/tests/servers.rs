@@ -106,6 +106,22 @@ async fn the_name_must_be_in_the_subject_alternative_names() {
 }
 
 #[tokio::test]
+async fn a_realm_alone_is_better_than_the_name() {
+    let pair = Pair::new();
+    let client = pair.client_config().realm_alone();
+    let of_a_realm = client.clone().realm("example.org").unwrap();
+    let named = shake_with(&pair, &pair.server, &pair.client_config()).await;
+    assert!(named.client.is_ok());
+    for client in [&client, &of_a_realm] {
+        let outcome = shake_with(&pair, &pair.server, client).await;
+        assert_eq!(outcome.reasons().1, Some(Hangup::NameMismatch));
+    }
+    let server = pair.ours.issue("server", &["realm:example.org"], SERVER);
+    let outcome = shake_with(&pair, &server, &of_a_realm).await;
+    assert!(outcome.client.is_ok());
+}
+
+#[tokio::test]
 async fn a_realm_is_as_good_as_the_name() {
     let pair = Pair::new();
     let client = pair.client_config().realm("Example.ORG").unwrap();
