@@ -98,7 +98,7 @@ impl Target {
             Carrier::Open(link) => {
                 let all_in_use =
                     |_| Refused::because(Hangup::PeerVanished, "no identifier is free");
-                link.slot(waiting, None).map_err(all_in_use)
+                link.slot(waiting).map_err(all_in_use)
             }
             Carrier::Sockets(_) => Err(Hangup::Unreachable.into()),
         }

@@ -4,7 +4,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -79,7 +79,9 @@ pub(super) struct Dial {
     host: Arc<dyn Host>,
     watch_after: Duration,
     free: Arc<Semaphore>,
-    links: tokio::sync::Mutex<Links>,
+    links: Mutex<Links>,
+    /// Held by whoever opens a connection; requests that find an identifier do not wait for it.
+    opening: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -123,16 +125,12 @@ impl Link {
     }
 
     /// An identifier of this connection, if one is free.
-    pub(super) fn slot(
-        self: &Arc<Self>,
-        waiting: Waiting,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<Slot, Waiting> {
+    pub(super) fn slot(self: &Arc<Self>, waiting: Waiting) -> Result<Slot, Waiting> {
         let place = self.way.ledger.occupy(waiting)?;
         Ok(Slot {
             link: Arc::clone(self),
             place,
-            permit,
+            permit: None,
         })
     }
 }
@@ -183,46 +181,64 @@ impl Dial {
             host: Arc::clone(&means.host),
             watch_after: means.watchdog.interval,
             free: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
-            links: tokio::sync::Mutex::default(),
+            links: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
         }
     }
 
     /// Connections that are open.
     pub(super) fn open(&self) -> usize {
-        let links = self.links.try_lock();
-        links.map_or(0, |links| {
-            links.open.iter().filter(|link| link.is_open()).count()
-        })
+        let links = self.links();
+        links.open.iter().filter(|link| link.is_open()).count()
     }
 
     /// What the handshake of an open connection settled.
     pub(super) fn session(&self) -> Option<Session> {
-        let links = self.links.try_lock().ok()?;
+        let links = self.links();
         let link = links.open.iter().find(|link| link.is_open())?;
         link.session.clone()
     }
 
     /// An identifier of some connection; waits until there is one, and until the server may be
     /// connected to again.
-    pub(super) async fn slot(&self, mut waiting: Waiting) -> Result<Slot, Refused> {
+    pub(super) async fn slot(&self, waiting: Waiting) -> Result<Slot, Refused> {
         let permit = Arc::clone(&self.free).acquire_owned().await;
         let permit = permit.map_err(|_| Refused::from(Hangup::Stopping))?;
-        let mut links = self.links.lock().await;
+        let mut slot = match self.occupy(waiting) {
+            Ok(slot) => slot,
+            Err(waiting) => self.slot_of_another(waiting).await?,
+        };
+        slot.permit = Some(permit);
+        Ok(slot)
+    }
+
+    /// An identifier of a connection that is open.
+    fn occupy(&self, mut waiting: Waiting) -> Result<Slot, Waiting> {
+        let mut links = self.links();
         links.open.retain(|link| link.is_open());
         for link in &links.open {
-            match link.slot(waiting, None) {
-                Ok(mut slot) => {
-                    slot.permit = Some(permit);
-                    return Ok(slot);
-                }
+            match link.slot(waiting) {
+                Ok(slot) => return Ok(slot),
                 Err(back) => waiting = back,
             }
         }
-        if let Some(not_before) = links.not_before {
+        Err(waiting)
+    }
+
+    /// Opens another connection, unless somebody else has just done so.
+    async fn slot_of_another(&self, waiting: Waiting) -> Result<Slot, Refused> {
+        let _opening = self.opening.lock().await;
+        let waiting = match self.occupy(waiting) {
+            Ok(slot) => return Ok(slot),
+            Err(waiting) => waiting,
+        };
+        let not_before = self.links().not_before;
+        if let Some(not_before) = not_before {
             tokio::time::sleep_until(not_before.into()).await;
         }
         let opened = self.open_one().await;
         let now = Instant::now();
+        let mut links = self.links();
         let link = match opened {
             Ok(link) => Arc::new(link),
             Err(refused) => {
@@ -235,8 +251,13 @@ impl Dial {
         links.not_before = Some(now + self.wait(0));
         links.failures = 0;
         links.open.push(Arc::clone(&link));
-        let slot = link.slot(waiting, Some(permit));
+        drop(links);
+        let slot = link.slot(waiting);
         slot.map_err(|_| Hangup::PeerVanished.into())
+    }
+
+    fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait(&self, failures: u32) -> Duration {
