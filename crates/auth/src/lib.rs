@@ -7,6 +7,7 @@
 
 pub mod chap;
 mod credential;
+pub mod eap;
 mod login;
 pub mod mppe;
 pub mod mschap;
