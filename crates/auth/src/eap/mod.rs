@@ -12,10 +12,14 @@ mod failure;
 mod means;
 mod method;
 pub mod packet;
+pub mod peap;
 pub mod peer;
 mod question;
 mod success;
+pub mod teap;
 pub mod tls;
+pub mod ttls;
+mod tunnel;
 
 pub use conversation::{Conversation, Ignored, MAX_ROUNDS, Step, Surroundings};
 pub use failure::Failure;
