@@ -9,6 +9,7 @@
 
 mod conversation;
 mod failure;
+pub mod md5;
 mod means;
 mod method;
 pub mod packet;
