@@ -9,6 +9,7 @@
 
 mod conversation;
 mod failure;
+pub mod gtc;
 pub mod md5;
 mod means;
 mod method;
