@@ -13,6 +13,7 @@ pub mod gtc;
 pub mod md5;
 mod means;
 mod method;
+pub mod mschapv2;
 pub mod packet;
 pub mod peer;
 mod question;
