@@ -16,6 +16,7 @@ mod method;
 pub mod mschapv2;
 pub mod packet;
 pub mod peer;
+pub mod pwd;
 mod question;
 mod success;
 
