@@ -130,6 +130,11 @@ impl Supplicant {
         }
     }
 
+    /// Who it says it is.
+    pub fn identity(&self) -> &[u8] {
+        &self.identity
+    }
+
     /// The Response that an access point sends first: who this is, as if it had asked.
     pub fn begin(&mut self, identifier: u8) -> Option<Vec<u8>> {
         packet::response(identifier, Type::IDENTITY, &self.identity)
