@@ -3,7 +3,10 @@
 
 use std::{fmt, net::SocketAddr};
 
-use portreeve_auth::{CredentialError, NoMethod, Refutation};
+use portreeve_auth::{
+    CredentialError, Method, NoMethod, Refutation, Scheme,
+    eap::{Failure, Means},
+};
 
 use crate::{attribute::Problem, proxy::Obstacle, shown::Shown};
 
@@ -14,10 +17,14 @@ pub enum Refusal {
     BadCredential(CredentialError),
     /// Too many passwords are being checked.
     Busy,
+    /// The certificate they show cannot be taken for anybody's.
+    Certificate(CertificateProblem),
     /// A condition of the user or of one of their groups does not hold.
     CheckFailed(FailedCheck),
     /// The user is switched off.
     Disabled,
+    /// The conversation in which they were to prove who they are came to a bad end.
+    Eap(Failure),
     /// A definition that the decision needs is broken.
     Misconfigured(Problem),
     /// Nothing is stored to check the user against.
@@ -30,6 +37,64 @@ pub enum Refusal {
     UnknownUser,
     /// They did not prove who they are.
     Unproven(Refutation),
+    /// What is stored of them cannot be held against what their device does.
+    Unservable {
+        /// How it is stored.
+        scheme: Scheme,
+        /// What the device does.
+        means: Means,
+    },
+}
+
+/// Why a certificate, whose chain is sound, is nobody's who may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateProblem {
+    /// It has been revoked.
+    Revoked {
+        /// When, as it is to be read.
+        when: String,
+    },
+    /// Whether it has been revoked cannot be found out, and has to be.
+    Unchecked {
+        /// Why not.
+        why: String,
+    },
+    /// No user is named in it in a way that counts.
+    Nameless,
+    /// It names somebody else than the device does.
+    OtherUser {
+        /// Whom.
+        named: Shown,
+    },
+}
+
+impl CertificateProblem {
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::Revoked { .. } => "certificate_revoked",
+            Self::Unchecked { .. } => "certificate_unchecked",
+            Self::Nameless => "certificate_nameless",
+            Self::OtherUser { .. } => "certificate_of_another",
+        }
+    }
+}
+
+impl fmt::Display for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revoked { when } => write!(f, "the certificate was revoked on {when}"),
+            Self::Unchecked { why } => write!(
+                f,
+                "whether the certificate is revoked cannot be found out: {why}"
+            ),
+            Self::Nameless => f.write_str(
+                "the certificate names no user in any of the fields that `eap.user_from` lists",
+            ),
+            Self::OtherUser { named } => {
+                write!(f, "the certificate is of {named}, whom the device is not")
+            }
+        }
+    }
 }
 
 /// A condition that does not hold.
@@ -88,6 +153,9 @@ impl Refusal {
             Self::RefusedAtHome(_) => "refused_at_home",
             Self::UnknownUser => "unknown_user",
             Self::Unproven(why) => why.label(),
+            Self::Certificate(why) => why.label(),
+            Self::Eap(why) => why.label(),
+            Self::Unservable { .. } => "cannot_serve",
         }
     }
 
@@ -116,6 +184,12 @@ impl Refusal {
             Self::Unproven(Refutation::CannotServe { .. }) => {
                 format!("portreeve user show {user}")
             }
+            Self::Unservable { .. } => {
+                format!("portreeve user set {user} --password-stdin --store nt")
+            }
+            Self::Certificate(CertificateProblem::Revoked { .. }) => {
+                format!("portreeve cert issue --user {user}")
+            }
             Self::Unproven(Refutation::SuspectSecret) => {
                 let nas = argument(nas, "NAS");
                 format!(
@@ -123,7 +197,10 @@ impl Refusal {
                      portreeve nas set {nas} --secret SECRET"
                 )
             }
-            Self::Busy | Self::RefusedAtHome(_) | Self::Unproven(_) => return None,
+            Self::Eap(why) => return why.cure().map(str::to_owned),
+            Self::Busy | Self::RefusedAtHome(_) | Self::Certificate(_) | Self::Unproven(_) => {
+                return None;
+            }
         })
     }
 }
@@ -150,6 +227,18 @@ impl From<Obstacle> for Refusal {
     }
 }
 
+impl From<CertificateProblem> for Refusal {
+    fn from(why: CertificateProblem) -> Self {
+        Self::Certificate(why)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(why: Failure) -> Self {
+        Self::Eap(why)
+    }
+}
+
 impl From<NoMethod> for Refusal {
     fn from(why: NoMethod) -> Self {
         Self::Unproven(Refutation::NoMethod(why))
@@ -171,6 +260,18 @@ impl fmt::Display for Refusal {
             Self::RefusedAtHome(server) => write!(f, "the home server {server} refused it"),
             Self::UnknownUser => f.write_str("there is no such user"),
             Self::Unproven(why) => why.fmt(f),
+            Self::Certificate(why) => why.fmt(f),
+            Self::Eap(why) => why.fmt(f),
+            Self::Unservable { scheme, means } => {
+                let needed = match means.needs() {
+                    Some(Method::MsChapV1 | Method::MsChapV2) => "an NT hash or clear text",
+                    _ => "clear text",
+                };
+                write!(
+                    f,
+                    "the password is stored as {scheme}; {means} needs {needed}"
+                )
+            }
         }
     }
 }

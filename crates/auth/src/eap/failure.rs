@@ -38,6 +38,17 @@ pub enum Failure {
     /// The conversation does not come to an end.
     #[error("no end after {0} messages")]
     TooManyRounds(u16),
+    /// What it continues is not there any more.
+    #[error("the conversation it belongs to has expired, or belongs to another access point")]
+    Expired,
+    /// The peer fell silent.
+    #[error("the device fell silent{}", after(*method, *rounds))]
+    Abandoned {
+        /// The method that ran.
+        method: Option<Type>,
+        /// How many Requests it had been sent.
+        rounds: u16,
+    },
 }
 
 impl Failure {
@@ -50,7 +61,48 @@ impl Failure {
             Self::Broken { .. } => "eap_broken",
             Self::PeerGaveUp(_) => "eap_peer_gave_up",
             Self::TooManyRounds(_) => "eap_too_many_rounds",
+            Self::Expired => "eap_expired",
+            Self::Abandoned { .. } => "eap_abandoned",
         }
+    }
+
+    /// What the administrator can do about it; `None` where the sentence says it all.
+    pub const fn cure(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoCommonMethod { .. } => {
+                "choose one of the offered methods on the device, or add its own to `eap.methods` \
+                 in portreeve.toml"
+            }
+            Self::Expired => {
+                "raise the RADIUS timeout of the access point to 3 s or more; see whether it asks \
+                 several servers in turn"
+            }
+            Self::Abandoned {
+                method: Some(Type::TLS | Type::PEAP | Type::TTLS | Type::TEAP),
+                ..
+            } => {
+                "most often the device does not trust the server's certificate and says nothing: \
+                 install the profile on it (portreeve profile); else the access point loses long \
+                 packets: lower `eap.fragment_octets`"
+            }
+            Self::Abandoned { .. } => {
+                "see whether somebody is asked for a password on the device, and whether it is in \
+                 reach of the access point"
+            }
+            Self::PeerGaveUp(_) => {
+                "the device knows another password than the server, or its person did not confirm: \
+                 enter it again on the device"
+            }
+            Self::Refused | Self::WrongPassword(_) | Self::Broken { .. } => return None,
+            Self::TooManyRounds(_) => "raise `eap.fragment_octets` in portreeve.toml",
+        })
+    }
+}
+
+fn after(method: Option<Type>, rounds: u16) -> String {
+    match method {
+        Some(method) => format!(" in the middle of {method}, after {rounds} messages"),
+        None => " before any method was agreed on".to_owned(),
     }
 }
 

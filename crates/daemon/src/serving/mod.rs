@@ -169,6 +169,7 @@ impl Parts<'_> {
             hashing: Arc::clone(&self.hashing),
             journal: self.books.journal(),
             records,
+            eap: None,
             forwarding: forwarding.forwarding.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
