@@ -4,6 +4,7 @@
 //! that does not fit, is a problem with a place; all problems of a file are found at once.
 
 mod discovery;
+mod portal;
 mod problem;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
@@ -21,6 +22,7 @@ use portreeve_proto::DuplicateLimits;
 use self::reader::{Reader, Section};
 pub use self::{
     discovery::Discovery,
+    portal::Portal,
     problem::{Fault, Place, Problem, Problems},
     proxy::Proxy,
     tls::Tls,
@@ -39,6 +41,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
+    /// `[portal]`
+    pub portal: Portal,
     /// `[proxy]`, `[discovery]`, `[[home]]`, `[[pool]]` and `[[realm]]`
     pub proxy: Proxy,
     /// `[security]`
@@ -181,6 +185,7 @@ impl Default for Config {
                 receive_buffer_bytes: 4 << 20,
             },
             tls: Tls::default(),
+            portal: Portal::default(),
             proxy: Proxy::default(),
             security: Security {
                 reject_delay: Duration::from_secs(1),
@@ -232,6 +237,7 @@ impl Config {
             *include = folder.join(&include);
         }
         config.tls.start_from(folder);
+        config.portal.start_from(folder);
         config.proxy.start_from(folder);
         Ok(config)
     }
@@ -246,6 +252,7 @@ impl Config {
         if let Some(mut root) = reader.root() {
             root.section("listen", |section| config.listen.read(section));
             root.section("tls", |section| config.tls.read(section));
+            root.section("portal", |section| config.portal.read(section));
             config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
@@ -380,6 +387,10 @@ mod tests {
             "# key =",
             "# ca =",
             "# crl =",
+            "http =",
+            "https =",
+            "# url =",
+            "# download_url =",
             "connections =",
             "half_open =",
             "connections_per_nas =",
