@@ -6,6 +6,7 @@
 mod discovery;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod eap;
+mod portal;
 mod problem;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
@@ -24,6 +25,7 @@ use self::reader::{Reader, Section};
 pub use self::{
     discovery::Discovery,
     eap::Eap,
+    portal::Portal,
     problem::{Fault, Place, Problem, Problems},
     proxy::Proxy,
     tls::Tls,
@@ -44,6 +46,8 @@ pub struct Config {
     pub tls: Tls,
     /// `[eap]`
     pub eap: Eap,
+    /// `[portal]`
+    pub portal: Portal,
     /// `[proxy]`, `[discovery]`, `[[home]]`, `[[pool]]` and `[[realm]]`
     pub proxy: Proxy,
     /// `[security]`
@@ -187,6 +191,7 @@ impl Default for Config {
             },
             tls: Tls::default(),
             eap: Eap::default(),
+            portal: Portal::default(),
             proxy: Proxy::default(),
             security: Security {
                 reject_delay: Duration::from_secs(1),
@@ -239,6 +244,7 @@ impl Config {
         }
         config.tls.start_from(folder);
         config.eap.start_from(folder);
+        config.portal.start_from(folder);
         config.proxy.start_from(folder);
         Ok(config)
     }
@@ -254,6 +260,7 @@ impl Config {
             root.section("listen", |section| config.listen.read(section));
             root.section("tls", |section| config.tls.read(section));
             root.section("eap", |section| config.eap.read(section));
+            root.section("portal", |section| config.portal.read(section));
             config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
@@ -388,6 +395,10 @@ mod tests {
             "# key =",
             "# ca =",
             "# crl =",
+            "http =",
+            "https =",
+            "# url =",
+            "# download_url =",
             "connections =",
             "half_open =",
             "connections_per_nas =",
