@@ -1,6 +1,6 @@
 //! Why a conversation ends without access: for the administrator. The peer learns none.
 
-use super::{Means, Type};
+use super::{Means, Type, tls};
 
 /// Why a conversation failed: the closed list. Displays as a clause without capital and full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum Failure {
     /// confirm.
     #[error("the device ended {0} by itself: it did not accept the server's proof")]
     PeerGaveUp(Type),
+    /// TLS failed.
+    #[error(transparent)]
+    Tls(#[from] tls::Trouble),
     /// The conversation does not come to an end.
     #[error("no end after {0} messages")]
     TooManyRounds(u16),
@@ -60,6 +63,7 @@ impl Failure {
             Self::NoCommonMethod { .. } => "eap_no_common_method",
             Self::Broken { .. } => "eap_broken",
             Self::PeerGaveUp(_) => "eap_peer_gave_up",
+            Self::Tls(trouble) => trouble.label(),
             Self::TooManyRounds(_) => "eap_too_many_rounds",
             Self::Expired => "eap_expired",
             Self::Abandoned { .. } => "eap_abandoned",

@@ -15,6 +15,7 @@ pub mod packet;
 pub mod peer;
 mod question;
 mod success;
+pub mod tls;
 
 pub use conversation::{Conversation, Ignored, MAX_ROUNDS, Step, Surroundings};
 pub use failure::Failure;
@@ -22,4 +23,4 @@ pub use means::{Inner, Means};
 pub use method::{Context, Method, Next, Offer, Offered};
 pub use packet::{Packet, Type};
 pub use question::{Answer, Password, Question};
-pub use success::{MSK_OCTETS, Msk, Success, Verified};
+pub use success::{Keepsake, MSK_OCTETS, Msk, Success, Verified};

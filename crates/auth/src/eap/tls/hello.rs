@@ -1,0 +1,187 @@
+//! What can be read of a handshake as it passes by in clear: the ClientHello, and the randoms that
+//! a Session-Id of TLS 1.2 is made of (RFC 5216 section 2.3).
+
+use super::fragments::MAX_MESSAGE_OCTETS;
+
+/// Octets of a record's header.
+const RECORD_HEADER: usize = 5;
+/// The most octets of a record's content, encrypted (RFC 5246 section 6.2.3).
+const MAX_RECORD: usize = (1 << 14) + 2048;
+const HANDSHAKE: u8 = 22;
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+/// Type, length, version and random: all that is wanted of a ServerHello.
+const HELLO_START: usize = 4 + 2 + RANDOM_OCTETS;
+const RANDOM_OCTETS: usize = 32;
+/// The most of each list that is kept.
+const MAX_LISTED: usize = 128;
+
+const EXTENSION_GROUPS: u16 = 10;
+const EXTENSION_SIGNATURES: u16 = 13;
+const EXTENSION_VERSIONS: u16 = 43;
+
+/// A random of a hello.
+pub(super) type Random = [u8; RANDOM_OCTETS];
+
+/// What a device offered, in its own order; numbers as the IANA registers them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hello {
+    pub(super) random: Random,
+    /// TLS versions, such as 0x0303 for TLS 1.2.
+    pub versions: Vec<u16>,
+    /// Cipher suites.
+    pub suites: Vec<u16>,
+    /// Groups for the key exchange.
+    pub groups: Vec<u16>,
+    /// Signature schemes.
+    pub signatures: Vec<u16>,
+}
+
+impl Hello {
+    /// Reads the body of a ClientHello message.
+    fn parse(body: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(body);
+        let legacy = cursor.u16()?;
+        let random = *cursor.take(RANDOM_OCTETS)?.first_chunk()?;
+        let session = cursor.u8()?;
+        cursor.take(session.into())?;
+        let suites = cursor.u16()?;
+        let suites = numbers(cursor.take(suites.into())?);
+        let compressions = cursor.u8()?;
+        cursor.take(compressions.into())?;
+        let mut hello = Self {
+            random,
+            versions: Vec::new(),
+            suites,
+            groups: Vec::new(),
+            signatures: Vec::new(),
+        };
+        if let Some(length) = cursor.u16() {
+            let mut extensions = Cursor(cursor.take(length.into())?);
+            while let Some(kind) = extensions.u16() {
+                let length = extensions.u16()?;
+                hello.extension(kind, extensions.take(length.into())?);
+            }
+        }
+        if hello.versions.is_empty() {
+            hello.versions.push(legacy);
+        }
+        Some(hello)
+    }
+
+    fn extension(&mut self, kind: u16, body: &[u8]) {
+        match kind {
+            EXTENSION_VERSIONS => self.versions = numbers(body.get(1..).unwrap_or(&[])),
+            EXTENSION_GROUPS => self.groups = numbers(body.get(2..).unwrap_or(&[])),
+            EXTENSION_SIGNATURES => self.signatures = numbers(body.get(2..).unwrap_or(&[])),
+            _ => {}
+        }
+    }
+}
+
+fn numbers(octets: &[u8]) -> Vec<u16> {
+    octets
+        .chunks_exact(2)
+        .take(MAX_LISTED)
+        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+        .collect()
+}
+
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, octets: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(octets)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take(1).map(|octets| octets[0])
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        let octets = self.take(2)?;
+        Some(u16::from_be_bytes([octets[0], octets[1]]))
+    }
+}
+
+/// Follows the records of one direction, and keeps the beginning of its first message.
+#[derive(Default)]
+pub(super) struct Records {
+    header: Vec<u8>,
+    /// What is left of the content of the record at hand.
+    left: usize,
+    is_handshake: bool,
+    is_done: bool,
+    first: Vec<u8>,
+}
+
+impl Records {
+    /// Takes what passes by. An error is a header that no record of TLS has; the version that it
+    /// names does not count beyond being one (RFC 8446 section 5.1).
+    pub(super) fn pass(&mut self, mut octets: &[u8]) -> Result<(), &'static str> {
+        while !octets.is_empty() {
+            if self.left > 0 {
+                let (content, rest) = octets.split_at(self.left.min(octets.len()));
+                self.keep(content);
+                self.left -= content.len();
+                octets = rest;
+                continue;
+            }
+            let wanted = RECORD_HEADER - self.header.len();
+            let (part, rest) = octets.split_at(wanted.min(octets.len()));
+            self.header.extend_from_slice(part);
+            octets = rest;
+            if let Some(header) = self.header.first_chunk::<RECORD_HEADER>() {
+                let [kind, major, minor, high, low] = *header;
+                self.left = u16::from_be_bytes([high, low]).into();
+                self.is_handshake = kind == HANDSHAKE;
+                if !(20..=24).contains(&kind) || major != 3 || minor > 4 {
+                    return Err("it is not TLS");
+                }
+                if self.left > MAX_RECORD {
+                    return Err("a record is too long");
+                }
+                self.header.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, content: &[u8]) {
+        if self.is_done || !self.is_handshake {
+            return;
+        }
+        let room = MAX_MESSAGE_OCTETS.saturating_sub(self.first.len());
+        self.first
+            .extend_from_slice(&content[..content.len().min(room)]);
+    }
+
+    /// The ClientHello, once the whole of it has passed; no more is kept then.
+    pub(super) fn client_hello(&mut self) -> Option<Hello> {
+        let (&[kind, a, b, c], rest) = self.first.split_first_chunk()?;
+        let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
+        let body = rest.get(..length);
+        if kind == CLIENT_HELLO && body.is_none() && length < MAX_MESSAGE_OCTETS {
+            return None;
+        }
+        let hello = body.filter(|_| kind == CLIENT_HELLO).and_then(Hello::parse);
+        self.finish();
+        hello
+    }
+
+    /// The random of the ServerHello, once it has passed; no more is kept then.
+    pub(super) fn server_random(&mut self) -> Option<Random> {
+        let start = self.first.first_chunk::<HELLO_START>()?;
+        let random = *start.last_chunk()?;
+        let is_hello = start[0] == SERVER_HELLO;
+        self.finish();
+        is_hello.then_some(random)
+    }
+
+    fn finish(&mut self) {
+        self.is_done = true;
+        self.first = Vec::new();
+    }
+}
