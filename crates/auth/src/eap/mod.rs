@@ -9,10 +9,14 @@
 
 mod conversation;
 mod failure;
+pub mod gtc;
+pub mod md5;
 mod means;
 mod method;
+pub mod mschapv2;
 pub mod packet;
 pub mod peer;
+pub mod pwd;
 mod question;
 mod success;
 pub mod tls;
