@@ -295,7 +295,7 @@ impl Link {
         let mut flags = Flags::version_only(self.version).with(more_flags);
         let left = &self.outgoing[self.sent..];
         let mut packet = Vec::with_capacity(room.min(left.len() + 5));
-        let data = if 1 + left.len() <= room {
+        let data = if left.len() < room {
             packet.push(flags.octet());
             left
         } else {

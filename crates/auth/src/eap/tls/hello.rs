@@ -1,5 +1,5 @@
-//! What can be read of a handshake as it passes by in clear: the ClientHello, and the randoms that
-//! a Session-Id of TLS 1.2 is made of (RFC 5216 section 2.3).
+//! What can be read of a handshake as it passes by in clear: the client's hello, and the
+//! randoms that a Session-Id of TLS 1.2 is made of (RFC 5216 section 2.3).
 
 use super::fragments::MAX_MESSAGE_OCTETS;
 
@@ -10,7 +10,7 @@ const MAX_RECORD: usize = (1 << 14) + 2048;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
-/// Type, length, version and random: all that is wanted of a ServerHello.
+/// Type, length, version and random: all that is wanted of the server's hello.
 const HELLO_START: usize = 4 + 2 + RANDOM_OCTETS;
 const RANDOM_OCTETS: usize = 32;
 /// The most of each list that is kept.
@@ -38,7 +38,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// Reads the body of a ClientHello message.
+    /// Reads the body of the client's hello.
     fn parse(body: &[u8]) -> Option<Self> {
         let mut cursor = Cursor(body);
         let legacy = cursor.u16()?;
@@ -158,7 +158,7 @@ impl Records {
             .extend_from_slice(&content[..content.len().min(room)]);
     }
 
-    /// The ClientHello, once the whole of it has passed; no more is kept then.
+    /// The client's hello, once the whole of it has passed; no more is kept then.
     pub(super) fn client_hello(&mut self) -> Option<Hello> {
         let (&[kind, a, b, c], rest) = self.first.split_first_chunk()?;
         let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
@@ -171,7 +171,7 @@ impl Records {
         hello
     }
 
-    /// The random of the ServerHello, once it has passed; no more is kept then.
+    /// The random of the server's hello, once it has passed; no more is kept then.
     pub(super) fn server_random(&mut self) -> Option<Random> {
         let start = self.first.first_chunk::<HELLO_START>()?;
         let random = *start.last_chunk()?;

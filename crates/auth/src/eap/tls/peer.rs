@@ -235,7 +235,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A connection for a method of this type, whose ClientHello is in [`Engine::take_output`].
+    /// A connection for a method of this type, whose first message is in [`Engine::take_output`].
     /// `unix_s` is the time in seconds since 1970.
     pub fn new(settings: &PeerSettings, kind: Type, unix_s: u64) -> Result<Self, Trouble> {
         let broken = |what: String| Trouble::Broken { method: kind, what };

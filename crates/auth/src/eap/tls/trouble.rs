@@ -341,10 +341,12 @@ fn best_version(hello: &Hello) -> String {
     }
 }
 
+type IsKind = fn(u16) -> bool;
+
 /// What kind of suites a device offers, by the numbers that are still met.
 fn offered_suites(hello: &Hello) -> String {
     const SIGNALS: [u16; 2] = [0x00ff, 0x5600];
-    let kinds: [(&str, fn(u16) -> bool); 5] = [
+    let kinds: [(&str, IsKind); 5] = [
         ("TLS 1.3", |suite| (0x1301..=0x1305).contains(&suite)),
         ("ECDHE with GCM", |suite| {
             matches!(suite, 0xc02b | 0xc02c | 0xc02f | 0xc030 | 0xcca8 | 0xcca9)
@@ -364,7 +366,7 @@ fn offered_suites(hello: &Hello) -> String {
             ) || matches!(suite, 0x009c | 0x009d)
         }),
     ];
-    let has = |is_kind: fn(u16) -> bool| hello.suites.iter().any(|suite| is_kind(*suite));
+    let has = |is_kind: IsKind| hello.suites.iter().any(|suite| is_kind(*suite));
     let names: Vec<&str> = kinds
         .iter()
         .filter(|(_, is_kind)| has(*is_kind))
@@ -408,15 +410,12 @@ impl Presented {
             };
         };
         let raw_serial = certificate.raw_serial().to_vec();
-        let serial: String = raw_serial
-            .iter()
-            .take(20)
-            .map(|octet| format!("{octet:02x}"))
-            .collect();
+        let serial = raw_serial.iter().take(20);
+        let serial: Vec<String> = serial.map(|octet| format!("{octet:02x}")).collect();
         Self {
             subject: printable(&certificate.subject().to_string()),
             issuer: printable(&certificate.issuer().to_string()),
-            serial,
+            serial: serial.concat(),
             raw_serial,
         }
     }

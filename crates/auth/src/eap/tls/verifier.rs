@@ -87,7 +87,7 @@ impl Verifier {
 }
 
 /// Why a certificate is refused: what the device is told, and what the administrator is.
-type Refusal = (Error, Trouble);
+type Refusal = Box<(Error, Trouble)>;
 
 impl Trusted {
     fn check(
@@ -101,16 +101,16 @@ impl Trusted {
             .verify_client_cert(leaf, others, now)
             .map_err(|error| {
                 let trouble = Trouble::of_certificate(&error, presented(), &self.crls);
-                (error, trouble)
+                Box::new((error, trouble))
             })?;
         let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| {
             let error = Error::InvalidCertificate(CertificateError::BadEncoding);
             let trouble = Trouble::of_certificate(&error, presented(), &self.crls);
-            (error, trouble)
+            Box::new((error, trouble))
         })?;
         if !is_for_clients(&parsed) {
             let error = CertificateError::InvalidPurpose.into();
-            return Err((error, Trouble::WrongPurpose(presented())));
+            return Err(Box::new((error, Trouble::WrongPurpose(presented()))));
         }
         if self.is_192_bit {
             let is_strong = |der: &CertificateDer<'_>| {
@@ -119,7 +119,7 @@ impl Trusted {
             };
             if !is_strong(leaf) || !others.iter().all(is_strong) {
                 let error = CertificateError::ApplicationVerificationFailure.into();
-                return Err((error, Trouble::TooWeak(presented())));
+                return Err(Box::new((error, Trouble::TooWeak(presented()))));
             }
         }
         Ok(())
@@ -170,7 +170,8 @@ impl ClientCertVerifier for Verifier {
     ) -> Result<ClientCertVerified, Error> {
         match self.trusted.check(end_entity, intermediates, now) {
             Ok(()) => Ok(ClientCertVerified::assertion()),
-            Err((error, trouble)) => {
+            Err(refusal) => {
+                let (error, trouble) = *refusal;
                 self.note(trouble);
                 Err(error)
             }
