@@ -97,7 +97,10 @@ impl Failure {
                 "the device knows another password than the server, or its person did not confirm: \
                  enter it again on the device"
             }
-            Self::Refused | Self::WrongPassword(_) | Self::Broken { .. } => return None,
+            // Trouble with TLS says what to do itself.
+            Self::Refused | Self::WrongPassword(_) | Self::Broken { .. } | Self::Tls(_) => {
+                return None;
+            }
             Self::TooManyRounds(_) => "raise `eap.fragment_octets` in portreeve.toml",
         })
     }

@@ -3,7 +3,10 @@ use std::{
     time::Duration,
 };
 
-use portreeve::{Method, eap};
+use portreeve::{
+    Method,
+    eap::{self, Inner, Means},
+};
 
 use super::{Fault, proxy::YES_NO, reader::Section};
 
@@ -13,7 +16,7 @@ pub struct Eap {
     /// What may be tried, the first choice first; nothing, and EAP is off.
     pub methods: Vec<eap::Type>,
     /// What may be tried inside a tunnel, the first choice first.
-    pub inner: Vec<eap::Inner>,
+    pub inner: Vec<Inner>,
     /// Our certificate, with its issuers, in PEM; without it the one that our own CA keeps.
     pub certificate: Option<PathBuf>,
     /// Its key, in PEM; there exactly where the certificate is.
@@ -91,16 +94,16 @@ const METHODS: [(&str, eap::Type); 8] = [
     ("gtc", eap::Type::GTC),
     ("pwd", eap::Type::PWD),
 ];
-const INNER: [(&str, eap::Inner); 9] = [
-    ("mschapv2", eap::Inner::Eap(eap::Type::MSCHAPV2)),
-    ("gtc", eap::Inner::Eap(eap::Type::GTC)),
-    ("tls", eap::Inner::Eap(eap::Type::TLS)),
-    ("md5", eap::Inner::Eap(eap::Type::MD5)),
-    ("pap", eap::Inner::Plain(Method::Pap)),
-    ("chap", eap::Inner::Plain(Method::Chap)),
-    ("plain-mschapv1", eap::Inner::Plain(Method::MsChapV1)),
-    ("plain-mschapv2", eap::Inner::Plain(Method::MsChapV2)),
-    ("pwd", eap::Inner::Eap(eap::Type::PWD)),
+const INNER: [(&str, Inner); 9] = [
+    ("mschapv2", Inner::Eap(eap::Type::MSCHAPV2)),
+    ("gtc", Inner::Eap(eap::Type::GTC)),
+    ("tls", Inner::Eap(eap::Type::TLS)),
+    ("md5", Inner::Eap(eap::Type::MD5)),
+    ("pap", Inner::Plain(Method::Pap)),
+    ("chap", Inner::Plain(Method::Chap)),
+    ("plain-mschapv1", Inner::Plain(Method::MsChapV1)),
+    ("plain-mschapv2", Inner::Plain(Method::MsChapV2)),
+    ("pwd", Inner::Eap(eap::Type::PWD)),
 ];
 /// How many of [`METHODS`] are offered where nothing is said.
 const METHODS_BY_DEFAULT: usize = 5;
@@ -200,6 +203,28 @@ impl Eap {
         limits.patience = Duration::from_secs(patience_s);
     }
 
+    /// By what somebody may prove who they are.
+    pub fn means(&self) -> Vec<Means> {
+        let inside = |outer: eap::Type| {
+            let inner = self.inner.iter().filter(move |inner| match inner {
+                Inner::Plain(_) => outer == eap::Type::TTLS,
+                // RFC 9930 section 3.6.2 wants keys of what is inside.
+                Inner::Eap(kind) => {
+                    outer != eap::Type::TEAP || ![eap::Type::GTC, eap::Type::MD5].contains(kind)
+                }
+            });
+            inner.map(move |inner| Means::inside(outer, *inner))
+        };
+        let mut means = Vec::new();
+        for kind in &self.methods {
+            match *kind {
+                eap::Type::PEAP | eap::Type::TTLS | eap::Type::TEAP => means.extend(inside(*kind)),
+                kind => means.push(Means::alone(kind)),
+            }
+        }
+        means
+    }
+
     /// Takes relative paths from a folder.
     pub(super) fn start_from(&mut self, folder: &Path) {
         let single = [&mut self.certificate, &mut self.key];
@@ -265,9 +290,16 @@ mod tests {
         let eap = parse("[eap]\nmethods = ['ttls', 'tls']\ninner = ['pap']\nuser_from = ['cn']");
         let eap = eap.unwrap();
         assert_eq!(eap.methods, [eap::Type::TTLS, eap::Type::TLS]);
-        assert_eq!(eap.inner, [eap::Inner::Plain(Method::Pap)]);
+        assert_eq!(eap.inner, [Inner::Plain(Method::Pap)]);
         assert_eq!(eap.user_from, [UserField::Cn]);
         assert!(parse("[eap]\nmethods = []").unwrap().methods.is_empty());
+    }
+
+    #[test]
+    fn means_are_what_may_be_tried() {
+        let eap = parse("[eap]\nmethods = ['peap', 'ttls', 'teap', 'md5']\ninner = ['gtc', 'pap']");
+        let means: Vec<String> = eap.unwrap().means().iter().map(Means::to_string).collect();
+        assert_eq!(means, ["PEAP-GTC", "TTLS-EAP-GTC", "TTLS-PAP", "EAP-MD5"]);
     }
 
     #[test]

@@ -166,6 +166,7 @@ impl Service {
                 return self.failed(request, proven.refused());
             }
         };
+        proven.notes.passed("proof", &format!("by {means}"));
         if proven.success.is_resumed() {
             let detail = "proven in an earlier session that this one resumes";
             proven.notes.passed("session", detail);
