@@ -242,25 +242,23 @@ fn number_after<T: std::str::FromStr>(line: &str, what: &str) -> Option<T> {
 
 fn attempt(text: &str) -> Attempt {
     let mut attempt = Attempt::default();
-    let (mut receiving, mut finished) = (false, false);
+    // A copy of an answer that comes late answers nothing, and is not one of the replies.
+    let mut receiving: Option<Reply> = None;
+    let (mut expected, mut finished) = (false, false);
     for line in text.lines() {
         if line.starts_with("Received RADIUS message") {
-            receiving = true;
+            expected = true;
         } else if line.starts_with("RADIUS message: code=") {
-            if receiving {
-                let code = number_after(line, "code=").unwrap_or(0);
-                attempt.replies.push(Reply {
-                    code,
-                    ..Reply::default()
-                });
-            }
-        } else if line.starts_with("STA ") {
-            // Said after each message that has been received.
-            receiving = false;
-        } else if receiving {
-            if let Some(reply) = attempt.replies.last_mut() {
-                attribute(reply, line);
-            }
+            let code = number_after(line, "code=").unwrap_or(0);
+            receiving = expected.then(|| Reply {
+                code,
+                ..Reply::default()
+            });
+            expected = false;
+        } else if line.contains("Received RADIUS packet matched with a pending request") {
+            attempt.replies.extend(receiving.take());
+        } else if let Some(reply) = receiving.as_mut().filter(|_| line.starts_with("   ")) {
+            attribute(reply, line);
         } else if line.starts_with("decapsulated EAP packet") {
             let eap = number_after(line, "code=").zip(number_after(line, "len="));
             if let Some(reply) = attempt.replies.last_mut() {
@@ -328,6 +326,11 @@ RADIUS message: code=2 (Access-Accept) identifier=9 length=190
       Value: 00
 STA 02:00:00:00:00:01: Received RADIUS packet matched with a pending request
 decapsulated EAP packet (code=3 id=9 len=4) from RADIUS server: EAP Success
+Received RADIUS message
+RADIUS message: code=2 (Access-Accept) identifier=9 length=190
+   Attribute 64 (Tunnel-Type) length=6
+      Value: 0
+No matching RADIUS request found (type=0 id=9) - dropping packet
 Locally derived EAP Session-Id matches EAP-Key-Name from server
 eapol_test: Triggering EAP reauthentication
 EAP: EAP entering state INITIALIZE

@@ -2,12 +2,18 @@
 
 pub mod matrix;
 pub mod methods;
+pub mod talk;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::Must as _;
-use crate::certificates::Pair;
+use crate::certificates::{Certificates, Pair, Wanted};
+use crate::portreeve::{Portreeve, Setup};
+use crate::subject::Subject;
+use crate::supplicant::Network;
+use crate::world::{User, World};
+use methods::{Method, Proof};
 
 /// What a server is told about EAP.
 #[derive(Debug, Clone)]
@@ -89,4 +95,71 @@ impl EapTerms {
         line(format_args!("suite_b_192 = {}", self.suite_b_192));
         text
     }
+}
+
+/// An authority, and a server in the usual world that takes part in EAP.
+#[derive(Debug)]
+pub struct Place {
+    /// Who has certified the server and may certify users.
+    pub certificates: Certificates,
+    /// The server.
+    pub server: Subject,
+}
+
+impl Place {
+    /// With every method.
+    pub fn usual() -> Self {
+        Self::with(|terms| terms)
+    }
+
+    /// With terms that `change` has had its way with.
+    pub fn with(change: impl FnOnce(EapTerms) -> EapTerms) -> Self {
+        let (certificates, terms) = Self::prepare(change);
+        Self {
+            server: Subject::eap(&World::household(), &terms),
+            certificates,
+        }
+    }
+
+    /// As [`with`](Self::with), and Portreeve whatever the subject is.
+    pub fn ours(change: impl FnOnce(EapTerms) -> EapTerms) -> Self {
+        let (certificates, terms) = Self::prepare(change);
+        let server = Portreeve::with(&World::household(), &Setup::eap(&terms));
+        Self {
+            server: Subject::Portreeve(server),
+            certificates,
+        }
+    }
+
+    fn prepare(change: impl FnOnce(EapTerms) -> EapTerms) -> (Certificates, EapTerms) {
+        let certificates = Certificates::new();
+        let pair = certificates.server();
+        let terms = change(EapTerms::showing(&pair, &certificates.ca()));
+        (certificates, terms)
+    }
+
+    /// How a user of the usual world logs in with what proves who it is.
+    ///
+    /// # Panics
+    /// If nobody has this name.
+    pub fn network(&self, method: Method, name: &str) -> Network {
+        let ca = self.certificates.ca();
+        match method.proof {
+            Proof::Password => method.network(name, &ca).password(user(name).password),
+            Proof::Certificate => {
+                let pair = self.certificates.issue(&Wanted::user(name));
+                method.network_with(name, &ca, &pair)
+            }
+        }
+    }
+}
+
+/// A user of the usual world.
+///
+/// # Panics
+/// If nobody has this name.
+pub fn user(name: &str) -> User {
+    let users = World::household().users.into_iter();
+    let mut found = users.filter(|user| user.name == name);
+    found.next().must("a user of the usual world")
 }
