@@ -276,6 +276,11 @@ impl Certificates {
         }
     }
 
+    /// The kind of key that the authorities have.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
     /// The certificate of the authority that is trusted.
     pub fn ca(&self) -> PathBuf {
         self.authority(Issuer::Trusted).join("ca.crt")

@@ -66,6 +66,17 @@ impl Subject {
         }
     }
 
+    /// Portreeve.
+    ///
+    /// # Panics
+    /// If it is the reference.
+    pub fn ours(&self) -> &Portreeve {
+        match self {
+            Self::Portreeve(server) => server,
+            Self::FreeRadius(_) => panic!("this is FreeRADIUS, and the test is about Portreeve"),
+        }
+    }
+
     /// Whether it is the reference.
     pub fn is_reference(&self) -> bool {
         matches!(self, Self::FreeRadius(_))

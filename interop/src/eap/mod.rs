@@ -3,6 +3,7 @@
 pub mod matrix;
 pub mod methods;
 pub mod talk;
+pub mod tunnel;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub struct EapTerms {
     pub ca: Option<PathBuf>,
     /// What that authority has taken back.
     pub crl: Option<PathBuf>,
-    /// What it offers, by the names of `portreeve.toml`.
+    /// What it offers, by the names of `portreeve.toml`; its own choice if there are none.
     pub methods: Vec<&'static str>,
     /// The least and the greatest version of TLS.
     pub tls: [&'static str; 2],
@@ -72,7 +73,9 @@ impl EapTerms {
             text.write_fmt(line).must("write to a string");
             text.push('\n');
         };
-        line(format_args!("methods = {:?}", self.methods));
+        if !self.methods.is_empty() {
+            line(format_args!("methods = {:?}", self.methods));
+        }
         if let Some(server) = &self.server {
             line(format_args!(
                 "certificate = \"{}\"",
@@ -114,7 +117,8 @@ impl Place {
 
     /// With terms that `change` has had its way with.
     pub fn with(change: impl FnOnce(EapTerms) -> EapTerms) -> Self {
-        let (certificates, terms) = Self::prepare(change);
+        let certificates = Certificates::new();
+        let terms = Self::terms(&certificates, change);
         Self {
             server: Subject::eap(&World::household(), &terms),
             certificates,
@@ -123,19 +127,27 @@ impl Place {
 
     /// As [`with`](Self::with), and Portreeve whatever the subject is.
     pub fn ours(change: impl FnOnce(EapTerms) -> EapTerms) -> Self {
-        let (certificates, terms) = Self::prepare(change);
-        let server = Portreeve::with(&World::household(), &Setup::eap(&terms));
+        Self::ours_with(Certificates::new(), change, |setup| setup)
+    }
+
+    /// As [`ours`](Self::ours), with another authority and more for the server to do.
+    pub fn ours_with(
+        certificates: Certificates,
+        change: impl FnOnce(EapTerms) -> EapTerms,
+        more: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
+        let terms = Self::terms(&certificates, change);
+        let server = Portreeve::with(&World::household(), &more(Setup::eap(&terms)));
         Self {
             server: Subject::Portreeve(server),
             certificates,
         }
     }
 
-    fn prepare(change: impl FnOnce(EapTerms) -> EapTerms) -> (Certificates, EapTerms) {
-        let certificates = Certificates::new();
-        let pair = certificates.server();
-        let terms = change(EapTerms::showing(&pair, &certificates.ca()));
-        (certificates, terms)
+    fn terms(certificates: &Certificates, change: impl FnOnce(EapTerms) -> EapTerms) -> EapTerms {
+        let key = certificates.key();
+        let pair = certificates.issue(&Wanted::server().with_key(key));
+        change(EapTerms::showing(&pair, &certificates.ca()))
     }
 
     /// How a user of the usual world logs in with what proves who it is.
@@ -147,7 +159,8 @@ impl Place {
         match method.proof {
             Proof::Password => method.network(name, &ca).password(user(name).password),
             Proof::Certificate => {
-                let pair = self.certificates.issue(&Wanted::user(name));
+                let key = self.certificates.key();
+                let pair = self.certificates.issue(&Wanted::user(name).with_key(key));
                 method.network_with(name, &ca, &pair)
             }
         }
