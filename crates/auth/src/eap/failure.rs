@@ -1,6 +1,7 @@
 //! Why a conversation ends without access: for the administrator. The peer learns none.
 
 use super::{Means, Type, tls};
+use crate::Scheme;
 
 /// Why a conversation failed: the closed list. Displays as a clause without capital and full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +53,59 @@ pub enum Failure {
         /// How many Requests it had been sent.
         rounds: u16,
     },
+    /// What is stored cannot answer what is asked inside a tunnel.
+    #[error(
+        "the password is stored as {scheme}, which cannot serve {means}; see what `user show` says \
+         it can serve"
+    )]
+    CannotServe {
+        /// How it is stored.
+        scheme: Scheme,
+        /// What it was to serve.
+        means: Means,
+    },
+    /// Nothing of what is offered inside a tunnel is what the peer wants.
+    #[error(
+        "no method in common inside {outer}: the device wants {}, offered is {}; set one of them \
+         on the device",
+        listed(wanted),
+        listed(offered)
+    )]
+    NoCommonInner {
+        /// The tunnel.
+        outer: Type,
+        /// What the peer asked for instead; empty where it asked for nothing.
+        wanted: Vec<Type>,
+        /// What it could have had.
+        offered: Vec<Type>,
+    },
+    /// The peer tries something inside a tunnel that is not offered there.
+    #[error("the device tries {0}, which is not offered: set another method on the device")]
+    InnerNotOffered(Means),
+    /// The peer says inside a tunnel that it is nobody.
+    #[error("the device gave no name inside the tunnel ({0}): enter the user's name on the device")]
+    NoInnerIdentity(Means),
+    /// The peer says inside a tunnel that it failed, or closes the tunnel.
+    #[error(
+        "the device ended {0} inside the tunnel: it is not satisfied with what was done there, or \
+         its person gave up"
+    )]
+    PeerEnded(Type),
+    /// What binds the inside of a tunnel to its outside does not fit.
+    #[error(
+        "what binds the inside of {0} to the tunnel is wrong: either somebody stands between the \
+         device and the server, or the device makes its keys another way; update it"
+    )]
+    CryptoBinding(Type),
+    /// What binds the inside of a tunnel to its outside is missing.
+    #[error(
+        "the device does not bind the inside of {0} to the tunnel, which is required here: update \
+         the device, or require no crypto-binding"
+    )]
+    NoCryptoBinding(Type),
+    /// The peer cannot prove itself as what it is asked to: as a user, or as a machine.
+    #[error("the device has no {0} to prove itself with, which is required here")]
+    NoSuchIdentity(&'static str),
 }
 
 impl Failure {
@@ -67,6 +121,14 @@ impl Failure {
             Self::TooManyRounds(_) => "eap_too_many_rounds",
             Self::Expired => "eap_expired",
             Self::Abandoned { .. } => "eap_abandoned",
+            Self::CannotServe { .. } => "cannot_serve",
+            Self::NoCommonInner { .. } => "eap_no_common_inner",
+            Self::InnerNotOffered(_) => "eap_inner_not_offered",
+            Self::NoInnerIdentity(_) => "eap_no_inner_identity",
+            Self::PeerEnded(_) => "eap_peer_ended",
+            Self::CryptoBinding(_) => "eap_crypto_binding",
+            Self::NoCryptoBinding(_) => "eap_no_crypto_binding",
+            Self::NoSuchIdentity(_) => "eap_no_such_identity",
         }
     }
 
@@ -97,11 +159,9 @@ impl Failure {
                 "the device knows another password than the server, or its person did not confirm: \
                  enter it again on the device"
             }
-            // Trouble with TLS says what to do itself.
-            Self::Refused | Self::WrongPassword(_) | Self::Broken { .. } | Self::Tls(_) => {
-                return None;
-            }
             Self::TooManyRounds(_) => "raise `eap.fragment_octets` in portreeve.toml",
+            // The others say it themselves.
+            _ => return None,
         })
     }
 }

@@ -15,11 +15,15 @@ mod means;
 mod method;
 pub mod mschapv2;
 pub mod packet;
+pub mod peap;
 pub mod peer;
 pub mod pwd;
 mod question;
 mod success;
+pub mod teap;
 pub mod tls;
+pub mod ttls;
+mod tunnel;
 
 pub use conversation::{Conversation, Ignored, MAX_ROUNDS, Step, Surroundings};
 pub use failure::Failure;

@@ -11,8 +11,12 @@ use std::{
 
 use arc_swap::ArcSwap;
 use portreeve::eap::{
-    Inner, Means, Offer, Offered, Type, gtc, md5, mschapv2, pwd,
+    Inner, Means, Offer, Offered, Type, gtc, md5, mschapv2,
+    peap::{CryptoBinding, Peap},
+    pwd,
+    teap::{Proof, Teap, Who},
     tls::{self, ClientTrust, Sessions, Settings, SettingsError},
+    ttls::Ttls,
 };
 use portreeve_aaa::refusal::CertificateProblem;
 use zeroize::Zeroizing;
@@ -273,14 +277,45 @@ impl Maker<'_> {
     }
 
     fn method(&self, kind: Type) -> Option<Arc<dyn Offered>> {
-        match kind {
-            Type::TLS => Some(Arc::new(tls::EapTls::new(Arc::clone(&self.resuming)))),
-            other => bare(other, None),
-        }
+        let settings = || Arc::clone(&self.resuming);
+        let inner = || Arc::new(self.inner(kind));
+        Some(match kind {
+            Type::TLS => Arc::new(tls::EapTls::new(settings())),
+            Type::PEAP => {
+                let binding = if self.config.crypto_binding {
+                    CryptoBinding::Required
+                } else {
+                    CryptoBinding::Optional
+                };
+                Arc::new(Peap::new(settings(), inner()).with_crypto_binding(binding))
+            }
+            Type::TTLS => {
+                let plain: Vec<_> = self
+                    .config
+                    .inner
+                    .iter()
+                    .filter_map(|inner| match inner {
+                        Inner::Plain(method) => Some(*method),
+                        Inner::Eap(_) => None,
+                    })
+                    .collect();
+                Arc::new(Ttls::new(settings(), &plain, inner()))
+            }
+            Type::TEAP => Arc::new(
+                Teap::new(settings(), TEAP_AUTHORITY)
+                    .asking(Who::Machine, Proof::Eap(inner()))
+                    .asking(Who::User, Proof::Eap(inner())),
+            ),
+            other => return bare(other, None),
+        })
     }
 
     fn inner(&self, outer: Type) -> Offer {
         let methods = self.config.inner.iter().filter_map(|inner| match inner {
+            Inner::Eap(Type::TLS) => {
+                let method = tls::EapTls::new(Arc::clone(&self.fresh));
+                Some(Arc::new(method) as Arc<dyn Offered>)
+            }
             Inner::Eap(kind) => bare(*kind, Some(outer)),
             Inner::Plain(_) => None,
         });
