@@ -111,10 +111,14 @@ pub struct FailedCheck {
 }
 
 impl Refusal {
-    /// Every label, for tables of counters.
-    pub const LABELS: [&str; 25] = [
+    /// Every label but those of [`Failure::LABELS`], for tables of counters.
+    pub const LABELS: [&str; 29] = [
         "bad_credential",
         "busy",
+        "certificate_revoked",
+        "certificate_unchecked",
+        "certificate_nameless",
+        "certificate_of_another",
         "check_failed",
         "disabled",
         "misconfigured",
@@ -322,6 +326,16 @@ mod tests {
         let mut every = vec![
             Refusal::BadCredential(CredentialError::Unmarked),
             Refusal::Busy,
+            Refusal::Certificate(CertificateProblem::Revoked {
+                when: "2026-11-22".into(),
+            }),
+            Refusal::Certificate(CertificateProblem::Unchecked {
+                why: "the OCSP server is silent".into(),
+            }),
+            Refusal::Certificate(CertificateProblem::Nameless),
+            Refusal::Certificate(CertificateProblem::OtherUser {
+                named: Shown::from("tim"),
+            }),
             Refusal::CheckFailed(FailedCheck {
                 attribute: "NAS-Identifier".into(),
                 wanted: Shown::from("NAS-Identifier=hall"),
@@ -386,7 +400,7 @@ mod tests {
     #[test]
     fn every_label_is_in_the_reference() {
         let reference = include_str!("../../../docs/reference/refusals.md");
-        for label in Refusal::LABELS {
+        for label in Refusal::LABELS.iter().chain(&Failure::LABELS) {
             assert!(reference.contains(&format!("| `{label}` |")), "{label}");
         }
     }
@@ -406,6 +420,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_and_what_the_device_does_are_both_named() {
+        let means = Means::inside(
+            portreeve_auth::eap::Type::PEAP,
+            portreeve_auth::eap::Inner::Eap(portreeve_auth::eap::Type::MSCHAPV2),
+        );
+        let refusal = Refusal::Unservable {
+            scheme: Scheme::Argon2id,
+            means,
+        };
+        assert_eq!(refusal.label(), "cannot_serve");
+        assert_eq!(
+            refusal.sentence(),
+            "the password is stored as argon2id; PEAP-MSCHAPv2 needs an NT hash or clear text"
+        );
+    }
+
+    #[test]
     fn a_name_that_a_shell_would_read_is_not_put_into_a_command() {
         let cure = |user| Refusal::UnknownUser.cure(Some(user), None).unwrap();
         assert_eq!(
@@ -420,7 +451,7 @@ mod tests {
     #[test]
     fn a_failed_check_says_what_was_asked_and_found() {
         assert_eq!(
-            every()[2].sentence(),
+            every()[6].sentence(),
             "group guests asks for NAS-Identifier=hall, and the request has NAS-Identifier = attic"
         );
     }
