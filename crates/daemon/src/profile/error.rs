@@ -1,0 +1,26 @@
+//! Why a profile is not made.
+
+use super::network::Invalid;
+
+/// Why a profile is not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProfileError {
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+    #[error("cannot write {what}: {why}")]
+    Write { what: &'static str, why: String },
+    #[error("cannot sign the profile: {0}")]
+    Sign(String),
+    #[error("cannot make the QR code: {0}")]
+    Qr(String),
+}
+
+impl ProfileError {
+    /// For documents that an encoder refuses.
+    pub(crate) fn write<E: ToString>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Write {
+            what,
+            why: error.to_string(),
+        }
+    }
+}
