@@ -1,5 +1,7 @@
 //! What is handed to a user: documents, and what to do with them.
 
+use std::borrow::Cow;
+
 use zeroize::Zeroizing;
 
 /// The kind of device that documents are for.
@@ -110,7 +112,7 @@ pub(crate) struct Document {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     /// What it is, in a few words.
-    pub(crate) about: &'static str,
+    pub(crate) about: Cow<'static, str>,
     /// Wiped when dropped: it may hold a key or a password.
     pub(crate) content: Zeroizing<Vec<u8>>,
 }
@@ -125,7 +127,7 @@ impl Document {
         Self {
             name: name.into(),
             kind,
-            about,
+            about: Cow::Borrowed(about),
             content: Zeroizing::new(content.into()),
         }
     }

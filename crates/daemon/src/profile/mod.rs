@@ -14,6 +14,7 @@ mod identifiers;
 mod linux;
 mod network;
 mod page;
+pub(crate) mod parcels;
 mod pkcs12;
 mod qr;
 mod signed;
