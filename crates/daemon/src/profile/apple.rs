@@ -15,13 +15,13 @@ use super::{
 /// Everything for an Apple device: one signed file. `now` is in seconds since 1970.
 pub(crate) fn kit(network: &Network, signer: &Signer, now: u64) -> Result<Kit, ProfileError> {
     let profile = Profile::new(network).document()?;
-    let signed = signer.sign(&profile, now)?;
+    let envelope = signer.sign(&profile, now)?;
     let name = format!("{}.mobileconfig", file_stem(network.mark()));
     let about = "the profile: network, CA and, where there is one, the certificate";
     Ok(Kit {
         platform: Platform::Apple,
         title: network.display_name().to_owned(),
-        documents: vec![Document::new(name, Kind::AppleProfile, about, signed)],
+        documents: vec![Document::new(name, Kind::AppleProfile, about, envelope)],
         steps: steps(network),
         notes: notes(network),
     })
@@ -43,7 +43,7 @@ fn steps(network: &Network) -> Vec<String> {
         .client()
         .is_some_and(|client| !client.passphrase_inside)
     {
-        steps.push("Type the password of the certificate when asked.".to_owned());
+        steps.push("Type the passphrase of the certificate when asked.".to_owned());
     }
     if network.client().is_none() && network.password().is_none() {
         steps.push("Type your password when asked; the device keeps it.".to_owned());
@@ -333,12 +333,8 @@ mod tests {
         let identity = payload(&profile, "com.apple.security.pkcs12");
         assert_eq!(wifi["PayloadCertificateUUID"], identity["PayloadUUID"]);
         assert_eq!(text(&identity, "Password"), "open sesame");
-        let mut draft = fixtures::draft(Method::Tls);
-        let super::super::network::Login::Certificate(client) = &mut draft.login else {
-            panic!("a certificate");
-        };
-        client.passphrase_inside = false;
-        let apart = plist(&Network::new(draft).unwrap());
+        let apart = Network::new(fixtures::draft(), fixtures::login_apart()).unwrap();
+        let apart = plist(&apart);
         let identity = payload(&apart, "com.apple.security.pkcs12");
         assert!(!identity.contains_key("Password"));
     }
@@ -351,18 +347,19 @@ mod tests {
         assert!(identifier.starts_with("org.example.radius.portreeve."));
         assert_eq!(identifier, text(&second, "PayloadIdentifier"));
         assert_eq!(first["PayloadUUID"], second["PayloadUUID"]);
-        let mut draft = fixtures::draft(Method::Peap);
+        let mut draft = fixtures::draft();
         draft.user = "anna".to_owned();
-        let other = plist(&Network::new(draft).unwrap());
+        let other = Network::new(draft, fixtures::login(Method::Peap)).unwrap();
+        let other = plist(&other);
         assert_ne!(identifier, text(&other, "PayloadIdentifier"));
     }
 
     #[test]
     fn no_two_payloads_share_a_uuid_and_all_have_what_they_must() {
         let (intermediate, root) = fixtures::two_levels();
-        let mut draft = fixtures::draft(Method::Tls);
+        let mut draft = fixtures::draft();
         draft.authorities = vec![intermediate, root];
-        let profile = plist(&Network::new(draft).unwrap());
+        let profile = plist(&Network::new(draft, fixtures::login(Method::Tls)).unwrap());
         let payloads = profile["PayloadContent"].as_array().unwrap();
         let mut uuids = std::collections::HashSet::new();
         for payload in payloads.iter().filter_map(Value::as_dictionary) {

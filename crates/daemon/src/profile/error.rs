@@ -16,6 +16,11 @@ pub(crate) enum ProfileError {
 }
 
 impl ProfileError {
+    /// Whether the arguments are to blame.
+    pub(crate) const fn is_usage(&self) -> bool {
+        matches!(self, Self::Invalid(invalid) if invalid.is_usage())
+    }
+
     /// For documents that an encoder refuses.
     pub(crate) fn write<E: ToString>(what: &'static str) -> impl FnOnce(E) -> Self {
         move |error| Self::Write {

@@ -76,9 +76,9 @@ pub(super) fn leaf_key() -> &'static str {
     &world().leaf_key
 }
 
-/// What `tim@example.org` joins by a method: the network `home & garden`.
-pub(super) fn draft(method: Method) -> Draft {
-    let login = match method {
+/// How `tim@example.org` logs in by a method.
+pub(super) fn login(method: Method) -> Login {
+    match method {
         Method::Tls => Login::Certificate(ClientIdentity {
             chain: vec![signed_by_root()],
             key_pem: Zeroizing::new(leaf_key().to_owned()),
@@ -89,7 +89,30 @@ pub(super) fn draft(method: Method) -> Draft {
             method,
             password: Some(Secret::new("pass <\"word\"> & 'more'")),
         },
-    };
+    }
+}
+
+/// As [`login`], with a certificate whose passphrase is handed over by itself.
+pub(super) fn login_apart() -> Login {
+    match login(Method::Tls) {
+        Login::Certificate(client) => Login::Certificate(ClientIdentity {
+            passphrase_inside: false,
+            ..client
+        }),
+        other @ Login::Password { .. } => other,
+    }
+}
+
+/// As [`login`], with a password that is not written down.
+pub(super) fn login_asked(method: Method) -> Login {
+    Login::Password {
+        method,
+        password: None,
+    }
+}
+
+/// What `tim@example.org` joins: the network `home & garden`.
+pub(super) fn draft() -> Draft {
     Draft {
         link: Link::Wireless {
             ssid: "home & garden".to_owned(),
@@ -97,7 +120,6 @@ pub(super) fn draft(method: Method) -> Draft {
             hidden: false,
         },
         user: "tim@example.org".to_owned(),
-        login,
         anonymous: Some("anonymous@example.org".to_owned()),
         servers: vec!["radius.example.org".to_owned()],
         authorities: vec![root()],
@@ -106,19 +128,19 @@ pub(super) fn draft(method: Method) -> Draft {
     }
 }
 
-/// As [`draft`], checked.
+/// The network of [`draft`] and [`login`].
 pub(super) fn network(method: Method) -> Network {
-    Network::new(draft(method)).unwrap()
+    Network::new(draft(), login(method)).unwrap()
 }
 
 /// As [`network`], with another link.
 pub(super) fn linked(method: Method, link: Link) -> Network {
-    let mut draft = draft(method);
+    let mut draft = draft();
     draft.link = link;
-    Network::new(draft).unwrap()
+    Network::new(draft, login(method)).unwrap()
 }
 
-/// The wireless network of another kind.
+/// The wireless network of another kind, hidden.
 pub(super) fn secured(method: Method, security: Security) -> Network {
     let link = Link::Wireless {
         ssid: "home & garden".to_owned(),

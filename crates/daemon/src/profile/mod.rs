@@ -11,20 +11,36 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod identifiers;
+pub(crate) mod issuing;
 mod linux;
 mod network;
 mod page;
 pub(crate) mod parcels;
 mod pkcs12;
-mod qr;
+pub(crate) mod qr;
 mod signed;
 mod windows;
 
+use crate::authority::Authority;
+
 pub(crate) use self::{
-    document::{Document, Kind, Kit, Platform, file_stem},
+    android::{NOT_PINNED, qr_text},
+    document::{Kit, Platform, file_stem},
     error::ProfileError,
-    network::{
-        ClientIdentity, Draft, Invalid, Link, Login, Method, Network, Secret, Security, realm_of,
-    },
-    signed::Signer,
+    network::{Draft, Link, Login, Method, Network, Secret, Security, realm_of},
 };
+
+/// Everything for a device of a kind. `now` is in seconds since 1970.
+pub(crate) fn kit(
+    platform: Platform,
+    network: &Network,
+    authority: &Authority,
+    now: u64,
+) -> Result<Kit, ProfileError> {
+    match platform {
+        Platform::Apple => apple::kit(network, &issuing::signer(authority)?, now),
+        Platform::Windows => windows::kit(network),
+        Platform::Android => android::kit(network, now),
+        Platform::Linux => Ok(linux::kit(network)),
+    }
+}

@@ -168,12 +168,11 @@ pub(crate) enum Login {
     },
 }
 
-/// What a network is made of, not yet checked.
+/// What a network is made of besides the log-in, not yet checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) link: Link,
     pub(crate) user: String,
-    pub(crate) login: Login,
     /// What is shown to the access point in place of the user name.
     pub(crate) anonymous: Option<String>,
     /// The names that the server's certificate may hold.
@@ -189,6 +188,7 @@ pub(crate) struct Draft {
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
     draft: Draft,
+    login: Login,
     /// Of [`Draft::authorities`], the one that signed itself.
     root: usize,
 }
@@ -231,30 +231,58 @@ pub(crate) enum Invalid {
     Client,
 }
 
-impl Network {
-    /// Checks a draft.
-    pub(crate) fn new(mut draft: Draft) -> Result<Self, Invalid> {
-        if let Link::Wireless { ssid, security, .. } = &draft.link {
+impl Invalid {
+    /// Whether the arguments are to blame.
+    pub(crate) const fn is_usage(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoAuthority | Self::Authority | Self::NoRoot | Self::Client
+        )
+    }
+}
+
+impl Draft {
+    /// Refuses what no profile can be made of, before a certificate is issued for it.
+    pub(crate) fn check(&self, method: Method) -> Result<(), Invalid> {
+        if let Link::Wireless { ssid, security, .. } = &self.link {
             if !(1..=LONGEST_SSID).contains(&ssid.len()) {
                 return Err(Invalid::Ssid(ssid.len()));
             }
             printable("the SSID", ssid)?;
-            let certificate = matches!(draft.login, Login::Certificate(_));
-            if *security == Security::Bits192 && !certificate {
+            if *security == Security::Bits192 && method != Method::Tls {
                 return Err(Invalid::Bits192NeedsTls);
             }
         }
-        if !(1..=LONGEST_USER).contains(&draft.user.len()) {
-            return Err(Invalid::User(draft.user.len()));
+        if !(1..=LONGEST_USER).contains(&self.user.len()) {
+            return Err(Invalid::User(self.user.len()));
         }
-        printable("the user name", &draft.user)?;
-        printable("--anonymous", draft.anonymous.as_deref().unwrap_or(""))?;
-        printable("the name of the network", &draft.display_name)?;
-        printable("the organisation", &draft.organisation)?;
-        check_login(&draft.login)?;
+        printable("the user name", &self.user)?;
+        printable("--anonymous", self.anonymous.as_deref().unwrap_or(""))?;
+        printable("the name of the network", &self.display_name)?;
+        printable("the organisation", &self.organisation)?;
+        servers(&self.servers)?;
+        root_of(&self.authorities)?;
+        Ok(())
+    }
+}
+
+impl Login {
+    pub(crate) const fn method(&self) -> Method {
+        match self {
+            Self::Certificate(_) => Method::Tls,
+            Self::Password { method, .. } => *method,
+        }
+    }
+}
+
+impl Network {
+    /// Checks a draft and the log-in for it.
+    pub(crate) fn new(mut draft: Draft, login: Login) -> Result<Self, Invalid> {
+        draft.check(login.method())?;
+        check_login(&login)?;
         draft.servers = servers(&draft.servers)?;
         let root = root_of(&draft.authorities)?;
-        Ok(Self { draft, root })
+        Ok(Self { draft, login, root })
     }
 
     pub(crate) const fn link(&self) -> &Link {
@@ -284,15 +312,12 @@ impl Network {
     }
 
     pub(crate) const fn method(&self) -> Method {
-        match &self.draft.login {
-            Login::Certificate(_) => Method::Tls,
-            Login::Password { method, .. } => *method,
-        }
+        self.login.method()
     }
 
     /// The certificate of the user, if that is how they log in.
     pub(crate) const fn client(&self) -> Option<&ClientIdentity> {
-        match &self.draft.login {
+        match &self.login {
             Login::Certificate(client) => Some(client),
             Login::Password { .. } => None,
         }
@@ -300,7 +325,7 @@ impl Network {
 
     /// The password, if it is to stand in the documents.
     pub(crate) const fn password(&self) -> Option<&Secret> {
-        match &self.draft.login {
+        match &self.login {
             Login::Certificate(_) => None,
             Login::Password { password, .. } => password.as_ref(),
         }
@@ -308,7 +333,7 @@ impl Network {
 
     /// What the access point is shown in place of the user name; only where there is a tunnel.
     pub(crate) fn anonymous(&self) -> Option<&str> {
-        match &self.draft.login {
+        match &self.login {
             Login::Certificate(_) => None,
             Login::Password { .. } => self.draft.anonymous.as_deref(),
         }
@@ -422,9 +447,16 @@ mod tests {
     use super::*;
 
     fn refused(change: impl FnOnce(&mut Draft)) -> Invalid {
-        let mut draft = fixtures::draft(Method::Peap);
+        let mut draft = fixtures::draft();
         change(&mut draft);
-        Network::new(draft).unwrap_err()
+        let checked = draft.check(Method::Peap).unwrap_err();
+        let made = Network::new(draft, fixtures::login(Method::Peap)).unwrap_err();
+        assert_eq!(checked, made);
+        made
+    }
+
+    fn made(draft: Draft) -> Network {
+        Network::new(draft, fixtures::login(Method::Peap)).unwrap()
     }
 
     fn ssid(ssid: &str) -> Link {
@@ -453,9 +485,9 @@ mod tests {
         let (intermediate, root) = fixtures::two_levels();
         let alone = vec![intermediate.clone()];
         assert_eq!(refused(|draft| draft.authorities = alone), Invalid::NoRoot);
-        let mut draft = fixtures::draft(Method::Peap);
+        let mut draft = fixtures::draft();
         draft.authorities = vec![intermediate.clone(), root.clone()];
-        let network = Network::new(draft).unwrap();
+        let network = made(draft);
         assert_eq!(network.root(), root);
         assert_eq!(network.intermediates().collect::<Vec<_>>(), [intermediate]);
     }
@@ -463,9 +495,9 @@ mod tests {
     #[test]
     fn an_ssid_has_1_to_32_octets() {
         for good in ["a", &"a".repeat(32), "Büro Nord", &"ü".repeat(16)] {
-            let mut draft = fixtures::draft(Method::Peap);
+            let mut draft = fixtures::draft();
             draft.link = ssid(good);
-            Network::new(draft).unwrap();
+            made(draft);
         }
         assert_eq!(refused(|draft| draft.link = ssid("")), Invalid::Ssid(0));
         let long = "ü".repeat(17);
@@ -481,12 +513,12 @@ mod tests {
             let said = refused(|draft| draft.servers = servers);
             assert_eq!(said, Invalid::Server(bad.to_owned()));
         }
-        let mut draft = fixtures::draft(Method::Peap);
+        let mut draft = fixtures::draft();
         draft.servers = vec![
             "RADIUS.Example.org.".to_owned(),
             "radius.example.org".to_owned(),
         ];
-        let network = Network::new(draft).unwrap();
+        let network = made(draft);
         assert_eq!(network.servers(), ["radius.example.org"]);
     }
 
@@ -502,9 +534,9 @@ mod tests {
             refused(|draft| draft.link = strict),
             Invalid::Bits192NeedsTls
         );
-        let mut draft = fixtures::draft(Method::Tls);
+        let mut draft = fixtures::draft();
         draft.link = link;
-        Network::new(draft).unwrap();
+        Network::new(draft, fixtures::login(Method::Tls)).unwrap();
     }
 
     #[test]
@@ -513,19 +545,12 @@ mod tests {
             method: Method::TtlsPap,
             password: Some(Secret::new(text)),
         };
-        assert_eq!(
-            refused(|draft| draft.login = password("")),
-            Invalid::Password(0)
-        );
+        let made = |text: &str| Network::new(fixtures::draft(), password(text));
         let long = "x".repeat(129);
-        assert_eq!(
-            refused(|draft| draft.login = password(&long)),
-            Invalid::Password(129)
-        );
-        refused(|draft| draft.login = password("a\nb"));
-        let mut draft = fixtures::draft(Method::Peap);
-        draft.login = password("xyzzy-9");
-        let network = Network::new(draft).unwrap();
+        assert_eq!(made("").unwrap_err(), Invalid::Password(0));
+        assert_eq!(made(&long).unwrap_err(), Invalid::Password(129));
+        made("a\nb").unwrap_err();
+        let network = made("xyzzy-9").unwrap();
         assert!(!format!("{network:?}").contains("xyzzy-9"));
         assert!(!format!("{:?}", fixtures::network(Method::Tls)).contains("PRIVATE KEY"));
     }

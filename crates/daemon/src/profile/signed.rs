@@ -160,7 +160,7 @@ impl Signer {
         let all = std::iter::once(&self.certificate).chain(&self.others);
         let certificates: Vec<_> = all.cloned().map(CertificateChoices::Certificate).collect();
         let octets = OctetString::new(content)?;
-        let signed = SignedData {
+        let envelope = SignedData {
             version: CmsVersion::V1,
             digest_algorithms: SetOfVec::try_from(vec![digest_alg])?,
             encap_content_info: EncapsulatedContentInfo {
@@ -173,7 +173,7 @@ impl Signer {
         };
         ContentInfo {
             content_type: SIGNED_DATA,
-            content: Any::encode_from(&signed)?,
+            content: Any::encode_from(&envelope)?,
         }
         .to_der()
     }
@@ -240,8 +240,8 @@ mod tests {
             let key = KeyPair::generate_for(kind).unwrap();
             let certificate = params.self_signed(&key).unwrap().pem();
             let signer = Signer::new(&certificate, &key.serialize_pem()).unwrap();
-            let signed = signer.sign(b"x", 0).unwrap();
-            assert_eq!(content_of(&signed), b"x");
+            let envelope = signer.sign(b"x", 0).unwrap();
+            assert_eq!(content_of(&envelope), b"x");
         }
     }
 

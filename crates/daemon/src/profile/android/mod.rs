@@ -105,9 +105,10 @@ mod tests {
 
     #[test]
     fn without_a_realm_there_is_no_passpoint_and_it_is_said() {
-        let mut draft = fixtures::draft(Method::Tls);
+        let mut draft = fixtures::draft();
         draft.user = "tim".to_owned();
-        let kit = kit(&Network::new(draft).unwrap(), 0).unwrap();
+        let network = Network::new(draft, fixtures::login(Method::Tls)).unwrap();
+        let kit = kit(&network, 0).unwrap();
         assert!(!names(&kit).contains(&"passpoint.config"));
         assert!(
             kit.notes.iter().any(|note| note.contains("realm")),

@@ -42,6 +42,14 @@ pub(super) fn document(
             "Passpoint does not ask for a password, and none is given",
         ));
     };
+    if network
+        .client()
+        .is_some_and(|client| !client.passphrase_inside)
+    {
+        return Ok(Err(
+            "in it the key would not be protected by the passphrase",
+        ));
+    }
     if network.ssid().is_none() {
         return Ok(Err("Passpoint is for wireless networks"));
     }
@@ -76,12 +84,14 @@ fn message(boundary: &str, parts: &[(&str, Vec<u8>)]) -> String {
     );
     for (media_type, octets) in parts {
         let body = STANDARD.encode(octets);
-        message.push_str(&format!(
+        let line = format!(
             "--{boundary}\nContent-Type: {media_type}\nContent-Transfer-Encoding: base64\n\n\
              {body}\n"
-        ));
+        );
+        message.push_str(&line);
     }
-    message.push_str(&format!("--{boundary}--\n"));
+    let line = format!("--{boundary}--\n");
+    message.push_str(&line);
     message
 }
 
@@ -315,13 +325,12 @@ mod tests {
                 .unwrap_err()
         };
         assert!(refused(Method::Peap).contains("PEAP"));
-        let mut draft = fixtures::draft(Method::TtlsPap);
-        draft.login = super::super::super::network::Login::Password {
-            method: Method::TtlsPap,
-            password: None,
-        };
-        let silent = Network::new(draft).unwrap();
+        let asked = fixtures::login_asked(Method::TtlsPap);
+        let silent = Network::new(fixtures::draft(), asked).unwrap();
         let why = document(&silent, 0).unwrap().unwrap_err();
         assert!(why.contains("password"), "{why}");
+        let apart = Network::new(fixtures::draft(), fixtures::login_apart()).unwrap();
+        let why = document(&apart, 0).unwrap().unwrap_err();
+        assert!(why.contains("passphrase"), "{why}");
     }
 }

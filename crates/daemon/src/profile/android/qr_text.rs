@@ -21,12 +21,15 @@ pub(crate) fn qr_text(network: &Network) -> Option<String> {
     };
     let mut text = format!("WIFI:T:WPA2-EAP;S:{};E:{outer};", escaped(ssid));
     if let Some(inner) = inner {
-        text.push_str(&format!("PH2:{inner};"));
+        let line = format!("PH2:{inner};");
+        text.push_str(&line);
     }
     if let Some(anonymous) = network.anonymous() {
-        text.push_str(&format!("A:{};", escaped(anonymous)));
+        let line = format!("A:{};", escaped(anonymous));
+        text.push_str(&line);
     }
-    text.push_str(&format!("I:{};", escaped(network.user())));
+    let line = format!("I:{};", escaped(network.user()));
+    text.push_str(&line);
     if *hidden {
         text.push_str("H:true;");
     }

@@ -14,14 +14,17 @@ struct Field {
 
 /// What to do, and what to enter where.
 pub(super) struct Sheet {
+    /// As they stand beside the documents.
     pub(super) steps: Vec<String>,
+    own_steps: Vec<String>,
     fields: Vec<Field>,
 }
 
 impl Sheet {
     pub(super) fn of(network: &Network) -> Self {
         Self {
-            steps: steps(network),
+            steps: steps(network, "Open settings.html, enter each field exactly so"),
+            own_steps: steps(network, "Enter the fields below exactly so"),
             fields: fields(network),
         }
     }
@@ -30,7 +33,7 @@ impl Sheet {
     pub(super) fn page(&self, network: &Network) -> String {
         let mut page = Page::new(&format!("{} on Android", network.display_name()));
         page.paragraph("For Android 11 and later. Menus differ a little from maker to maker.");
-        page.steps(&self.steps);
+        page.steps(&self.own_steps);
         page.heading("The fields");
         let rows = self.fields.iter();
         page.table(rows.map(|field| (field.name, field.value.as_str(), field.remark)));
@@ -44,16 +47,19 @@ impl Sheet {
     /// As text.
     pub(super) fn text(&self, network: &Network) -> String {
         let mut text = format!("{} on Android 11 and later\n\n", network.display_name());
-        for (at, step) in self.steps.iter().enumerate() {
-            text.push_str(&format!("{}. {step}\n", at + 1));
+        for (at, step) in self.own_steps.iter().enumerate() {
+            let line = format!("{}. {step}\n", at + 1);
+            text.push_str(&line);
         }
         text.push('\n');
         let names = self.fields.iter().map(|field| field.name.len());
         let width = names.max().unwrap_or(0) + 2;
         for field in &self.fields {
-            text.push_str(&format!("{:width$}{}\n", field.name, field.value));
+            let line = format!("{:width$}{}\n", field.name, field.value);
+            text.push_str(&line);
             if !field.remark.is_empty() {
-                text.push_str(&format!("{:width$}({})\n", "", field.remark));
+                let line = format!("{:width$}({})\n", "", field.remark);
+                text.push_str(&line);
             }
         }
         text.push_str(
@@ -64,7 +70,7 @@ impl Sheet {
     }
 }
 
-fn steps(network: &Network) -> Vec<String> {
+fn steps(network: &Network, last: &str) -> Vec<String> {
     let call = certificate_name(network);
     let mut steps = vec![format!(
         "Install ca.crt: Settings > Security & privacy > More > Encryption & credentials > Install \
@@ -72,7 +78,7 @@ fn steps(network: &Network) -> Vec<String> {
     )];
     if network.client().is_some() {
         steps.push(format!(
-            "Install the .p12 file in the same way, with its password. Call it '{call}', too."
+            "Install the .p12 file in the same way, with the passphrase you were given. Call it '{call}', too."
         ));
     }
     steps.push(match network.ssid() {
@@ -82,7 +88,7 @@ fn steps(network: &Network) -> Vec<String> {
         Some(ssid) => format!("Settings > Network & internet > Internet, and touch '{ssid}'."),
         None => "Open the settings of the Ethernet adapter, if there are any.".to_owned(),
     });
-    steps.push("Enter the fields below exactly so, and touch Connect.".to_owned());
+    steps.push(format!("{last}, and touch Connect."));
     steps
 }
 

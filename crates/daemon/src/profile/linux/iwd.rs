@@ -20,7 +20,10 @@ pub(super) fn file_name(network: &Network) -> Option<String> {
 /// The file.
 pub(super) fn configuration(network: &Network) -> String {
     let mut text = String::from("[Security]\n");
-    let mut put = |key: &str, value: &str| text.push_str(&format!("EAP-{key}={value}\n"));
+    let mut put = |key: &str, value: &str| {
+        let line = format!("EAP-{key}={value}\n");
+        text.push_str(&line);
+    };
     let user = escaped(network.user());
     let outer = match network.method() {
         Method::Tls => "TLS",
@@ -58,7 +61,8 @@ pub(super) fn configuration(network: &Network) -> String {
         text.push_str("Hidden=true\n");
     }
     let mut embed = |name: &str, pem: &str| {
-        text.push_str(&format!("\n[@pem@{name}]\n{pem}"));
+        let line = format!("\n[@pem@{name}]\n{pem}");
+        text.push_str(&line);
     };
     embed("ca", &pem("CERTIFICATE", network.root()));
     if let Some(client) = network.client() {
@@ -119,13 +123,14 @@ mod tests {
     #[test]
     fn an_ssid_that_is_no_file_name_is_written_in_octets() {
         let name = |ssid: &str| {
-            let mut draft = fixtures::draft(Method::Peap);
+            let mut draft = fixtures::draft();
             draft.link = Link::Wireless {
                 ssid: ssid.to_owned(),
                 security: super::super::super::network::Security::Wpa2,
                 hidden: false,
             };
-            file_name(&Network::new(draft).unwrap()).unwrap()
+            let login = fixtures::login(Method::Peap);
+            file_name(&Network::new(draft, login).unwrap()).unwrap()
         };
         assert_eq!(name("my home-1_a"), "my home-1_a.8021x");
         assert_eq!(name("a/b"), "=612f62.8021x");

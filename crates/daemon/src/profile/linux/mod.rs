@@ -8,13 +8,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     document::{Document, Kind, Kit, Platform, file_stem},
-    error::ProfileError,
     network::{Link, Network},
 };
 use crate::authority::pem;
 
 /// Everything for a Linux computer.
-pub(crate) fn kit(network: &Network) -> Result<Kit, ProfileError> {
+pub(crate) fn kit(network: &Network) -> Kit {
     let stem = file_stem(network.mark());
     let keyfile = format!("{stem}.nmconnection");
     let supplicant = format!("{stem}.conf");
@@ -67,13 +66,13 @@ pub(crate) fn kit(network: &Network) -> Result<Kit, ProfileError> {
         steps.push("Type your password when asked.".to_owned());
     }
     steps.push("Then delete the files here.".to_owned());
-    Ok(Kit {
+    Kit {
         platform: Platform::Linux,
         title: network.display_name().to_owned(),
         documents,
         steps,
         notes: notes(network),
-    })
+    }
 }
 
 fn notes(network: &Network) -> Vec<String> {
@@ -110,7 +109,7 @@ mod tests {
 
     #[test]
     fn nothing_is_written_for_iwd_on_a_wire() {
-        let count = |network| kit(&network).unwrap().documents.len();
+        let count = |network| kit(&network).documents.len();
         assert_eq!(count(fixtures::network(Method::Peap)), 4);
         assert_eq!(count(fixtures::linked(Method::Peap, Link::Wired)), 3);
     }

@@ -34,6 +34,9 @@ pub(super) fn keyfile(network: &Network) -> String {
     } = network.link()
     {
         file.wifi(ssid, *security, *hidden);
+    } else {
+        // It says nothing, but has to be there.
+        file.group("ethernet");
     }
     file.ieee_802_1x(network);
     for family in ["ipv4", "ipv6"] {
@@ -48,11 +51,13 @@ struct Keyfile(String);
 impl Keyfile {
     fn group(&mut self, name: &str) {
         let gap = if self.0.is_empty() { "" } else { "\n" };
-        self.0.push_str(&format!("{gap}[{name}]\n"));
+        let line = format!("{gap}[{name}]\n");
+        self.0.push_str(&line);
     }
 
     fn put(&mut self, key: &str, value: &str) {
-        self.0.push_str(&format!("{key}={value}\n"));
+        let line = format!("{key}={value}\n");
+        self.0.push_str(&line);
     }
 
     fn wifi(&mut self, ssid: &str, security: Security, hidden: bool) {
@@ -124,7 +129,8 @@ fn escaped(text: &str) -> String {
 
 /// Octets in decimal, which no text can be mistaken for.
 fn octet_list(text: &str) -> String {
-    text.bytes().map(|octet| format!("{octet};")).collect()
+    let octets: Vec<String> = text.bytes().map(|octet| octet.to_string()).collect();
+    octets.join(";") + ";"
 }
 
 #[cfg(test)]
@@ -183,16 +189,14 @@ mod tests {
 
     #[test]
     fn a_password_that_is_not_there_is_asked_for() {
-        let mut draft = fixtures::draft(Method::Peap);
-        draft.login = super::super::super::network::Login::Password {
-            method: Method::Peap,
-            password: None,
-        };
+        let mut draft = fixtures::draft();
         draft.link = Link::Wired;
-        let file = keyfile(&Network::new(draft).unwrap());
+        let asked = fixtures::login_asked(Method::Peap);
+        let file = keyfile(&Network::new(draft, asked).unwrap());
         assert_eq!(value(&file, "802-1x", "password-flags"), Some("1"));
         assert_eq!(value(&file, "802-1x", "password"), None);
         assert_eq!(value(&file, "connection", "type"), Some("ethernet"));
         assert_eq!(value(&file, "wifi", "ssid"), None);
+        assert!(file.contains("\n[ethernet]\n"), "{file}");
     }
 }

@@ -21,12 +21,14 @@ pub(super) fn configuration(network: &Network) -> String {
     }
     text.push_str("\nnetwork={\n");
     for (key, value) in settings(network) {
-        text.push_str(&format!("\t{key}={value}\n"));
+        let line = format!("\t{key}={value}\n");
+        text.push_str(&line);
     }
     text.push_str("}\n");
     for (name, octets) in blobs(network) {
         let lines = base64_lines(&octets);
-        text.push_str(&format!("\nblob-base64-{name}={{\n{lines}\n}}\n"));
+        let line = format!("\nblob-base64-{name}={{\n{lines}\n}}\n");
+        text.push_str(&line);
     }
     text
 }

@@ -6,7 +6,7 @@
 //! was fetched) stands in front in the clear.
 
 mod landing;
-mod routes;
+pub(crate) mod routes;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -22,10 +22,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use self::sealed::{open, seal};
-pub(crate) use self::{
-    routes::{PATH, routes},
-    token::Token,
-};
+pub(crate) use self::token::Token;
 use super::document::{Document, Kit};
 use crate::{
     authority::{AuthorityError, write_atomically},
@@ -153,7 +150,7 @@ impl Parcels {
         if self.files()?.len() >= MOST {
             return Err(ParcelsError::Full);
         }
-        self.write(&self.path(token), &label, &sealed)
+        write(&self.path(token), &label, &sealed)
     }
 
     /// What is in a parcel. Looking does not count as fetching.
@@ -199,11 +196,16 @@ impl Parcels {
         };
         fetched.first.get_or_insert(now);
         fetched.times += 1;
-        self.write(&self.path(token), &label, &sealed)?;
+        write(&self.path(token), &label, &sealed)?;
         Ok(kit.documents.into_iter().find(|one| one.name == name))
     }
 
-    /// Removes what can no longer be fetched; says how many parcels that were.
+    /// Removes what can no longer be fetched; says how many parcels that were. Whoever keeps house
+    /// does this once in a while; a new parcel does it, too.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the housekeeping of the portal")
+    )]
     pub(crate) fn purge(&self, now: u64) -> Result<usize, ParcelsError> {
         if !self.folder.exists() {
             return Ok(0);
@@ -279,16 +281,16 @@ impl Parcels {
         }
         Ok(files)
     }
+}
 
-    fn write(&self, path: &Path, label: &Label, sealed: &[u8]) -> Result<(), ParcelsError> {
-        let mut octets = serde_json::to_vec(label).map_err(|error| ParcelsError::Damaged {
-            path: path.to_path_buf(),
-            what: error.to_string(),
-        })?;
-        octets.push(b'\n');
-        octets.extend_from_slice(sealed);
-        Ok(write_atomically(path, &octets, SECRET)?)
-    }
+fn write(path: &Path, label: &Label, sealed: &[u8]) -> Result<(), ParcelsError> {
+    let mut octets = serde_json::to_vec(label).map_err(|error| ParcelsError::Damaged {
+        path: path.to_path_buf(),
+        what: error.to_string(),
+    })?;
+    octets.push(b'\n');
+    octets.extend_from_slice(sealed);
+    Ok(write_atomically(path, &octets, SECRET)?)
 }
 
 fn unfetched(document: &Document) -> Fetched {

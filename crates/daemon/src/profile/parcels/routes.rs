@@ -23,6 +23,7 @@ pub(crate) const PATH: &str = "/p";
 
 /// The routes under which the parcels of a data directory are fetched: `/p/TOKEN` for a page, and
 /// `/p/TOKEN/NAME` for each document. Whoever mounts them has nothing else to know of parcels.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the portal to mount"))]
 pub(crate) fn routes(data: &DataDir) -> Router {
     Router::new()
         .route("/p/{token}", get(landing_page))

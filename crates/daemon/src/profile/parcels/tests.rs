@@ -180,6 +180,7 @@ fn too_much_is_refused() {
 mod over_http {
     use std::net::SocketAddr;
 
+    use super::routes::{PATH, routes};
     use super::*;
     use crate::authority::now;
 

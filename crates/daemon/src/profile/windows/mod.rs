@@ -104,15 +104,16 @@ fn steps(network: &Network) -> Vec<String> {
         "Put all files into one folder on the computer.".to_owned(),
         format!(
             "As the user who will connect, double-click {}. Windows asks whether to trust the CA: \
-             compare its fingerprint and say yes.",
-            script::LAUNCHER
+             yes, if its thumbprint is {}.",
+            script::LAUNCHER,
+            thumbprint(network.root()).to_uppercase()
         ),
     ];
     if network
         .client()
         .is_some_and(|client| !client.passphrase_inside)
     {
-        steps.push("Type the password of the certificate when asked.".to_owned());
+        steps.push("Type the passphrase of the certificate when asked.".to_owned());
     }
     if network.link() == &Link::Wired {
         steps.push("Windows asks for an administrator: wired profiles need one.".to_owned());

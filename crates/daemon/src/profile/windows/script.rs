@@ -72,7 +72,7 @@ fn passphrase(network: &Network) -> String {
             "$passphrase = ConvertTo-SecureString {} -AsPlainText -Force",
             quoted(client.passphrase.expose())
         ),
-        _ => "$passphrase = Read-Host -AsSecureString -Prompt 'Password of the certificate'"
+        _ => "$passphrase = Read-Host -AsSecureString -Prompt 'Passphrase of the certificate'"
             .to_owned(),
     }
 }
@@ -132,10 +132,7 @@ fn windows_text(lines: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{
-        fixtures,
-        network::{Login, Method, Secret},
-    };
+    use super::super::super::{fixtures, network::Method};
     use super::*;
 
     fn parts(network: &Network) -> String {
@@ -175,14 +172,10 @@ mod tests {
             inside.contains("ConvertTo-SecureString 'open sesame'"),
             "{inside}"
         );
-        let mut draft = fixtures::draft(Method::Tls);
-        if let Login::Certificate(client) = &mut draft.login {
-            client.passphrase_inside = false;
-            client.passphrase = Secret::new("xyzzy");
-        }
-        let apart = parts(&Network::new(draft).unwrap());
+        let apart = Network::new(fixtures::draft(), fixtures::login_apart()).unwrap();
+        let apart = parts(&apart);
         assert!(apart.contains("Read-Host -AsSecureString"), "{apart}");
-        assert!(!apart.contains("xyzzy"), "{apart}");
+        assert!(!apart.contains("open sesame"), "{apart}");
     }
 
     #[test]
