@@ -58,6 +58,8 @@ enum Command {
     /// Certificates: of this server and of its RadSec peers
     #[command(subcommand)]
     Cert(commands::cert::Action),
+    /// What a user's device is given so that it joins: profiles, settings, a link that is good once
+    Profile(commands::profile::Arguments),
     /// Be a RADIUS client: log in, account, ask whether a server is there, change or end a session
     #[command(subcommand)]
     Send(commands::send::Action),
@@ -105,6 +107,7 @@ impl Command {
             Self::Group(action) => commands::group::run(action, context),
             Self::Session(action) => commands::session::run(&action, context),
             Self::Cert(action) => commands::cert::run(action, context),
+            Self::Profile(arguments) => commands::profile::run(arguments, context),
             Self::Send(action) => commands::send::run(&action, context),
             Self::Bench(action) => commands::bench::run(&action, context),
             Self::Decode(arguments) => commands::decode::run(&arguments, context),

@@ -74,6 +74,10 @@ pub(crate) enum Failure {
     Output(#[source] io::Error),
     #[error(transparent)]
     Parcel(#[from] crate::commands::cert::ParcelError),
+    #[error(transparent)]
+    Parcels(#[from] crate::profile::parcels::ParcelsError),
+    #[error(transparent)]
+    Profile(#[from] crate::profile::ProfileError),
     #[error("the system gives no random numbers")]
     Random(#[source] io::Error),
     /// What was printed says it already.
@@ -89,6 +93,10 @@ pub(crate) enum Failure {
     Status(#[from] crate::commands::status::NotServing),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Undelivered(#[from] crate::commands::profile::Undelivered),
+    #[error(transparent)]
+    Unfit(#[from] crate::commands::profile::Unfit),
     #[error("{0}")]
     Unknown(Unknown),
     #[error("{0}")]
@@ -182,7 +190,10 @@ impl Failure {
             Self::Authority(error) if error.is_usage() => Exit::Usage,
             Self::Bench(error) if error.is_usage() => Exit::Usage,
             Self::Decode(error) if error.is_usage() => Exit::Usage,
+            Self::Profile(error) if error.is_usage() => Exit::Usage,
             Self::Send(error) if error.is_usage() => Exit::Usage,
+            Self::Undelivered(error) if error.is_usage() => Exit::Usage,
+            Self::Unfit(error) if error.is_usage() => Exit::Usage,
             // Whoever reads has read enough: `portreeve log | head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             _ => Exit::Failed,

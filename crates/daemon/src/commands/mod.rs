@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod nas;
 pub(crate) mod password;
+pub(crate) mod profile;
 mod rows;
 pub(crate) mod send;
 pub(crate) mod serve;

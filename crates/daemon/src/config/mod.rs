@@ -8,6 +8,7 @@ mod discovery;
 pub mod eap;
 mod portal;
 mod problem;
+mod profile;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
 mod reader;
@@ -21,12 +22,14 @@ use std::{
 
 use portreeve_proto::DuplicateLimits;
 
+pub(crate) use self::profile::{NOT_A_LINK, link_url};
 use self::reader::{Reader, Section};
 pub use self::{
     discovery::Discovery,
     eap::Eap,
     portal::Portal,
     problem::{Fault, Place, Problem, Problems},
+    profile::Profile,
     proxy::Proxy,
     tls::Tls,
 };
@@ -62,6 +65,8 @@ pub struct Config {
     pub decisions: Decisions,
     /// `[dictionary]`
     pub dictionary: Dictionary,
+    /// `[profile]`
+    pub profile: Profile,
 }
 
 /// Where to listen.
@@ -211,6 +216,7 @@ impl Default for Config {
             dictionary: Dictionary {
                 include: Vec::new(),
             },
+            profile: Profile::default(),
         }
     }
 }
@@ -271,6 +277,7 @@ impl Config {
             root.section("accounting", |section| config.accounting.read(section));
             root.section("decisions", |section| config.decisions.read(section));
             root.section("dictionary", |section| config.dictionary.read(section));
+            root.section("profile", |section| config.profile.read(section));
             root.finish();
         }
         reader.finish(config)
@@ -440,6 +447,14 @@ mod tests {
             "services =",
             "allow_private =",
             "# resolver =",
+            "# ssid =",
+            "hidden =",
+            "security =",
+            "method =",
+            "# organisation =",
+            "# server_name =",
+            "# anonymous =",
+            "# link_url =",
         ];
         for key in known {
             assert!(SAMPLE.lines().any(|line| line.starts_with(key)), "{key}");
