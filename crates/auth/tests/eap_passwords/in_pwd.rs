@@ -114,10 +114,7 @@ fn many(runs: usize) {
         client.dice.0 ^= (run as u64) << 9;
         let mut has_leading_zero = false;
         let end = talk(&mut server, &mut client, |_, message| {
-            if let Some((2, commit)) = message
-                .get(5..)
-                .and_then(|data| Some((data[0], &data[1..])))
-            {
+            if let Some([2, commit @ ..]) = message.get(5..) {
                 has_leading_zero |= commit.chunks_exact(32).any(|part| part[0] == 0);
             }
         });
