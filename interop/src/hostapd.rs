@@ -144,13 +144,12 @@ pub struct Server {
     _folder: TempDir,
 }
 
-/// What the outer method may be without a tunnel, and what it may be inside one.
-const OUTER: &str = "MD5,GTC,MSCHAPV2,PWD";
+/// What the outer method may be, and what it may be inside a tunnel.
+const OUTER: &str = "TLS,PEAP,TTLS,MD5,GTC,MSCHAPV2,PWD";
 const INNER: &str = "MSCHAPV2,GTC,MD5,TTLS-PAP,TTLS-CHAP,TTLS-MSCHAP,TTLS-MSCHAPV2";
 
 impl Server {
-    /// Starts it. Names of `world` get the methods without a tunnel; every other outer name gets
-    /// TLS, PEAP and TTLS.
+    /// Starts it. Names of `world` get every method; any other outer name gets TLS, PEAP and TTLS.
     pub fn start(world: &World, identity: &Identity) -> Self {
         let folder = tempfile::tempdir().must("a temporary folder");
         let path = folder.path();

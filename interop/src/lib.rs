@@ -21,6 +21,7 @@ mod process;
 pub mod pyrad2;
 pub mod radsecproxy;
 pub mod relay;
+pub mod room;
 pub mod subject;
 pub mod supplicant;
 pub mod tcp_relay;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Must as _;
 use crate::certificates::{Certificates, Pair, Wanted};
+use crate::freeradius::{Extras, FreeRadius};
 use crate::portreeve::{Portreeve, Setup};
 use crate::subject::Subject;
 use crate::supplicant::Network;
@@ -140,6 +141,20 @@ impl Place {
         let server = Portreeve::with(&World::household(), &more(Setup::eap(&terms)));
         Self {
             server: Subject::Portreeve(server),
+            certificates,
+        }
+    }
+
+    /// As [`with`](Self::with), and FreeRADIUS whatever the subject is.
+    pub fn reference(change: impl FnOnce(EapTerms) -> EapTerms) -> Self {
+        let certificates = Certificates::new();
+        let extras = Extras {
+            eap: Some(Self::terms(&certificates, change)),
+            ..Extras::default()
+        };
+        let server = FreeRadius::with(&World::household(), &extras);
+        Self {
+            server: Subject::FreeRadius(server),
             certificates,
         }
     }

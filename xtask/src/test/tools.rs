@@ -22,6 +22,10 @@ pub(super) const INTEROP: &[Tool] = &[
     Tool::Openssl,
     Tool::Radsecproxy,
     Tool::Dnsmasq,
+    Tool::EapolTest,
+    Tool::Hostapd,
+    Tool::WpaSupplicant,
+    Tool::Iproute,
 ];
 
 /// What the feature `openssl` is built with.
@@ -38,6 +42,10 @@ pub(super) enum Tool {
     Openssl,
     Radsecproxy,
     Dnsmasq,
+    EapolTest,
+    Hostapd,
+    WpaSupplicant,
+    Iproute,
     Libssl,
     PkgConfig,
 }
@@ -54,6 +62,10 @@ impl Tool {
             Self::Openssl => "openssl",
             Self::Radsecproxy => "radsecproxy",
             Self::Dnsmasq => "dnsmasq-base",
+            Self::EapolTest => "eapoltest",
+            Self::Hostapd => "hostapd",
+            Self::WpaSupplicant => "wpasupplicant",
+            Self::Iproute => "iproute2",
             Self::Libssl => "libssl-dev",
             Self::PkgConfig => "pkg-config",
         }
@@ -70,6 +82,10 @@ impl Tool {
             Self::Openssl => "makes certificates, speaks TLS and DTLS",
             Self::Radsecproxy => "RadSec and DTLS, both as client and as server",
             Self::Dnsmasq => "a name server that names home servers",
+            Self::EapolTest => "a supplicant for EAP without a network",
+            Self::Hostapd => "a switch that asks who is there, and an EAP server",
+            Self::WpaSupplicant => "a supplicant at the end of a cable",
+            Self::Iproute => "lays the cable: veth and network namespaces",
             Self::Libssl => "what the feature openssl is built on",
             Self::PkgConfig => "finds it",
         }
@@ -90,6 +106,12 @@ impl Tool {
             Self::Openssl => on_path("openssl").is_some(),
             Self::Radsecproxy => on_path("radsecproxy").is_some(),
             Self::Dnsmasq => on_path("dnsmasq").is_some(),
+            Self::EapolTest => on_path("eapol_test").is_some(),
+            Self::Hostapd => on_path("hostapd").is_some() && on_path("hostapd_cli").is_some(),
+            Self::WpaSupplicant => {
+                on_path("wpa_supplicant").is_some() && on_path("wpa_cli").is_some()
+            }
+            Self::Iproute => on_path("ip").is_some(),
             Self::Libssl => Path::new("/usr/include/openssl/ssl.h").is_file(),
             Self::PkgConfig => on_path("pkg-config").is_some(),
         }
