@@ -104,6 +104,7 @@ fn nothing_came_of_it_but_for_the_last(ended: &Ended, target: usize, what: impl 
 fn each_octet_altered(field: &Field, prepare: impl Fn(&Field)) {
     prepare(field);
     let lengths = field.lengths(4000);
+    let mut altered = 0;
     for (target, length) in lengths.into_iter().enumerate() {
         // What is signed or random differs in length from run to run by a few octets.
         for octet in 0..length + 4 {
@@ -120,10 +121,12 @@ fn each_octet_altered(field: &Field, prepare: impl Fn(&Field)) {
             prepare(field);
             let ended = field.run(4000, &mut alter);
             if is_altered {
+                altered += 1;
                 nothing_came_of_it(&ended, (target, octet));
             }
         }
     }
+    assert!(altered > 500, "{altered}");
 }
 
 #[test]

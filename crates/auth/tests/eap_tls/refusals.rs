@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use portreeve_auth::eap::{
-    Answer, Failure, Question,
+    Answer, Failure, Question, Type,
     peer::Trouble as PeerTrouble,
     tls::{
-        Alert, ClientTrust, Fingerprint, PeerSettings, PeerSettingsBuilder, Settings,
-        SettingsBuilder, SettingsError, Trouble, Trust, Version,
+        Alert, ClientCertificate, ClientTrust, Fingerprint, PeerSettings, PeerSettingsBuilder,
+        Server, Settings, SettingsBuilder, SettingsError, Trouble, Trust, Version,
     },
 };
 
@@ -427,4 +427,102 @@ fn a_device_that_can_use_only_the_second_certificate() {
     let tim = PeerSettings::builder(first).presenting(pki.tim.identity());
     let ended = run_at(&settings, &tim.build().unwrap(), 600, NOW);
     assert!(ended.success.is_some(), "{:?}", ended.trouble);
+}
+
+/// A client's hello in its record.
+fn hello(version: u16, suites: &[u16], groups: &[u16], signatures: &[u16]) -> Vec<u8> {
+    fn short(octets: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(octets.len()).unwrap();
+        [&length.to_be_bytes(), octets].concat()
+    }
+    let list = |numbers: &[u16]| -> Vec<u8> {
+        short(
+            &numbers
+                .iter()
+                .flat_map(|number| number.to_be_bytes())
+                .collect::<Vec<u8>>(),
+        )
+    };
+    let extension = |kind: u8, body: &[u8]| [&[0, kind][..], &short(body)].concat();
+    let extensions = [
+        extension(10, &list(groups)),
+        extension(11, &[1, 0]),
+        extension(13, &list(signatures)),
+        extension(23, &[]),
+    ];
+    let body = [
+        version.to_be_bytes().to_vec(),
+        vec![9; 32],
+        vec![0],
+        list(suites),
+        vec![1, 0],
+        short(&extensions.concat()),
+    ];
+    let body = body.concat();
+    let message = [&[1, 0][..], &short(&body)].concat();
+    [&[22, 3, 1][..], &short(&message)].concat()
+}
+
+#[test]
+fn old_devices_are_told_apart_by_what_they_offer() {
+    const GCM: &[u16] = &[0xc02b, 0xc02f];
+    let ecdsa = Pki::new(Kind::P256);
+    let rsa = Pki::new(Kind::Rsa2048);
+    let cases = [
+        (
+            &ecdsa,
+            hello(0x0301, &[0xc009, 0x002f], &[23], &[0x0403]),
+            "the device offers only TLS 1.0: update it; TLS 1.2 is needed",
+        ),
+        (
+            &ecdsa,
+            hello(0x0302, GCM, &[23], &[0x0403]),
+            "the device offers only TLS 1.1: update it; TLS 1.2 is needed",
+        ),
+        (
+            &rsa,
+            hello(0x0303, &[0xc013, 0x002f, 0x00ff], &[23], &[0x0401]),
+            "the device and the server have no cipher in common (it offers ECDHE with CBC, RSA \
+             key exchange): update it; TLS with ECDHE and AES-GCM or ChaCha20 is needed",
+        ),
+        (
+            &rsa,
+            hello(0x0303, GCM, &[25], &[0x0401]),
+            "the device and the server have no key exchange in common: update it; P-256, P-384 \
+             or X25519 is needed",
+        ),
+        (
+            &ecdsa,
+            hello(0x0303, GCM, &[23], &[0x0201, 0x0401]),
+            "the device cannot use the server's certificate: give the server one with RSA-2048 \
+             besides",
+        ),
+    ];
+    for (pki, hello, words) in cases {
+        let settings = settings(pki, pki.client_trust()).build().unwrap();
+        let required = ClientCertificate::Required;
+        let mut server = Server::new(&settings, Type::TLS, required, NOW).unwrap();
+        let trouble = server.receive(&hello, NOW).unwrap_err();
+        assert_eq!(trouble.to_string(), words);
+        // The alert is there to be sent, and the connection is at its end.
+        assert_eq!(server.take_output()[0], 21);
+        assert!(server.receive(&hello, NOW).is_err());
+        assert!(!server.is_established());
+    }
+}
+
+#[test]
+fn what_is_not_tls_at_all() {
+    let pki = Pki::new(Kind::P256);
+    let settings = settings(&pki, pki.client_trust()).build().unwrap();
+    for octets in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[22, 9, 9, 0, 1, 0],
+        &[23, 3, 3, 0, 0],
+    ] {
+        let none = ClientCertificate::None;
+        let mut server = Server::new(&settings, Type::PEAP, none, NOW).unwrap();
+        let trouble = server.receive(octets, NOW).unwrap_err();
+        assert_eq!(trouble.label(), "tls_garbage");
+    }
 }

@@ -160,7 +160,7 @@ pub enum Trouble {
     #[error("no CA for devices' certificates is set: set one, or offer another method")]
     NoClientCa,
     /// TLS itself fails, here.
-    #[error("TLS fails on the server ({0}): see the server's TLS settings and its entropy")]
+    #[error("the server cannot do TLS ({0}): see its TLS settings, and whether it has entropy")]
     Internal(String),
 }
 
@@ -509,3 +509,6 @@ fn date(unix_s: u64) -> String {
         era * 400 + year + carry
     )
 }
+
+#[cfg(test)]
+mod tests;
