@@ -337,7 +337,7 @@ fn a_nak_or_another_type_in_the_middle() {
     for kind in [Type::NAK, Type::PEAP, Type::IDENTITY, Type::MD5] {
         let field = Field::new(Version::Tls13);
         let mut other = |_, number: usize, octets: Vec<u8>| {
-            if number < 5 || number % 2 == 0 {
+            if number < 5 || number.is_multiple_of(2) {
                 return octets;
             }
             let packet = Packet::parse(&octets).unwrap();

@@ -48,10 +48,10 @@ impl Server {
         })
     }
 
-    /// Binds its sessions to who the device says it is before TLS: only who says the same can resume
-    /// what this connection leaves, and this connection can resume only what was left by one that
-    /// was bound to the same. To be called before the first [`Server::receive`]; else it is as if
-    /// the device had said nothing.
+    /// Binds its sessions to who the device says it is before TLS: only who says the same can
+    /// resume what this connection leaves, and this connection can resume only what was left by
+    /// one that was bound to the same. To be called before the first [`Server::receive`]; else it
+    /// is as if the device had said nothing.
     pub fn bind_to(&self, identity: &[u8]) {
         if let Some(view) = &self.view {
             view.bind_to(identity);

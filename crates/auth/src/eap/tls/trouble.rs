@@ -83,7 +83,10 @@ pub enum Trouble {
         from_s: Option<u64>,
     },
     /// The device's certificate has been revoked.
-    #[error("the device's certificate {who} was revoked{}: issue a new one if that is in order", on(*.on_s))]
+    #[error(
+        "the device's certificate {who} was revoked{}: issue a new one if that is in order",
+        on(*.on_s)
+    )]
     Revoked {
         /// Whose it is.
         who: Presented,
