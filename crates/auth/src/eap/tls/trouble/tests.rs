@@ -12,9 +12,9 @@ fn who() -> Presented {
     }
 }
 
-/// Every variant there is, with its label.
-fn all() -> Vec<(Trouble, &'static str)> {
-    let troubles = [
+/// Every variant there is.
+fn all() -> Vec<Trouble> {
+    vec![
         Trouble::Alert(Alert::of(48)),
         Trouble::OldVersion {
             offered: "TLS 1.0".to_owned(),
@@ -56,42 +56,42 @@ fn all() -> Vec<(Trouble, &'static str)> {
         Trouble::NotResumable,
         Trouble::NoClientCa,
         Trouble::Internal("no entropy".to_owned()),
-    ];
-    let labelled = troubles.into_iter().map(|trouble| {
-        let label = match &trouble {
-            Trouble::Alert(_) => "tls_alert_unknown_ca",
-            Trouble::OldVersion { .. } => "tls_old_version",
-            Trouble::NewVersion(_) => "tls_new_version",
-            Trouble::NoCipher(_) => "tls_no_cipher",
-            Trouble::NoGroup => "tls_no_group",
-            Trouble::NoSignature => "tls_no_signature",
-            Trouble::NoCertificate => "tls_no_certificate",
-            Trouble::NoStrongCertificate => "tls_no_strong_certificate",
-            Trouble::Expired { .. } => "tls_certificate_expired",
-            Trouble::NotYetValid { .. } => "tls_certificate_not_yet_valid",
-            Trouble::Revoked { .. } => "tls_certificate_revoked",
-            Trouble::UnknownIssuer { .. } => "tls_certificate_unknown_issuer",
-            Trouble::WrongPurpose(_) => "tls_certificate_wrong_purpose",
-            Trouble::TooWeak(_) => "tls_certificate_too_weak",
-            Trouble::BadSignature(_) => "tls_certificate_bad_signature",
-            Trouble::BadCertificate { .. } => "tls_certificate_unusable",
-            Trouble::NoRevocationList { .. } => "tls_no_revocation_list",
-            Trouble::BadRevocationList { .. } => "tls_bad_revocation_list",
-            Trouble::Fragments(_) => "tls_fragments",
-            Trouble::Garbage(_) => "tls_garbage",
-            Trouble::NotResumable => "tls_not_resumable",
-            Trouble::NoClientCa => "tls_no_client_ca",
-            Trouble::Internal(_) => "tls_internal",
-        };
-        (trouble, label)
-    });
-    labelled.collect()
+    ]
+}
+
+const fn label(trouble: &Trouble) -> &'static str {
+    match trouble {
+        Trouble::Alert(_) => "tls_alert_unknown_ca",
+        Trouble::OldVersion { .. } => "tls_old_version",
+        Trouble::NewVersion(_) => "tls_new_version",
+        Trouble::NoCipher(_) => "tls_no_cipher",
+        Trouble::NoGroup => "tls_no_group",
+        Trouble::NoSignature => "tls_no_signature",
+        Trouble::NoCertificate => "tls_no_certificate",
+        Trouble::NoStrongCertificate => "tls_no_strong_certificate",
+        Trouble::Expired { .. } => "tls_certificate_expired",
+        Trouble::NotYetValid { .. } => "tls_certificate_not_yet_valid",
+        Trouble::Revoked { .. } => "tls_certificate_revoked",
+        Trouble::UnknownIssuer { .. } => "tls_certificate_unknown_issuer",
+        Trouble::WrongPurpose(_) => "tls_certificate_wrong_purpose",
+        Trouble::TooWeak(_) => "tls_certificate_too_weak",
+        Trouble::BadSignature(_) => "tls_certificate_bad_signature",
+        Trouble::BadCertificate { .. } => "tls_certificate_unusable",
+        Trouble::NoRevocationList { .. } => "tls_no_revocation_list",
+        Trouble::BadRevocationList { .. } => "tls_bad_revocation_list",
+        Trouble::Fragments(_) => "tls_fragments",
+        Trouble::Garbage(_) => "tls_garbage",
+        Trouble::NotResumable => "tls_not_resumable",
+        Trouble::NoClientCa => "tls_no_client_ca",
+        Trouble::Internal(_) => "tls_internal",
+    }
 }
 
 #[test]
 fn each_has_a_label_of_its_own_and_says_what_to_do() {
     let mut labels = BTreeSet::new();
-    for (trouble, label) in all() {
+    for trouble in all() {
+        let label = label(&trouble);
         assert_eq!(trouble.label(), label);
         assert!(labels.insert(label), "{label}");
         let words = trouble.to_string();
