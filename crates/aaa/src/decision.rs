@@ -234,6 +234,24 @@ impl Draft {
         )
     }
 
+    /// A conversation that was never finished, and what it looks like.
+    pub fn abandoned(mut self, duration_us: u64, refusal: &Refusal) -> Decision {
+        self.decision.reason = Some(Shown::from(refusal.label()));
+        let user = self.decision.user.as_ref().map(Shown::as_str);
+        let nas = self.decision.nas.as_ref().map(Shown::as_str);
+        let cure = refusal.cure(user, nas);
+        self.decision.cure = cure.map(|cure| Shown::sentence(&cure));
+        let message = format!("unfinished: {refusal}");
+        self.end(Outcome::Challenged, duration_us, &message)
+    }
+
+    /// How long ago it began, in microseconds, at a time in milliseconds since 1970.
+    pub const fn elapsed_us(&self, now_ms: u64) -> u64 {
+        now_ms
+            .saturating_sub(self.decision.time_ms)
+            .saturating_mul(1000)
+    }
+
     /// Access-Challenge.
     pub fn challenged(self, duration_us: u64) -> Decision {
         let message = format!("asked {} for more", self.who());

@@ -48,6 +48,22 @@ pub fn admit<'a>(
     }
 }
 
+/// As [`admit`], for somebody whose certificate has been verified: nothing that is stored is asked
+/// for.
+///
+/// # Errors
+/// Why they may not come in.
+pub fn admit_certified(
+    snapshot: &Snapshot,
+    subscriber: &Subscriber,
+    request: &Packet<'_>,
+) -> Result<Grant, Refusal> {
+    if !subscriber.is_enabled() {
+        return Err(Refusal::Disabled);
+    }
+    granted(snapshot, subscriber, request)
+}
+
 fn decide<'a>(
     snapshot: &Snapshot,
     subscriber: &'a Subscriber,
@@ -62,6 +78,23 @@ fn decide<'a>(
         Some(Err(why)) => return Err(Refusal::BadCredential(*why)),
         None => return Err(Refusal::NoCredential),
     };
+    let grant = granted(snapshot, subscriber, request)?;
+    let scheme = credential.scheme();
+    if !scheme.serves(method) {
+        return Err(Refutation::CannotServe { scheme, method }.into());
+    }
+    Ok(Terms {
+        credential,
+        method,
+        grant,
+    })
+}
+
+fn granted(
+    snapshot: &Snapshot,
+    subscriber: &Subscriber,
+    request: &Packet<'_>,
+) -> Result<Grant, Refusal> {
     let own = usable(subscriber.terms())?;
     let groups = ranked(snapshot, subscriber)?;
     check(own, request, None)?;
@@ -71,18 +104,9 @@ fn decide<'a>(
         check(terms, request, Some(name))?;
         sources.push(terms);
     }
-    let scheme = credential.scheme();
-    if !scheme.serves(method) {
-        return Err(Refutation::CannotServe { scheme, method }.into());
-    }
-    let grant = Grant {
+    Ok(Grant {
         attributes: merged(&sources),
         ..Grant::default()
-    };
-    Ok(Terms {
-        credential,
-        method,
-        grant,
     })
 }
 

@@ -3,7 +3,10 @@
 
 use std::{fmt, net::SocketAddr};
 
-use portreeve_auth::{CredentialError, NoMethod, Refutation};
+use portreeve_auth::{
+    CredentialError, Method, NoMethod, Refutation, Scheme,
+    eap::{Failure, Means},
+};
 
 use crate::{attribute::Problem, proxy::Obstacle, shown::Shown};
 
@@ -14,10 +17,14 @@ pub enum Refusal {
     BadCredential(CredentialError),
     /// Too many passwords are being checked.
     Busy,
+    /// The certificate they show cannot be taken for anybody's.
+    Certificate(CertificateProblem),
     /// A condition of the user or of one of their groups does not hold.
     CheckFailed(FailedCheck),
     /// The user is switched off.
     Disabled,
+    /// The conversation in which they were to prove who they are came to a bad end.
+    Eap(Failure),
     /// A definition that the decision needs is broken.
     Misconfigured(Problem),
     /// Nothing is stored to check the user against.
@@ -30,6 +37,64 @@ pub enum Refusal {
     UnknownUser,
     /// They did not prove who they are.
     Unproven(Refutation),
+    /// What is stored of them cannot be held against what their device does.
+    Unservable {
+        /// How it is stored.
+        scheme: Scheme,
+        /// What the device does.
+        means: Means,
+    },
+}
+
+/// Why a certificate, whose chain is sound, is nobody's who may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateProblem {
+    /// It has been revoked.
+    Revoked {
+        /// When, as it is to be read.
+        when: String,
+    },
+    /// Whether it has been revoked cannot be found out, and has to be.
+    Unchecked {
+        /// Why not.
+        why: String,
+    },
+    /// No user is named in it in a way that counts.
+    Nameless,
+    /// It names somebody else than the device does.
+    OtherUser {
+        /// Whom.
+        named: Shown,
+    },
+}
+
+impl CertificateProblem {
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::Revoked { .. } => "certificate_revoked",
+            Self::Unchecked { .. } => "certificate_unchecked",
+            Self::Nameless => "certificate_nameless",
+            Self::OtherUser { .. } => "certificate_of_another",
+        }
+    }
+}
+
+impl fmt::Display for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revoked { when } => write!(f, "the certificate was revoked on {when}"),
+            Self::Unchecked { why } => write!(
+                f,
+                "whether the certificate is revoked cannot be found out: {why}"
+            ),
+            Self::Nameless => f.write_str(
+                "the certificate names no user in any of the fields that `eap.user_from` lists",
+            ),
+            Self::OtherUser { named } => {
+                write!(f, "the certificate is of {named}, whom the device is not")
+            }
+        }
+    }
 }
 
 /// A condition that does not hold.
@@ -46,10 +111,14 @@ pub struct FailedCheck {
 }
 
 impl Refusal {
-    /// Every label, for tables of counters.
-    pub const LABELS: [&str; 25] = [
+    /// Every label but those of [`Failure::LABELS`], for tables of counters.
+    pub const LABELS: [&str; 29] = [
         "bad_credential",
         "busy",
+        "certificate_revoked",
+        "certificate_unchecked",
+        "certificate_nameless",
+        "certificate_of_another",
         "check_failed",
         "disabled",
         "misconfigured",
@@ -88,6 +157,9 @@ impl Refusal {
             Self::RefusedAtHome(_) => "refused_at_home",
             Self::UnknownUser => "unknown_user",
             Self::Unproven(why) => why.label(),
+            Self::Certificate(why) => why.label(),
+            Self::Eap(why) => why.label(),
+            Self::Unservable { .. } => "cannot_serve",
         }
     }
 
@@ -116,6 +188,12 @@ impl Refusal {
             Self::Unproven(Refutation::CannotServe { .. }) => {
                 format!("portreeve user show {user}")
             }
+            Self::Unservable { .. } => {
+                format!("portreeve user set {user} --password-stdin --store nt")
+            }
+            Self::Certificate(CertificateProblem::Revoked { .. }) => {
+                format!("portreeve cert issue --user {user}")
+            }
             Self::Unproven(Refutation::SuspectSecret) => {
                 let nas = argument(nas, "NAS");
                 format!(
@@ -123,7 +201,10 @@ impl Refusal {
                      portreeve nas set {nas} --secret SECRET"
                 )
             }
-            Self::Busy | Self::RefusedAtHome(_) | Self::Unproven(_) => return None,
+            Self::Eap(why) => return why.cure().map(str::to_owned),
+            Self::Busy | Self::RefusedAtHome(_) | Self::Certificate(_) | Self::Unproven(_) => {
+                return None;
+            }
         })
     }
 }
@@ -150,6 +231,18 @@ impl From<Obstacle> for Refusal {
     }
 }
 
+impl From<CertificateProblem> for Refusal {
+    fn from(why: CertificateProblem) -> Self {
+        Self::Certificate(why)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(why: Failure) -> Self {
+        Self::Eap(why)
+    }
+}
+
 impl From<NoMethod> for Refusal {
     fn from(why: NoMethod) -> Self {
         Self::Unproven(Refutation::NoMethod(why))
@@ -171,6 +264,18 @@ impl fmt::Display for Refusal {
             Self::RefusedAtHome(server) => write!(f, "the home server {server} refused it"),
             Self::UnknownUser => f.write_str("there is no such user"),
             Self::Unproven(why) => why.fmt(f),
+            Self::Certificate(why) => why.fmt(f),
+            Self::Eap(why) => why.fmt(f),
+            Self::Unservable { scheme, means } => {
+                let needed = match means.needs() {
+                    Some(Method::MsChapV1 | Method::MsChapV2) => "an NT hash or clear text",
+                    _ => "clear text",
+                };
+                write!(
+                    f,
+                    "the password is stored as {scheme}; {means} needs {needed}"
+                )
+            }
         }
     }
 }
@@ -221,6 +326,16 @@ mod tests {
         let mut every = vec![
             Refusal::BadCredential(CredentialError::Unmarked),
             Refusal::Busy,
+            Refusal::Certificate(CertificateProblem::Revoked {
+                when: "2026-11-22".into(),
+            }),
+            Refusal::Certificate(CertificateProblem::Unchecked {
+                why: "the OCSP server is silent".into(),
+            }),
+            Refusal::Certificate(CertificateProblem::Nameless),
+            Refusal::Certificate(CertificateProblem::OtherUser {
+                named: Shown::from("tim"),
+            }),
             Refusal::CheckFailed(FailedCheck {
                 attribute: "NAS-Identifier".into(),
                 wanted: Shown::from("NAS-Identifier=hall"),
@@ -285,7 +400,7 @@ mod tests {
     #[test]
     fn every_label_is_in_the_reference() {
         let reference = include_str!("../../../docs/reference/refusals.md");
-        for label in Refusal::LABELS {
+        for label in Refusal::LABELS.iter().chain(&Failure::LABELS) {
             assert!(reference.contains(&format!("| `{label}` |")), "{label}");
         }
     }
@@ -305,6 +420,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_and_what_the_device_does_are_both_named() {
+        let means = Means::inside(
+            portreeve_auth::eap::Type::PEAP,
+            portreeve_auth::eap::Inner::Eap(portreeve_auth::eap::Type::MSCHAPV2),
+        );
+        let refusal = Refusal::Unservable {
+            scheme: Scheme::Argon2id,
+            means,
+        };
+        assert_eq!(refusal.label(), "cannot_serve");
+        assert_eq!(
+            refusal.sentence(),
+            "the password is stored as argon2id; PEAP-MSCHAPv2 needs an NT hash or clear text"
+        );
+    }
+
+    #[test]
     fn a_name_that_a_shell_would_read_is_not_put_into_a_command() {
         let cure = |user| Refusal::UnknownUser.cure(Some(user), None).unwrap();
         assert_eq!(
@@ -319,7 +451,7 @@ mod tests {
     #[test]
     fn a_failed_check_says_what_was_asked_and_found() {
         assert_eq!(
-            every()[2].sentence(),
+            every()[6].sentence(),
             "group guests asks for NAS-Identifier=hall, and the request has NAS-Identifier = attic"
         );
     }

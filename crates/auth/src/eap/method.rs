@@ -115,6 +115,14 @@ impl Offer {
         self
     }
 
+    /// The same without these methods.
+    #[must_use]
+    pub fn without(&self, kinds: &[Type]) -> Self {
+        let mut methods = self.methods.clone();
+        methods.retain(|method| !kinds.contains(&method.kind()));
+        Self { methods }
+    }
+
     /// What is in it, the first choice first.
     pub fn kinds(&self) -> Vec<Type> {
         self.methods.iter().map(|method| method.kind()).collect()

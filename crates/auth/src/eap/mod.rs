@@ -9,13 +9,21 @@
 
 mod conversation;
 mod failure;
+pub mod gtc;
+pub mod md5;
 mod means;
 mod method;
+pub mod mschapv2;
 pub mod packet;
+pub mod peap;
 pub mod peer;
+pub mod pwd;
 mod question;
 mod success;
+pub mod teap;
 pub mod tls;
+pub mod ttls;
+mod tunnel;
 
 pub use conversation::{Conversation, Ignored, MAX_ROUNDS, Step, Surroundings};
 pub use failure::Failure;

@@ -93,6 +93,7 @@ pub struct Success {
     identity: Vec<u8>,
     means: Means,
     msk: Option<Msk>,
+    emsk: Option<Msk>,
     session_id: Vec<u8>,
     is_resumed: bool,
     keepsake: Option<Box<dyn Keepsake>>,
@@ -115,6 +116,7 @@ impl Success {
             identity,
             means,
             msk: None,
+            emsk: None,
             session_id: Vec::new(),
             is_resumed: false,
             keepsake: None,
@@ -127,6 +129,13 @@ impl Success {
     pub fn with_keys(mut self, msk: Msk, session_id: Vec<u8>) -> Self {
         self.msk = Some(msk);
         self.session_id = session_id;
+        self
+    }
+
+    /// The same with the extended key, which goes no further than the tunnel around the method
+    /// (RFC 3748 section 7.10, RFC 9930 section 6.2).
+    pub fn with_emsk(mut self, emsk: Msk) -> Self {
+        self.emsk = Some(emsk);
         self
     }
 
@@ -168,6 +177,11 @@ impl Success {
     /// The key, if the method makes one.
     pub const fn msk(&self) -> Option<&Msk> {
         self.msk.as_ref()
+    }
+
+    /// The extended key, if the method makes one.
+    pub const fn emsk(&self) -> Option<&Msk> {
+        self.emsk.as_ref()
     }
 
     /// The Session-Id, which EAP-Key-Name carries (RFC 7268 section 2.2); may be empty.

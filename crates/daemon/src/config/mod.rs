@@ -4,6 +4,9 @@
 //! that does not fit, is a problem with a place; all problems of a file are found at once.
 
 mod discovery;
+#[expect(missing_docs, reason = "its items say it")]
+pub mod eap;
+mod portal;
 mod problem;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
@@ -21,6 +24,8 @@ use portreeve_proto::DuplicateLimits;
 use self::reader::{Reader, Section};
 pub use self::{
     discovery::Discovery,
+    eap::Eap,
+    portal::Portal,
     problem::{Fault, Place, Problem, Problems},
     proxy::Proxy,
     tls::Tls,
@@ -39,6 +44,10 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
+    /// `[eap]`
+    pub eap: Eap,
+    /// `[portal]`
+    pub portal: Portal,
     /// `[proxy]`, `[discovery]`, `[[home]]`, `[[pool]]` and `[[realm]]`
     pub proxy: Proxy,
     /// `[security]`
@@ -181,6 +190,8 @@ impl Default for Config {
                 receive_buffer_bytes: 4 << 20,
             },
             tls: Tls::default(),
+            eap: Eap::default(),
+            portal: Portal::default(),
             proxy: Proxy::default(),
             security: Security {
                 reject_delay: Duration::from_secs(1),
@@ -232,6 +243,8 @@ impl Config {
             *include = folder.join(&include);
         }
         config.tls.start_from(folder);
+        config.eap.start_from(folder);
+        config.portal.start_from(folder);
         config.proxy.start_from(folder);
         Ok(config)
     }
@@ -246,6 +259,8 @@ impl Config {
         if let Some(mut root) = reader.root() {
             root.section("listen", |section| config.listen.read(section));
             root.section("tls", |section| config.tls.read(section));
+            root.section("eap", |section| config.eap.read(section));
+            root.section("portal", |section| config.portal.read(section));
             config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
@@ -380,11 +395,32 @@ mod tests {
             "# key =",
             "# ca =",
             "# crl =",
+            "http =",
+            "https =",
+            "# url =",
+            "# download_url =",
             "connections =",
             "half_open =",
             "connections_per_nas =",
             "handshake_timeout_ms =",
             "idle_timeout_s =",
+            "methods =",
+            "inner =",
+            "ocsp =",
+            "user_from =",
+            "tls_min =",
+            "tls_max =",
+            "suite_b_192 =",
+            "resumption =",
+            "resumption_s =",
+            "crypto_binding =",
+            "hide_inner =",
+            "fragment_octets =",
+            "conversations =",
+            "conversations_per_nas =",
+            "rate_per_nas =",
+            "burst_per_nas =",
+            "patience_s =",
             "workers =",
             "receive_buffer_bytes =",
             "reject_delay_ms =",

@@ -145,6 +145,14 @@ impl Records {
         }
     }
 
+    /// A conversation that nobody continued.
+    pub(super) fn abandoned(&self, entry: Entry, refusal: &Refusal) {
+        if let Some(draft) = entry.0 {
+            let elapsed = draft.elapsed_us(now_ms());
+            self.write(draft.abandoned(elapsed, refusal));
+        }
+    }
+
     /// Somebody who is asked for more.
     pub(super) fn challenged(&self, entry: Entry, request: &Request) {
         if let Some(draft) = entry.0 {
@@ -231,6 +239,16 @@ impl Records {
 impl Entry {
     pub(super) fn method(&mut self, method: Method) {
         self.0 = self.0.take().map(|draft| draft.method(method.words()));
+    }
+
+    /// The method by the name of what is inside it, too.
+    pub(super) fn means(&mut self, means: &str) {
+        self.0 = self.0.take().map(|draft| draft.method(means));
+    }
+
+    /// Who it has turned out to be.
+    pub(super) fn user(&mut self, name: &str) {
+        self.0 = self.0.take().map(|draft| draft.user(name.as_bytes()));
     }
 
     pub(super) fn check(&mut self, what: &str, outcome: CheckOutcome, detail: &str) {

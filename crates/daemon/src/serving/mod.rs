@@ -4,6 +4,7 @@ mod bookkeeping;
 mod certificates;
 pub(crate) mod control;
 mod descriptors;
+pub(crate) mod eap;
 mod forwarding;
 mod logging;
 mod peers;
@@ -64,6 +65,8 @@ pub(crate) enum ServeError {
     },
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Eap(#[from] eap::EapError),
     #[error(transparent)]
     Forwarding(#[from] crate::forwarding::ForwardingError),
     #[error(transparent)]
@@ -147,6 +150,7 @@ struct AtWork {
     listening: Listening,
     keeper: Keeper,
     forwarding: forwarding::AtWork,
+    eap: eap::AtWork,
     control: tokio::task::JoinHandle<()>,
 }
 
@@ -164,11 +168,14 @@ impl Parts<'_> {
             &guard,
         )
         .map_err(ServeError::from)?;
+        let eap = eap::AtWork::start(&self.config.eap, &self.authority, &records)
+            .map_err(ServeError::from)?;
         let service = Service {
             snapshot,
             hashing: Arc::clone(&self.hashing),
             journal: self.books.journal(),
             records,
+            eap: eap.eap.clone(),
             forwarding: forwarding.forwarding.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
@@ -207,6 +214,7 @@ impl Parts<'_> {
             listening,
             keeper,
             forwarding,
+            eap,
             control,
         })
     }
@@ -241,6 +249,7 @@ impl AtWork {
         let counters = self.running.stop().await;
         self.control.abort();
         self.keeper.stop();
+        self.eap.stop();
         self.forwarding.stop().await;
         tracing::info!(
             received = counters.received,

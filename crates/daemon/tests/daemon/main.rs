@@ -10,6 +10,7 @@ mod configuration;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod people;
 mod radsec;
 #[cfg(test)]
 mod serving;

@@ -20,6 +20,11 @@ pub trait Method: Send {
     /// that is to be checked of the server. `None` before, so that a Success out of nowhere
     /// changes nothing.
     fn outcome(&self) -> Option<Outcome>;
+
+    /// The extended key, where the method makes one: for a tunnel around it.
+    fn emsk(&self) -> Option<Msk> {
+        None
+    }
 }
 
 /// What a method answers.
@@ -128,6 +133,28 @@ impl Supplicant {
             trouble: None,
             is_over: false,
         }
+    }
+
+    /// Who it says it is.
+    pub fn identity(&self) -> &[u8] {
+        &self.identity
+    }
+
+    /// What it has come to so far, if a Success would be true now: for a tunnel around it, which
+    /// has another way to say so.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let outcome = self.running.as_ref()?.outcome()?;
+        self.trouble.is_none().then_some(outcome)
+    }
+
+    /// The extended key of the method, if it makes one.
+    pub fn emsk(&self) -> Option<Msk> {
+        self.running.as_ref()?.emsk()
+    }
+
+    /// What it has found wrong with the server so far.
+    pub const fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
     }
 
     /// The Response that an access point sends first: who this is, as if it had asked.
