@@ -138,7 +138,10 @@ impl Run {
                 let certificate = ClientCertificate::Required;
                 let unix_s = context.unix_s;
                 match Server::new(&self.settings, Type::TLS, certificate, unix_s) {
-                    Ok(server) => self.shake(server.into(), message, context),
+                    Ok(server) => {
+                        server.bind_to(context.identity);
+                        self.shake(server.into(), message, context)
+                    }
                     Err(trouble) => self.fail(trouble),
                 }
             }
