@@ -13,6 +13,7 @@ mod data;
 mod failure;
 mod forwarding;
 mod output;
+mod portal;
 mod service;
 mod serving;
 mod suggest;
