@@ -14,6 +14,7 @@ mod failure;
 mod forwarding;
 mod output;
 mod profile;
+mod portal;
 mod service;
 mod serving;
 mod suggest;

@@ -224,7 +224,7 @@ pub(super) fn strip(octets: &[u8]) -> &[u8] {
     &octets[zeros.min(octets.len().saturating_sub(1))..]
 }
 
-pub(super) fn hex(octets: &[u8]) -> String {
+pub(crate) fn hex(octets: &[u8]) -> String {
     use std::fmt::Write as _;
     octets.iter().fold(String::new(), |mut text, octet| {
         // Writing to a `String` cannot fail.

@@ -70,6 +70,11 @@ fn owned(chain: Vec<Vec<u8>>) -> Vec<CertificateDer<'static>> {
 
 /// The key of an identity in the form that rustls takes.
 pub(super) fn key(identity: &Identity) -> Option<PrivateKeyDer<'static>> {
-    let keys = blocks(&identity.key_pem, |label| label.ends_with("PRIVATE KEY"));
+    key_of(&identity.key_pem)
+}
+
+/// The first private key of a PEM text.
+pub(crate) fn key_of(text: &str) -> Option<PrivateKeyDer<'static>> {
+    let keys = blocks(text, |label| label.ends_with("PRIVATE KEY"));
     PrivateKeyDer::try_from(keys.into_iter().next()?).ok()
 }

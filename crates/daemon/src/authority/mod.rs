@@ -23,6 +23,7 @@ mod extensions;
 mod index;
 mod loaded;
 mod names;
+pub(crate) mod ocsp;
 mod pkcs12;
 mod place;
 mod record;
@@ -41,7 +42,8 @@ use self::{
     work::{Chore, is_room_for, peer_name},
 };
 pub(crate) use self::{
-    details::{Details, Request, blocks, pem},
+    details::{Details, Request, blocks, hex, pem},
+    eap::key_of,
     error::{AuthorityError, Refused},
     extensions::{Published, TrustOverride},
     index::Index,
@@ -348,6 +350,12 @@ impl Authority {
     #[cfg(test)]
     pub(crate) const fn list(&self) -> &details::Revoked {
         &self.loaded.revoked
+    }
+
+    /// From when to when the revocation list is good, in seconds since 1970.
+    pub(crate) const fn listed(&self) -> (u64, u64) {
+        let list = &self.loaded.revoked;
+        (list.this_update, list.next_update)
     }
 
     /// Whether the certificate with this serial, which our CA has to have signed, is still good.

@@ -38,6 +38,7 @@ use crate::{
     data::DataDir,
     failure::Failure,
     output::Output,
+    portal::{self, Portal, PortalError},
     service::{Hashing, Records, Service, Watcher},
 };
 
@@ -72,6 +73,8 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
+    Portal(#[from] PortalError),
+    #[error(transparent)]
     Library(#[from] portreeve::Error),
     #[error("the system gives no random numbers")]
     Random,
@@ -99,7 +102,8 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
         .thread_name("portreeve")
         .build()
         .map_err(ServeError::Start)?;
-    let mut certificates = Certificates::start(data, &found).map_err(ServeError::Start)?;
+    let answers = !config.portal.http.is_empty();
+    let mut certificates = Certificates::start(data, &found, answers).map_err(ServeError::Start)?;
     let ended = runtime.block_on(async {
         let parts = Parts {
             config,
@@ -149,6 +153,7 @@ struct AtWork {
     running: Running,
     listening: Listening,
     keeper: Keeper,
+    portal: portal::Open,
     forwarding: forwarding::AtWork,
     eap: eap::AtWork,
     control: tokio::task::JoinHandle<()>,
@@ -184,6 +189,9 @@ impl Parts<'_> {
             source,
         })?;
         let secured = self.secured(&guard)?;
+        let portal = Portal::new(Arc::clone(&self.authority));
+        let portal = portal.open(&self.config.portal).await;
+        let portal = portal.map_err(ServeError::from)?;
         let server = configured(self.config, Server::new(service)).observer(watcher.clone());
         let server = connecting(self.config, server, secured.as_ref());
         let peers = self.world.peers().by_address().into_iter();
@@ -192,7 +200,9 @@ impl Parts<'_> {
         });
         let started = server.start().await;
         let running = started.map_err(|error| refused(self.config, error))?;
-        let listening = listening(self.config, running.addresses(), secured.is_some());
+        let mut listening = listening(self.config, running.addresses(), secured.is_some());
+        listening.http.clone_from(&portal.http);
+        listening.https.clone_from(&portal.https);
         let sightings = watcher.sightings();
         let table = running.peers();
         let keeper = Keeper::start(self.world, store, self.hashing, watcher, table, secured)
@@ -213,6 +223,7 @@ impl Parts<'_> {
             running,
             listening,
             keeper,
+            portal,
             forwarding,
             eap,
             control,
@@ -248,6 +259,7 @@ impl AtWork {
     async fn stop(&mut self) {
         let counters = self.running.stop().await;
         self.control.abort();
+        self.portal.close();
         self.keeper.stop();
         self.eap.stop();
         self.forwarding.stop().await;
@@ -334,6 +346,8 @@ fn listening(config: &Config, addresses: &[SocketAddr], secured: bool) -> Listen
         tls: next(if_secured(&listen.tls)),
         dtls: next(if_secured(&listen.dtls)),
         tcp: next(listen.tcp.len()),
+        http: Vec::new(),
+        https: Vec::new(),
     }
 }
 

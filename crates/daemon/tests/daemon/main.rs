@@ -11,6 +11,7 @@ mod configuration;
 mod decisions;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
 mod radsec;
 #[cfg(test)]
 mod serving;
