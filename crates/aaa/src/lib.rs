@@ -10,6 +10,7 @@ pub mod decision;
 pub mod definition;
 pub mod dialect;
 pub mod grant;
+pub mod identity;
 pub mod policy;
 pub mod port;
 pub mod posture;
