@@ -8,6 +8,7 @@ pub mod accounting;
 pub mod attribute;
 pub mod decision;
 pub mod definition;
+pub mod device;
 pub mod dialect;
 pub mod grant;
 pub mod identity;
