@@ -8,18 +8,25 @@ use portreeve_auth::{
     eap::{Failure, Means},
 };
 
-use crate::{attribute::Problem, proxy::Obstacle, shown::Shown};
+use crate::{
+    attribute::{Owner, Problem},
+    device::Barred,
+    proxy::Obstacle,
+    shown::Shown,
+};
 
 /// Why an Access-Request is rejected: the closed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// What is stored to check the user cannot be read.
     BadCredential(CredentialError),
+    /// A device that would be let in by its address is not.
+    Barred(Barred),
     /// Too many passwords are being checked.
     Busy,
     /// The certificate they show cannot be taken for anybody's.
     Certificate(CertificateProblem),
-    /// A condition of the user or of one of their groups does not hold.
+    /// A condition of the user or device, or of one of their groups, does not hold.
     CheckFailed(FailedCheck),
     /// The user is switched off.
     Disabled,
@@ -106,14 +113,19 @@ pub struct FailedCheck {
     pub wanted: Shown,
     /// What the request says, `None` where it says nothing of it.
     pub found: Option<Shown>,
-    /// The group whose condition it is, `None` for the user's own.
-    pub group: Option<String>,
+    /// Whose condition it is.
+    pub owner: Owner,
 }
 
 impl Refusal {
     /// Every label but those of [`Failure::LABELS`], for tables of counters.
-    pub const LABELS: [&str; 29] = [
+    pub const LABELS: [&str; 34] = [
         "bad_credential",
+        "device_disabled",
+        "mac_off",
+        "no_address",
+        "random_address",
+        "unknown_device",
         "busy",
         "certificate_revoked",
         "certificate_unchecked",
@@ -148,6 +160,7 @@ impl Refusal {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::BadCredential(_) => "bad_credential",
+            Self::Barred(why) => why.label(),
             Self::Busy => "busy",
             Self::CheckFailed(_) => "check_failed",
             Self::Disabled => "disabled",
@@ -175,12 +188,15 @@ impl Refusal {
             Self::BadCredential(_) | Self::NoCredential => {
                 format!("portreeve user set {user} --password-stdin")
             }
-            Self::CheckFailed(FailedCheck {
-                group: Some(group), ..
-            }) => {
-                format!("portreeve group show {}", argument(Some(group), "GROUP"))
-            }
-            Self::CheckFailed(_) => format!("portreeve user show {user}"),
+            Self::Barred(why) => why.cure(),
+            Self::CheckFailed(FailedCheck { owner, .. }) => match owner {
+                Owner::Device(mac) => format!("portreeve device show {mac}"),
+                Owner::Group(group) => {
+                    format!("portreeve group show {}", argument(Some(group), "GROUP"))
+                }
+                Owner::Setting(_) => "portreeve check".to_owned(),
+                Owner::User(_) => format!("portreeve user show {user}"),
+            },
             Self::Disabled => format!("portreeve user enable {user}"),
             Self::Misconfigured(_) => "portreeve check".to_owned(),
             Self::NotForwarded(why) => return why.cure(),
@@ -225,6 +241,12 @@ impl From<Refutation> for Refusal {
     }
 }
 
+impl From<Barred> for Refusal {
+    fn from(why: Barred) -> Self {
+        Self::Barred(why)
+    }
+}
+
 impl From<Obstacle> for Refusal {
     fn from(why: Obstacle) -> Self {
         Self::NotForwarded(why)
@@ -255,6 +277,7 @@ impl fmt::Display for Refusal {
             Self::BadCredential(why) => {
                 write!(f, "what is stored to check the user cannot be read: {why}")
             }
+            Self::Barred(why) => why.fmt(f),
             Self::Busy => f.write_str("too many passwords are being checked at this moment"),
             Self::CheckFailed(check) => write!(f, "{check}"),
             Self::Disabled => f.write_str("the user is disabled"),
@@ -282,9 +305,10 @@ impl fmt::Display for Refusal {
 
 impl fmt::Display for FailedCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.group {
-            Some(group) => write!(f, "group {} asks for {}", Shown::new(group), self.wanted)?,
-            None => write!(f, "the user's check asks for {}", self.wanted)?,
+        match &self.owner {
+            Owner::Device(_) => write!(f, "the device's check asks for {}", self.wanted)?,
+            Owner::User(_) => write!(f, "the user's check asks for {}", self.wanted)?,
+            owner => write!(f, "{owner} asks for {}", self.wanted)?,
         }
         match &self.found {
             Some(found) => write!(f, ", and the request has {} = {found}", self.attribute),
@@ -300,8 +324,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        attribute::Owner,
         proxy::{BadName, Pattern, Undiscovered},
+        station::Mac,
     };
 
     fn every() -> Vec<Refusal> {
@@ -323,8 +347,9 @@ mod tests {
             Refutation::NoMethod(NoMethod::Challenge(Method::MsChapV1)),
             Refutation::NoMethod(NoMethod::LanManagerOnly),
         ];
-        let mut every = vec![
-            Refusal::BadCredential(CredentialError::Unmarked),
+        let mut every = vec![Refusal::BadCredential(CredentialError::Unmarked)];
+        every.extend(barred().map(Refusal::from));
+        every.extend([
             Refusal::Busy,
             Refusal::Certificate(CertificateProblem::Revoked {
                 when: "2026-11-22".into(),
@@ -340,7 +365,7 @@ mod tests {
                 attribute: "NAS-Identifier".into(),
                 wanted: Shown::from("NAS-Identifier=hall"),
                 found: Some(Shown::from("attic")),
-                group: Some("guests".into()),
+                owner: Owner::Group("guests".into()),
             }),
             Refusal::Disabled,
             Refusal::Misconfigured(Problem {
@@ -349,12 +374,23 @@ mod tests {
                 fault: PairError::Form.into(),
             }),
             Refusal::NoCredential,
-        ];
+        ]);
         every.extend(obstacles().map(Refusal::NotForwarded));
         every.push(Refusal::RefusedAtHome(([192, 0, 2, 1], 1812).into()));
         every.push(Refusal::UnknownUser);
         every.extend(unproven.map(Refusal::from));
         every
+    }
+
+    fn barred() -> [Barred; 5] {
+        let mac = Mac::from([0xda, 0xa1, 0x19, 0, 0, 1]);
+        [
+            Barred::Disabled(mac),
+            Barred::Off,
+            Barred::NoAddress,
+            Barred::Random(mac),
+            Barred::Unknown(mac),
+        ]
     }
 
     fn obstacles() -> [Obstacle; 7] {
@@ -395,6 +431,21 @@ mod tests {
             let cure = refusal.cure(Some("tim@example.org"), Some("hall"));
             assert_eq!(cure.is_none(), is_for_the_subscriber, "{refusal}");
         }
+    }
+
+    #[test]
+    fn what_bars_a_device_has_a_label_and_a_cure() {
+        assert_eq!(barred().map(Barred::label), Barred::LABELS);
+        for barred in barred() {
+            let refusal = Refusal::from(barred);
+            assert!(refusal.cure(None, None).is_some(), "{refusal}");
+        }
+        let cure = |barred| Refusal::from(barred).cure(None, None).unwrap();
+        let [disabled, off, _, random, unknown] = barred();
+        assert_eq!(cure(disabled), "portreeve device enable da-a1-19-00-00-01");
+        assert!(cure(off).contains("[mac]"));
+        assert!(cure(random).contains("private"));
+        assert_eq!(cure(unknown), "portreeve device add da-a1-19-00-00-01");
     }
 
     #[test]
@@ -450,9 +501,23 @@ mod tests {
 
     #[test]
     fn a_failed_check_says_what_was_asked_and_found() {
+        let failed = every().into_iter().find_map(|refusal| match refusal {
+            Refusal::CheckFailed(failed) => Some(failed),
+            _ => None,
+        });
+        let mut failed = failed.unwrap();
         assert_eq!(
-            every()[6].sentence(),
+            failed.to_string(),
             "group guests asks for NAS-Identifier=hall, and the request has NAS-Identifier = attic"
         );
+        failed.owner = Owner::Device(Mac::from([0, 1, 2, 3, 4, 5]));
+        let refusal = Refusal::CheckFailed(failed);
+        assert!(
+            refusal
+                .sentence()
+                .starts_with("the device's check asks for")
+        );
+        let cure = refusal.cure(Some("00:01:02:03:04:05"), None);
+        assert_eq!(cure.unwrap(), "portreeve device show 00-01-02-03-04-05");
     }
 }
