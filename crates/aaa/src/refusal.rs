@@ -32,6 +32,8 @@ pub enum Refusal {
     Disabled,
     /// The conversation in which they were to prove who they are came to a bad end.
     Eap(Failure),
+    /// A machine, where machines do not come in as such.
+    Machine,
     /// A definition that the decision needs is broken.
     Misconfigured(Problem),
     /// Nothing is stored to check the user against.
@@ -119,7 +121,7 @@ pub struct FailedCheck {
 
 impl Refusal {
     /// Every label but those of [`Failure::LABELS`], for tables of counters.
-    pub const LABELS: [&str; 34] = [
+    pub const LABELS: [&str; 35] = [
         "bad_credential",
         "device_disabled",
         "mac_off",
@@ -133,6 +135,7 @@ impl Refusal {
         "certificate_of_another",
         "check_failed",
         "disabled",
+        "machines_off",
         "misconfigured",
         "no_credential",
         "bad_name",
@@ -164,6 +167,7 @@ impl Refusal {
             Self::Busy => "busy",
             Self::CheckFailed(_) => "check_failed",
             Self::Disabled => "disabled",
+            Self::Machine => "machines_off",
             Self::Misconfigured(_) => "misconfigured",
             Self::NoCredential => "no_credential",
             Self::NotForwarded(why) => why.label(),
@@ -198,6 +202,9 @@ impl Refusal {
                 Owner::User(_) => format!("portreeve user show {user}"),
             },
             Self::Disabled => format!("portreeve user enable {user}"),
+            Self::Machine => "if machines are to come in before their users: machines = \"allow\" \
+                 under [eap] in portreeve.toml"
+                .to_owned(),
             Self::Misconfigured(_) => "portreeve check".to_owned(),
             Self::NotForwarded(why) => return why.cure(),
             Self::UnknownUser => format!("portreeve user add {user} --generate"),
@@ -281,6 +288,9 @@ impl fmt::Display for Refusal {
             Self::Busy => f.write_str("too many passwords are being checked at this moment"),
             Self::CheckFailed(check) => write!(f, "{check}"),
             Self::Disabled => f.write_str("the user is disabled"),
+            Self::Machine => {
+                f.write_str("it is a machine that logs in as such, which is not allowed here")
+            }
             Self::Misconfigured(problem) => write!(f, "{problem}"),
             Self::NoCredential => f.write_str("the user has no password"),
             Self::NotForwarded(why) => why.fmt(f),
@@ -368,6 +378,7 @@ mod tests {
                 owner: Owner::Group("guests".into()),
             }),
             Refusal::Disabled,
+            Refusal::Machine,
             Refusal::Misconfigured(Problem {
                 owner: Owner::User("tim".into()),
                 line: Some(Shown::from("Session-Timeout")),

@@ -1,7 +1,5 @@
 //! What the server shows to devices that log in over EAP.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "for the EAP service"))]
-
 use std::fmt;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -203,10 +203,6 @@ pub(crate) struct ServerSettings {
 
 impl Order {
     /// For a user, with a key that is made here.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the documents that devices are set up by")
-    )]
     pub(crate) fn user(name: &str, device: Option<&str>, key: KeyType) -> Self {
         Self {
             name: name.to_owned(),
@@ -361,7 +357,6 @@ impl Authority {
     /// Whether the certificate with this serial, which our CA has to have signed, is still good.
     /// Nothing is read for that: whoever holds the authority of a running server knows of a
     /// revocation within a second.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for log-ins by certificate"))]
     pub(crate) fn standing(&self, serial: &[u8]) -> Standing {
         if self.loaded.crl_pem.is_none() {
             return Standing::NotKnown;

@@ -17,9 +17,9 @@ use self::{
 };
 use super::{password, user};
 use crate::{
-    authority::{self, Authority, Issued, KeyType},
+    authority::{self, Authority, Issued, KeyType, Order},
     cli::{Context, Listing},
-    config::Config,
+    config::{self, Config},
     failure::Failure,
     profile::{
         self, Kit, Login, Method, Network, Platform, ProfileError, Secret, Security, issuing,
@@ -146,7 +146,8 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context<'_>) -> Result<(),
     let now = authority::now();
     let mut certificate = None;
     let login = if wanted.method == Method::Tls {
-        let (issued, login) = new_certificate(&arguments, &wanted, &mut authority, now)?;
+        let order = order(&arguments, &wanted, &config.portal);
+        let (issued, login) = new_certificate(&arguments, &order, &mut authority, now)?;
         certificate = Some(issued);
         login
     } else {
@@ -227,17 +228,24 @@ fn wanted_password(
     Ok(Some(password))
 }
 
+fn order(arguments: &Arguments, wanted: &settings::Wanted, portal: &config::Portal) -> Order {
+    issuing::order(
+        &wanted.draft.user,
+        arguments.secrets.days,
+        wanted.key_type,
+        portal.url.as_deref(),
+    )
+}
+
 fn new_certificate(
     arguments: &Arguments,
-    wanted: &settings::Wanted,
+    order: &Order,
     authority: &mut Authority,
     now: u64,
 ) -> Result<(Issued, Login), Failure> {
-    let secrets = &arguments.secrets;
-    let order = issuing::order(&wanted.draft.user, secrets.days, wanted.key_type);
     let passphrase = Secret::new(password::generate()?.as_str());
-    let inside = !secrets.separate_passphrase;
-    let (issued, client) = issuing::issue(authority, &order, passphrase, inside, now)?;
+    let inside = !arguments.secrets.separate_passphrase;
+    let (issued, client) = issuing::issue(authority, order, passphrase, inside, now)?;
     Ok((issued, Login::Certificate(client)))
 }
 

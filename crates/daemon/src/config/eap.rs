@@ -27,6 +27,8 @@ pub struct Eap {
     pub crl: Vec<PathBuf>,
     /// Whether to ask a certificate's OCSP server.
     pub ocsp: Ocsp,
+    /// Whether computers may come in as such, before their users.
+    pub machines: bool,
     /// In which fields of a certificate a user's name may stand, the first choice first.
     pub user_from: Vec<UserField>,
     /// The oldest TLS version that is spoken.
@@ -122,6 +124,7 @@ const OCSP: [(&str, Ocsp); 3] = [
     ("soft", Ocsp::Soft),
     ("required", Ocsp::Required),
 ];
+const MACHINES: [(&str, bool); 2] = [("allow", true), ("refuse", false)];
 const VERSIONS: [(&str, TlsVersion); 2] = [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
 
 impl Default for Eap {
@@ -149,6 +152,7 @@ impl Default for Eap {
             ca: Vec::new(),
             crl: Vec::new(),
             ocsp: Ocsp::Off,
+            machines: false,
             user_from: USER_FIELDS[..USER_FIELDS_BY_DEFAULT]
                 .iter()
                 .map(|(_, field)| *field)
@@ -180,6 +184,7 @@ impl Eap {
             section.problem_here(Fault::Alone { key, other });
         }
         section.word("ocsp", &OCSP, &mut self.ocsp);
+        section.word("machines", &MACHINES, &mut self.machines);
         listed(section, "user_from", &USER_FIELDS, &mut self.user_from);
         section.word("tls_min", &VERSIONS, &mut self.tls_min);
         let newest = section.word("tls_max", &VERSIONS, &mut self.tls_max);

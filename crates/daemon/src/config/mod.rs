@@ -414,6 +414,7 @@ mod tests {
             "methods =",
             "inner =",
             "ocsp =",
+            "machines =",
             "user_from =",
             "tls_min =",
             "tls_max =",

@@ -102,10 +102,6 @@ impl Portal {
     }
 
     /// Adds what is served with TLS only.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for what devices are set up by")
-    )]
     pub(crate) fn private(mut self, routes: Router) -> Self {
         self.private = self.private.merge(routes);
         self

@@ -2,7 +2,7 @@
 //! certificate for the user, and a signature.
 
 use crate::authority::{
-    Authority, AuthorityError, Issued, KeySource, KeyType, Names, Order, blocks, dns_name,
+    Authority, AuthorityError, Issued, KeyType, Order, Published, blocks, dns_name,
 };
 
 use super::{
@@ -42,13 +42,13 @@ pub(crate) fn signer(authority: &Authority) -> Result<Signer, ProfileError> {
     Signer::new(&identity.chain_pem, &identity.key_pem)
 }
 
-/// A certificate for a user to log in with.
-pub(crate) fn order(user: &str, days: Option<u64>, key: KeyType) -> Order {
+/// A certificate for a user to log in with; `url` is where the portal publishes what its standing
+/// is.
+pub(crate) fn order(user: &str, days: Option<u64>, key: KeyType, url: Option<&str>) -> Order {
     Order {
-        name: user.to_owned(),
-        names: Names::default(),
         days,
-        key: KeySource::Make(key),
+        published: url.map(Published::below),
+        ..Order::user(user, None, key)
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn issue(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::DataDir;
+    use crate::{authority::Names, data::DataDir};
 
     const NOW: u64 = 1_800_000_000;
 
@@ -102,7 +102,7 @@ mod tests {
     fn a_user_gets_a_certificate_that_the_ca_has_signed() {
         let folder = tempfile::tempdir().unwrap();
         let mut authority = authority(&folder, "radius.example.org");
-        let order = order("tim", Some(30), KeyType::P256);
+        let order = order("tim", Some(30), KeyType::P256, None);
         let secret = Secret::new("xyzzy");
         let (issued, client) = issue(&mut authority, &order, secret, true, NOW).unwrap();
         assert_eq!(client.chain, std::slice::from_ref(&issued.der));

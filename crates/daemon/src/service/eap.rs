@@ -13,6 +13,7 @@ use portreeve_aaa::{
     Shown,
     decision::CheckOutcome,
     grant::Grant,
+    identity::Identity,
     policy::{self, Admission},
     refusal::{CertificateProblem, Refusal},
     snapshot::Snapshot,
@@ -48,6 +49,8 @@ pub(crate) struct Eap {
     inspector: Inspector,
     /// Whether who somebody is inside the tunnel stays out of records and replies.
     hides_inner: bool,
+    /// Whether computers may come in as such.
+    takes_machines: bool,
 }
 
 /// What is noted down of a conversation.
@@ -64,12 +67,14 @@ impl Eap {
         offers: Arc<arc_swap::ArcSwap<Offers>>,
         inspector: Inspector,
         hides_inner: bool,
+        takes_machines: bool,
     ) -> Self {
         Self {
             conversations: Conversations::new(limits),
             offers,
             inspector,
             hides_inner,
+            takes_machines,
         }
     }
 
@@ -84,11 +89,6 @@ impl Eap {
                 records.abandoned(entry, &failure.into());
             }
         }
-    }
-
-    /// How many conversations there are.
-    pub(crate) fn count(&self) -> usize {
-        self.conversations.count()
     }
 }
 
@@ -283,6 +283,9 @@ impl Asking<'_> {
     fn find(&self, identity: &[u8], notes: &mut Notes) -> Result<Arc<Subscriber>, Refusal> {
         let name = text(identity);
         let hides = self.eap.hides_inner;
+        if !self.eap.takes_machines && Identity::of(&name).is_machine() {
+            return Err(Refusal::Machine);
+        }
         let shown = |name: &str| {
             if hides {
                 "(hidden)".to_owned()

@@ -111,6 +111,7 @@ impl AtWork {
             Arc::clone(&offers),
             Inspector::new(&config.user_from, Arc::new(known)),
             config.hide_inner,
+            config.machines,
         ));
         let keeper = Keeper {
             config: config.clone(),

@@ -39,6 +39,7 @@ use crate::{
     failure::Failure,
     output::Output,
     portal::{self, Portal, PortalError},
+    profile::parcels::routes,
     service::{Hashing, Records, Service, Watcher},
 };
 
@@ -154,6 +155,7 @@ struct AtWork {
     listening: Listening,
     keeper: Keeper,
     portal: portal::Open,
+    housekeeping: tokio::task::JoinHandle<()>,
     forwarding: forwarding::AtWork,
     eap: eap::AtWork,
     control: tokio::task::JoinHandle<()>,
@@ -189,7 +191,7 @@ impl Parts<'_> {
             source,
         })?;
         let secured = self.secured(&guard)?;
-        let portal = Portal::new(Arc::clone(&self.authority));
+        let portal = Portal::new(Arc::clone(&self.authority)).private(routes::routes(self.data));
         let portal = portal.open(&self.config.portal).await;
         let portal = portal.map_err(ServeError::from)?;
         let server = configured(self.config, Server::new(service)).observer(watcher.clone());
@@ -219,6 +221,7 @@ impl Parts<'_> {
             forwarding: forwarding.forwarding.clone(),
         };
         let control = tokio::spawn(control.serve(Arc::new(health)));
+        let housekeeping = tokio::spawn(routes::keep_house(self.data.clone()));
         Ok(AtWork {
             running,
             listening,
@@ -226,6 +229,7 @@ impl Parts<'_> {
             portal,
             forwarding,
             eap,
+            housekeeping,
             control,
         })
     }
@@ -260,6 +264,7 @@ impl AtWork {
         let counters = self.running.stop().await;
         self.control.abort();
         self.portal.close();
+        self.housekeeping.abort();
         self.keeper.stop();
         self.eap.stop();
         self.forwarding.stop().await;

@@ -202,10 +202,6 @@ impl Parcels {
 
     /// Removes what can no longer be fetched; says how many parcels that were. Whoever keeps house
     /// does this once in a while; a new parcel does it, too.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the housekeeping of the portal")
-    )]
     pub(crate) fn purge(&self, now: u64) -> Result<usize, ParcelsError> {
         if !self.folder.exists() {
             return Ok(0);

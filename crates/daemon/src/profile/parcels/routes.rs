@@ -18,17 +18,31 @@ use super::{
 };
 use crate::{authority::now, data::DataDir};
 
+/// How often parcels that are over are removed.
+const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_mins(10);
+
 /// Where parcels are, below the address of the portal; the token comes behind it.
 pub(crate) const PATH: &str = "/p";
 
 /// The routes under which the parcels of a data directory are fetched: `/p/TOKEN` for a page, and
 /// `/p/TOKEN/NAME` for each document. Whoever mounts them has nothing else to know of parcels.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the portal to mount"))]
 pub(crate) fn routes(data: &DataDir) -> Router {
     Router::new()
         .route("/p/{token}", get(landing_page))
         .route("/p/{token}/{name}", get(document))
         .with_state(Parcels::of(data))
+}
+
+/// Removes, now and then, what can no longer be fetched.
+pub(crate) async fn keep_house(data: DataDir) {
+    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tick.tick().await;
+        let parcels = Parcels::of(&data);
+        if let Some(Err(error)) = aside(move || parcels.purge(now())).await {
+            tracing::warn!(%error, "parcels that are over cannot be removed");
+        }
+    }
 }
 
 async fn landing_page(
