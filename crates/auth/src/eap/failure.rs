@@ -110,7 +110,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every label that is not that of a refusal without EAP too.
-    pub const LABELS: [&'static str; 44] = [
+    pub const LABELS: [&'static str; 46] = [
         "refused",
         "eap_no_common_method",
         "eap_broken",
@@ -136,10 +136,12 @@ impl Failure {
         "tls_alert_protocol_version",
         "tls_alert_other",
         "tls_old_version",
+        "tls_new_version",
         "tls_no_cipher",
         "tls_no_group",
         "tls_no_signature",
         "tls_no_certificate",
+        "tls_no_strong_certificate",
         "tls_certificate_expired",
         "tls_certificate_not_yet_valid",
         "tls_certificate_revoked",
@@ -274,7 +276,7 @@ mod tests {
         every
     }
 
-    fn tls_troubles() -> [tls::Trouble; 20] {
+    fn tls_troubles() -> [tls::Trouble; 22] {
         use tls::Trouble;
         let who = tls::Presented::of(&[].as_slice().into());
         [
@@ -282,10 +284,12 @@ mod tests {
                 offered: "TLS 1.0".to_owned(),
                 allowed: tls::Version::Tls12,
             },
+            Trouble::NewVersion("TLS 1.3".to_owned()),
             Trouble::NoCipher("RC4".to_owned()),
             Trouble::NoGroup,
             Trouble::NoSignature,
             Trouble::NoCertificate,
+            Trouble::NoStrongCertificate,
             Trouble::Expired {
                 who: who.clone(),
                 on_s: Some(1_700_000_000),

@@ -105,6 +105,15 @@ impl Ca {
         self.issuer.der().to_vec()
     }
 
+    /// Its own certificate, as if it were somebody's.
+    pub(crate) fn itself(&self) -> Leaf {
+        Leaf {
+            chain: vec![self.der()],
+            key: self.issuer.key().serialize_der(),
+            serial: 0,
+        }
+    }
+
     pub(crate) fn issue(&self, wish: &Wish) -> Leaf {
         self.issue_with(wish, self.kind)
     }

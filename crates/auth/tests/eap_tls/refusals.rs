@@ -118,6 +118,18 @@ fn a_certificate_that_is_not_for_clients() {
 }
 
 #[test]
+fn a_certificate_signed_by_itself() {
+    let pki = Pki::new(Kind::P256);
+    let own = Ca::new("tim", Kind::P256).itself();
+    let found = refused(&pki, pki.client_trust(), &own, 46);
+    let words = found.to_string();
+    assert!(
+        words.ends_with("it is signed by itself, or a CA's: issue a new one"),
+        "{words}"
+    );
+}
+
+#[test]
 fn a_certificate_that_was_revoked() {
     let pki = Pki::new(Kind::P256);
     let crl = pki.ca.crl(&[7, pki.tim.serial], (2026, 12, 1));
@@ -444,12 +456,14 @@ fn hello(version: u16, suites: &[u16], groups: &[u16], signatures: &[u16]) -> Ve
         )
     };
     let extension = |kind: u8, body: &[u8]| [&[0, kind][..], &short(body)].concat();
-    let extensions = [
+    let mut extensions = vec![
         extension(10, &list(groups)),
         extension(11, &[1, 0]),
-        extension(13, &list(signatures)),
         extension(23, &[]),
     ];
+    if !signatures.is_empty() {
+        extensions.push(extension(13, &list(signatures)));
+    }
     let body = [
         version.to_be_bytes().to_vec(),
         vec![9; 32],
@@ -476,7 +490,7 @@ fn old_devices_are_told_apart_by_what_they_offer() {
         ),
         (
             &ecdsa,
-            hello(0x0302, GCM, &[23], &[0x0403]),
+            hello(0x0302, GCM, &[23], &[]),
             "the device offers only TLS 1.1: update it; TLS 1.2 is needed",
         ),
         (

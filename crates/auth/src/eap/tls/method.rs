@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    ClientCertificate, Server, Settings, Trouble, Version,
+    Alert, ClientCertificate, Server, Settings, Trouble, Version,
     fragments::{Arrived, Flags, Fragment, Link},
 };
 use crate::eap::{
@@ -164,7 +164,10 @@ impl Run {
             self.state = State::Failing(trouble);
             return self.send(alert, context);
         }
-        if !server.read().is_empty() || server.is_closed() {
+        if server.is_closed() {
+            return self.fail(Trouble::Alert(Alert::of(0)));
+        }
+        if !server.read().is_empty() {
             return self.garbage("it sends data in the middle of the handshake");
         }
         if server.is_established() {

@@ -237,6 +237,17 @@ impl Trouble {
         } else {
             Version::Tls13
         };
+        let least = match allowed {
+            Version::Tls12 => 0x0303,
+            Version::Tls13 => 0x0304,
+        };
+        // A hello that is too old lacks other things too, and that may be noticed first.
+        if newest.is_some_and(|newest| newest < least) {
+            return Self::OldVersion {
+                offered: version_name(newest),
+                allowed,
+            };
+        }
         match why {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
@@ -327,7 +338,20 @@ fn unusable(error: &CertificateError) -> &'static str {
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "its key or its signature is of a kind that is too old, such as SHA-1 or RSA-1024"
         }
-        _ => "its chain breaks a rule of its CA",
+        CertificateError::Other(other) => broken_rule(&other.to_string()),
+        _ => "its chain breaks a rule",
+    }
+}
+
+/// What the library has no variant for, by the name that it goes by.
+fn broken_rule(name: &str) -> &'static str {
+    match name {
+        "CaUsedAsEndEntity" => "it is signed by itself, or a CA's",
+        "EndEntityUsedAsCa" => "a certificate in its chain is not a CA's",
+        "NameConstraintViolation" => "its CA may not issue for such names",
+        "PathLenConstraintViolated" => "its chain is longer than a CA in it allows",
+        "UnsupportedCertVersion" => "it is older than X.509 version 3",
+        _ => "its chain breaks a rule",
     }
 }
 
