@@ -44,7 +44,7 @@ pub struct Peap {
 }
 
 impl Peap {
-    /// With these methods inside, of which the first is proposed: MSCHAPv2, GTC or TLS, TLS
+    /// With these methods inside, of which the first is proposed: EAP-MSCHAPv2, GTC or TLS, TLS
     /// without resumption, because it is the tunnel that is resumed.
     pub fn new(settings: Arc<Settings>, inner: Arc<Offer>) -> Self {
         Self {
@@ -87,3 +87,6 @@ impl fmt::Debug for Peap {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,11 +63,7 @@ impl Usable for PeapPeer {
     }
 
     fn start(&self) -> Box<dyn peer::Method> {
-        let phase2 = Phase2 {
-            inner: PeerInner::new(Type::PEAP, &self.name, &self.methods),
-            binding: self.binding,
-            keys: None,
-        };
+        let phase2 = Phase2::new(&self.name, &self.methods, self.binding);
         Box::new(PeerTunnel::new(
             Type::PEAP,
             VERSION,
@@ -77,7 +73,7 @@ impl Usable for PeapPeer {
     }
 }
 
-struct Phase2 {
+pub(super) struct Phase2 {
     inner: PeerInner,
     binding: CryptoBinding,
     /// Once both sides have said that it went well.
@@ -90,6 +86,14 @@ const FAILURE: Verdict = Verdict {
 };
 
 impl Phase2 {
+    pub(super) fn new(name: &[u8], methods: &[Arc<dyn Usable>], binding: CryptoBinding) -> Self {
+        Self {
+            inner: PeerInner::new(Type::PEAP, name, methods),
+            binding,
+            keys: None,
+        }
+    }
+
     fn verdict(&mut self, octets: &[u8], keying: &dyn Keying, context: &Context<'_>) -> PeerMove {
         let verdict = match Verdict::parse(octets) {
             Ok(verdict) => verdict,
@@ -165,10 +169,9 @@ impl PeerInside for Phase2 {
         keying: &dyn Keying,
         context: &mut Context<'_>,
     ) -> PeerMove {
-        if self.keys.is_some() {
-            return PeerMove::broken(Type::PEAP, "it goes on inside after the end");
-        }
-        if let Some(tlvs) = tlvs::of_packet(plain) {
+        // Whatever it was that went well, the server has more to say.
+        self.keys = None;
+        if let Some(tlvs) = tlvs::of_packet(plain, Code::Request) {
             return self.verdict(tlvs, keying, context);
         }
         let Some(request) = whole(plain, context.identifier) else {

@@ -8,7 +8,8 @@ use super::{
     tlvs::{self, Binding, NONCE_OCTETS, Speaker, Verdict},
 };
 use crate::eap::{
-    Answer, Context, Failure, Offer, Packet, Success, Type, packet,
+    Answer, Context, Failure, Offer, Packet, Success, Type,
+    packet::{self, Code},
     tunnel::{Inner, InnerStep, Inside, Keying, Move, Rejoined, of_inner},
 };
 
@@ -47,7 +48,7 @@ impl Phase2 {
     }
 
     fn inner(&mut self, plain: &[u8], keying: &dyn Keying, context: &mut Context<'_>) -> Move {
-        if let Some(octets) = tlvs::of_packet(plain) {
+        if let Some(octets) = tlvs::of_packet(plain, Code::Response) {
             return Move::Failed(match Verdict::parse(octets) {
                 Ok(Verdict {
                     is_success: false, ..
@@ -116,7 +117,7 @@ impl Phase2 {
         keys: &BindingKeys,
         keying: &dyn Keying,
     ) -> Move {
-        let verdict = tlvs::of_packet(plain).ok_or("it does not say how it went");
+        let verdict = tlvs::of_packet(plain, Code::Response).ok_or("it does not say how it went");
         let verdict = match verdict.and_then(Verdict::parse) {
             Ok(verdict) => verdict,
             Err(what) => return Move::Failed(broken(what)),

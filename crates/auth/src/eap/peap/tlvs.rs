@@ -7,7 +7,8 @@ use super::{
     keys::{BindingKeys, MAC_OCTETS},
 };
 use crate::eap::{
-    Packet, Type, packet,
+    Packet, Type,
+    packet::{self, Code},
     tunnel::tlv::{self, Writer},
 };
 
@@ -133,14 +134,19 @@ impl Verdict {
     }
 }
 
-/// The TLVs of a packet of type 33, which has its header as a rule; `None` if it is another one.
-pub(super) fn of_packet(octets: &[u8]) -> Option<&[u8]> {
+/// The TLVs of a packet of type 33 of that code, which has its header as a rule; `None` if it is
+/// another one.
+pub(super) fn of_packet(octets: &[u8], code: Code) -> Option<&[u8]> {
     let kind = Type::TLV.short()?;
-    match octets.split_first() {
-        Some((&first, rest)) if first == kind => Some(rest),
-        _ => match Packet::parse(octets).ok()?.body()? {
-            (Type::TLV, tlvs) => Some(tlvs),
-            _ => None,
-        },
+    if let Some((&first, rest)) = octets.split_first()
+        && first == kind
+    {
+        return Some(rest);
+    }
+    let packet = Packet::parse(octets).ok()?;
+    let is_whole = packet.code() == code && packet.octets().len() == octets.len();
+    match packet.body().filter(|_| is_whole)? {
+        (Type::TLV, tlvs) => Some(tlvs),
+        _ => None,
     }
 }

@@ -52,7 +52,7 @@ impl InnerKeys {
         }
     }
 
-    fn from_msk(&self) -> Zeroizing<[u8; INNER_OCTETS]> {
+    fn short_msk(&self) -> Zeroizing<[u8; INNER_OCTETS]> {
         let mut key = Zeroizing::new([0; INNER_OCTETS]);
         if let Some(msk) = &self.msk {
             key.copy_from_slice(&msk.reveal()[..INNER_OCTETS]);
@@ -121,13 +121,13 @@ impl Chain {
     }
 
     fn try_advance(&mut self, keying: &dyn Keying, keys: &InnerKeys) -> Option<()> {
-        let from_msk = keys.from_msk();
-        let from_emsk = match &keys.emsk {
+        let short = keys.short_msk();
+        let bound = match &keys.emsk {
             Some(emsk) => self.inner_key(keying, emsk)?,
-            None => from_msk.clone(),
+            None => short.clone(),
         };
-        self.by_msk = self.link(keying, &self.by_msk, &from_msk)?;
-        self.by_emsk = self.link(keying, &self.by_emsk, &from_emsk)?;
+        self.by_msk = self.link(keying, &self.by_msk, &short)?;
+        self.by_emsk = self.link(keying, &self.by_emsk, &bound)?;
         self.has_emsk = keys.emsk.is_some();
         self.has_keys |= keys.msk.is_some() || keys.emsk.is_some();
         Some(())

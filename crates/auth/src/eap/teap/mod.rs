@@ -29,8 +29,8 @@ const MAX_AUTHORITY: usize = 64;
 /// By what somebody proves themselves inside.
 #[derive(Clone)]
 pub enum Proof {
-    /// By one of these EAP methods, of which the first is proposed: MSCHAPv2 or TLS. What must not
-    /// be inside a tunnel is left out.
+    /// By one of these EAP methods, of which the first is proposed: EAP-MSCHAPv2 or EAP-TLS.
+    /// What must not be inside a tunnel is left out.
     Eap(Arc<Offer>),
     /// By name and password. The text is shown to the person.
     Password(String),
@@ -148,3 +148,6 @@ impl fmt::Debug for Teap {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

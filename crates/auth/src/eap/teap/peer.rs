@@ -84,16 +84,7 @@ impl Usable for TeapPeer {
     }
 
     fn start(&self) -> Box<dyn peer::Method> {
-        let phase2 = Phase2 {
-            credentials: self.credentials.clone(),
-            outer: Vec::new(),
-            chain: None,
-            at: None,
-            inner: None,
-            proven: Vec::new(),
-            bound: None,
-            keys: None,
-        };
+        let phase2 = Phase2::new(self.credentials.clone());
         Box::new(PeerTunnel::new(
             Type::TEAP,
             VERSION,
@@ -103,7 +94,7 @@ impl Usable for TeapPeer {
     }
 }
 
-struct Phase2 {
+pub(super) struct Phase2 {
     credentials: Vec<(Who, Credential)>,
     outer: Vec<u8>,
     chain: Option<Chain>,
@@ -118,6 +109,19 @@ struct Phase2 {
 }
 
 impl Phase2 {
+    pub(super) const fn new(credentials: Vec<(Who, Credential)>) -> Self {
+        Self {
+            credentials,
+            outer: Vec::new(),
+            chain: None,
+            at: None,
+            inner: None,
+            proven: Vec::new(),
+            bound: None,
+            keys: None,
+        }
+    }
+
     fn give_up(code: u32, trouble: Trouble) -> PeerMove {
         let message = Message::default().error(code).result(Status::Failure);
         PeerMove::GiveUp(message.octets(), trouble)
@@ -317,9 +321,8 @@ impl PeerInside for Phase2 {
         keying: &dyn Keying,
         context: &mut Context<'_>,
     ) -> PeerMove {
-        if self.keys.is_some() {
-            return PeerMove::broken(Type::TEAP, "it goes on inside after the end");
-        }
+        // Whatever it was that went well, the server has more to say.
+        self.keys = None;
         let said = match Said::parse(plain) {
             Ok(said) => said,
             Err(what) => return Self::unexpected(what),

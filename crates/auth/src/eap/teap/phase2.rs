@@ -381,9 +381,7 @@ impl Phase2 {
                 None => self.unexpected("there is no EAP packet inside where one is due"),
             },
             State::Password => match &said.password {
-                Some((name, _)) if name.is_empty() => {
-                    self.refuse(Failure::NoInnerIdentity(PASSWORD))
-                }
+                Some(([], _)) => self.refuse(Failure::NoInnerIdentity(PASSWORD)),
                 Some((_, password)) if password.reveal().is_empty() => {
                     self.refuse(Failure::WrongPassword(PASSWORD))
                 }

@@ -148,12 +148,12 @@ impl Binding {
         value[4..4 + NONCE_OCTETS].copy_from_slice(&nonce);
         let mut binding = Self(value);
         let macs = chain.macs(&binding, outer);
-        let (by_emsk, by_msk) = binding.0[4 + NONCE_OCTETS..].split_at_mut(MAC_OCTETS);
+        let (first, second) = binding.0[4 + NONCE_OCTETS..].split_at_mut(MAC_OCTETS);
         if flags & BY_EMSK != 0 {
-            by_emsk.copy_from_slice(&macs.by_emsk);
+            first.copy_from_slice(&macs.by_emsk);
         }
         if flags & BY_MSK != 0 {
-            by_msk.copy_from_slice(&macs.by_msk);
+            second.copy_from_slice(&macs.by_msk);
         }
         binding
     }
@@ -179,13 +179,13 @@ impl Binding {
             return false;
         }
         let macs = chain.macs(self, outer);
-        let (by_emsk, by_msk) = self.0[4 + NONCE_OCTETS..].split_at(MAC_OCTETS);
+        let (first, second) = self.0[4 + NONCE_OCTETS..].split_at(MAC_OCTETS);
         let mut is_right = None;
         if self.has(BY_EMSK) && chain.has_emsk() {
-            is_right = Some(by_emsk.ct_eq(&macs.by_emsk));
+            is_right = Some(first.ct_eq(&macs.by_emsk));
         }
         if self.has(BY_MSK) {
-            let same = by_msk.ct_eq(&macs.by_msk);
+            let same = second.ct_eq(&macs.by_msk);
             is_right = Some(is_right.map_or(same, |before| before & same));
         }
         is_right.is_some_and(bool::from)

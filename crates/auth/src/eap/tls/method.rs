@@ -7,7 +7,7 @@ use super::{
     fragments::{Arrived, Flags, Fragment, Link},
 };
 use crate::eap::{
-    Answer, Context, Failure, Means, Method, Next, Offered, Question, Success, Type, Verified,
+    Answer, Context, Failure, Means, Method, Msk, Next, Offered, Question, Success, Type, Verified,
 };
 
 /// What says that the handshake is over and has succeeded, under TLS 1.3 (RFC 9190 section 2.1.1).
@@ -244,7 +244,9 @@ fn succeed(server: &Server, (verified, identity): (Verified, Vec<u8>)) -> Next {
     };
     let means = Means::alone(Type::TLS);
     let keepsake = server.keepsake(&identity, means);
-    let mut success = Success::new(verified, identity, means).with_keys(keys.msk, keys.session_id);
+    let mut success = Success::new(verified, identity, means)
+        .with_keys(keys.msk, keys.session_id)
+        .with_emsk(Msk::new(*keys.emsk));
     if server.is_resumed() {
         success = success.resumed();
     }

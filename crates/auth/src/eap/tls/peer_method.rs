@@ -6,7 +6,7 @@ use super::{
     method::PROTECTED_SUCCESS,
 };
 use crate::eap::{
-    Context, Type,
+    Context, Msk, Type,
     peer::{Method, Outcome, Reply, Trouble, Usable},
 };
 
@@ -47,7 +47,7 @@ enum State {
     New,
     Shaking(Box<Peer>),
     /// All has been checked that is to be checked of the server.
-    Done(Outcome),
+    Done(Outcome, Msk),
     Over,
 }
 
@@ -76,7 +76,14 @@ impl Method for Run {
 
     fn outcome(&self) -> Option<Outcome> {
         match &self.state {
-            State::Done(outcome) if !self.link.is_sending() => Some(outcome.clone()),
+            State::Done(outcome, _) if !self.link.is_sending() => Some(outcome.clone()),
+            _ => None,
+        }
+    }
+
+    fn emsk(&self) -> Option<Msk> {
+        match &self.state {
+            State::Done(_, emsk) => Some(emsk.clone()),
             _ => None,
         }
     }
@@ -123,12 +130,13 @@ impl Run {
             let Some(keys) = peer.keys(Type::TLS) else {
                 return self.broken("there are no keys to be had", context);
             };
-            State::Done(Outcome {
+            let outcome = Outcome {
                 msk: Some(keys.msk),
                 session_id: keys.session_id,
                 is_resumed: peer.is_resumed(),
                 remarks: peer.remarks(),
-            })
+            };
+            State::Done(outcome, Msk::new(*keys.emsk))
         } else {
             State::Shaking(peer)
         };

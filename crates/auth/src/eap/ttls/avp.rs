@@ -58,10 +58,11 @@ pub(crate) struct Malformed;
 pub(crate) fn parse(mut octets: &[u8]) -> Result<Vec<Avp<'_>>, Malformed> {
     let mut avps = Vec::new();
     while !octets.is_empty() {
-        let (&[a, b, c, d, flags, e, f, g], _) = octets
-            .split_first_chunk::<HEADER_OCTETS>()
-            .ok_or(Malformed)?;
-        let length = usize::try_from(u32::from_be_bytes([0, e, f, g])).map_err(|_| Malformed)?;
+        let (number, rest) = octets.split_first_chunk::<4>().ok_or(Malformed)?;
+        let (&[flags, length @ ..], _) = rest.split_first_chunk::<4>().ok_or(Malformed)?;
+        let [high, middle, low] = length;
+        let length = u32::from_be_bytes([0, high, middle, low]);
+        let length = usize::try_from(length).map_err(|_| Malformed)?;
         let body = octets.get(HEADER_OCTETS..length).ok_or(Malformed)?;
         let (vendor, data) = if flags & VENDOR == 0 {
             (0, body)
@@ -75,7 +76,7 @@ pub(crate) fn parse(mut octets: &[u8]) -> Result<Vec<Avp<'_>>, Malformed> {
         avps.push(Avp {
             code: Code {
                 vendor,
-                number: u32::from_be_bytes([a, b, c, d]),
+                number: u32::from_be_bytes(*number),
             },
             is_mandatory: flags & MANDATORY != 0,
             data,

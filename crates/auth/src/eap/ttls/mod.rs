@@ -40,8 +40,8 @@ pub struct Ttls {
 
 impl Ttls {
     /// With these log-ins by password inside, and these EAP methods. Which of them is tried the
-    /// peer decides; the first EAP method is the one that is proposed. MD5, GTC, MSCHAPv2 and TLS
-    /// may be among them, TLS without resumption: it is the tunnel that is resumed.
+    /// peer decides; the first EAP method is the one that is proposed. MD5, GTC, EAP-MSCHAPv2 and
+    /// TLS may be among them, TLS without resumption: it is the tunnel that is resumed.
     pub fn new(settings: Arc<Settings>, plain: &[Plain], inner: Arc<Offer>) -> Self {
         Self {
             outside: Outside {
@@ -76,3 +76,6 @@ impl fmt::Debug for Ttls {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,21 @@ enum LogIn {
     },
 }
 
+impl LogIn {
+    fn plain(plain: Plain, name: Vec<u8>, password: &str) -> Result<Self, PasswordError> {
+        let hash = match plain {
+            Plain::Pap | Plain::Chap => None,
+            Plain::MsChapV1 | Plain::MsChapV2 => Some(NtHash::of(password)?),
+        };
+        Ok(Self::Plain {
+            plain,
+            name,
+            password: Password::new(password),
+            hash,
+        })
+    }
+}
+
 impl TtlsPeer {
     /// That logs in by a password inside.
     ///
@@ -63,18 +78,9 @@ impl TtlsPeer {
         name: impl Into<Vec<u8>>,
         password: &str,
     ) -> Result<Self, PasswordError> {
-        let hash = match plain {
-            Plain::Pap | Plain::Chap => None,
-            Plain::MsChapV1 | Plain::MsChapV2 => Some(NtHash::of(password)?),
-        };
         Ok(Self {
             settings,
-            login: LogIn::Plain {
-                plain,
-                name: name.into(),
-                password: Password::new(password),
-                hash,
-            },
+            login: LogIn::plain(plain, name.into(), password)?,
         })
     }
 
@@ -106,26 +112,13 @@ impl Usable for TtlsPeer {
     }
 
     fn start(&self) -> Box<dyn peer::Method> {
-        let state = match &self.login {
-            LogIn::Plain { .. } => State::New,
-            LogIn::Eap { name, methods } => {
-                State::Eap(Box::new(PeerInner::new(Type::TTLS, name, methods)))
-            }
-        };
-        let phase2 = Phase2 {
-            login: self.login.clone(),
-            state,
-        };
-        Box::new(PeerTunnel::new(
-            Type::TTLS,
-            VERSION,
-            self.settings.clone(),
-            phase2,
-        ))
+        let phase2 = Phase2::new(self.login.clone());
+        let settings = self.settings.clone();
+        Box::new(PeerTunnel::new(Type::TTLS, VERSION, settings, phase2))
     }
 }
 
-struct Phase2 {
+pub(super) struct Phase2 {
     login: LogIn,
     state: State,
 }
@@ -143,6 +136,29 @@ enum State {
 }
 
 impl Phase2 {
+    fn new(login: LogIn) -> Self {
+        let state = match &login {
+            LogIn::Plain { .. } => State::New,
+            LogIn::Eap { name, methods } => {
+                State::Eap(Box::new(PeerInner::new(Type::TTLS, name, methods)))
+            }
+        };
+        Self { login, state }
+    }
+
+    #[cfg(test)]
+    pub(super) fn plain(plain: Plain, name: &[u8], password: &str) -> Result<Self, PasswordError> {
+        LogIn::plain(plain, name.to_vec(), password).map(Self::new)
+    }
+
+    #[cfg(test)]
+    pub(super) fn eap(name: &[u8], methods: &[Arc<dyn Usable>]) -> Self {
+        Self::new(LogIn::Eap {
+            name: name.to_vec(),
+            methods: methods.to_vec(),
+        })
+    }
+
     fn log_in(&mut self, keying: &dyn Keying, random: &mut dyn Random) -> PeerMove {
         let said = match &self.login {
             LogIn::Plain {
@@ -186,7 +202,7 @@ impl Phase2 {
         }
     }
 
-    fn eap(&mut self, plain: &[u8], context: &mut Context<'_>) -> PeerMove {
+    fn next(&mut self, plain: &[u8], context: &mut Context<'_>) -> PeerMove {
         let Ok(avps) = avp::parse(plain) else {
             return PeerMove::broken(Type::TTLS, "its attributes inside are not whole");
         };
@@ -304,7 +320,7 @@ impl PeerInside for Phase2 {
                 self.state = State::Done;
                 PeerMove::Listen
             }
-            State::Eap(_) => self.eap(plain, context),
+            State::Eap(_) => self.next(plain, context),
             &State::Proof { ident, expected } => self.proof(plain, ident, &expected),
             State::New | State::Done => {
                 PeerMove::broken(Type::TTLS, "it goes on inside out of turn")

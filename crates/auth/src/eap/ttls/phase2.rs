@@ -245,12 +245,11 @@ impl Inside for Phase2 {
             State::Waiting { .. } if plain.is_empty() => {
                 Move::Failed(Failure::NoInnerIdentity(Means::alone(Type::TTLS)))
             }
-            State::Waiting { .. } => self.first(plain, keying, context),
             State::Agreeing(success) | State::Resuming(success) if plain.is_empty() => {
                 keyed(*success, keying)
             }
-            // It does not want to be let in for an earlier session's sake.
-            State::Resuming(_) => self.first(plain, keying, context),
+            // Who speaks where a session is resumed does not want to be let in for its sake.
+            State::Waiting { .. } | State::Resuming(_) => self.first(plain, keying, context),
             State::Inner(inner) => self.next(inner, plain, keying, context),
             State::Agreeing(_) => Move::Failed(broken("it goes on inside after the log-in")),
             State::Asking { .. } | State::Over => {
