@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::NamedTempFile;
@@ -21,18 +22,30 @@ pub struct EapolTest {
     network: Network,
     address: IpAddr,
     arguments: Vec<String>,
+    program: PathBuf,
 }
 
 impl EapolTest {
     /// Logs in once.
+    ///
+    /// # Panics
+    /// If the program is missing.
     pub fn new(server: SocketAddr, network: &Network) -> Self {
         Self {
             server,
             network: network.clone(),
             address: Ipv4Addr::LOCALHOST.into(),
             arguments: Vec::new(),
+            program: program("eapol_test"),
         }
         .patience(15)
+    }
+
+    /// With the program that was built with TEAP, which Debian's is not.
+    #[must_use]
+    pub fn with_teap(mut self) -> Self {
+        self.program = tools::hostap("eapol_test");
+        self
     }
 
     /// Logs in so many times more, resuming the session of TLS if the server lets it.
@@ -92,12 +105,12 @@ impl EapolTest {
     /// Runs it to its end.
     ///
     /// # Panics
-    /// If the program is missing or cannot read the network block.
+    /// If the program cannot read the network block.
     pub fn run(&self) -> Ran {
         let mut file = NamedTempFile::new().must("a file for the network block");
         file.write_all(self.network.block().as_bytes())
             .must("write the network block");
-        let mut command = Command::new(program("eapol_test"));
+        let mut command = Command::new(&self.program);
         command
             .arg("-c")
             .arg(file.path())

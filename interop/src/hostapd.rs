@@ -63,7 +63,7 @@ impl Switch {
         if let Some(seconds) = terms.interim {
             text.extend(["radius_acct_interim_interval=", &seconds.to_string(), "\n"]);
         }
-        let mut process = start(folder.path(), &text);
+        let mut process = start(&program("hostapd"), folder.path(), &text);
         process.wait_until(|| control.join(&interface).exists() && is_bound(das, true));
         Self {
             process,
@@ -151,6 +151,28 @@ const INNER: &str = "MSCHAPV2,GTC,MD5,TTLS-PAP,TTLS-CHAP,TTLS-MSCHAP,TTLS-MSCHAP
 impl Server {
     /// Starts it. Names of `world` get every method; any other outer name gets TLS, PEAP and TTLS.
     pub fn start(world: &World, identity: &Identity) -> Self {
+        Self::run(
+            &program("hostapd"),
+            world,
+            identity,
+            "server_id=radius.test\n",
+        )
+    }
+
+    /// As [`start`](Self::start), the program that was built with TEAP, and with nothing else
+    /// outside; `more` are further lines of its configuration.
+    ///
+    /// # Panics
+    /// If it has not been built.
+    pub fn with_teap(world: &World, identity: &Identity, more: &str) -> Self {
+        let text = format!(
+            "pac_opaque_encr_key=000102030405060708090a0b0c0d0e0f\n\
+             eap_fast_a_id=101112131415161718191a1b1c1d1e1f\neap_fast_a_id_info=test\n{more}"
+        );
+        Self::run(&tools::hostap("hostapd"), world, identity, &text)
+    }
+
+    fn run(program: &Path, world: &World, identity: &Identity, more: &str) -> Self {
         let folder = tempfile::tempdir().must("a temporary folder");
         let path = folder.path();
         let mut users = String::new();
@@ -160,6 +182,11 @@ impl Server {
             users.extend(["\"", name, "\" ", INNER, " \"", password, "\" [2]\n"]);
         }
         users += "* TLS,PEAP,TTLS\n";
+        if more.contains("eap_fast") {
+            users = users
+                .replace(OUTER, "TEAP")
+                .replace("TLS,PEAP,TTLS", "TEAP");
+        }
         fs::write(path.join("users"), users).must("write the users");
         fs::write(path.join("clients"), format!("127.0.0.0/8 {SECRET}\n")).must("clients");
         let (auth, acct) = (free_port(), free_port());
@@ -169,8 +196,8 @@ impl Server {
             "driver=none\nlogger_stdout=-1\nlogger_stdout_level=0\neap_server=1\n\
              eap_user_file={}\nradius_server_clients={}\nradius_server_auth_port={auth}\n\
              radius_server_acct_port={acct}\nca_cert={}\nserver_cert={}\nprivate_key={}\n\
-             check_crl={}\nserver_id=radius.test\npwd_group=19\ntls_session_lifetime=3600\n\
-             tls_flags=[ENABLE-TLSv1.3]\nfragment_size=1000\n",
+             check_crl={}\npwd_group=19\ntls_session_lifetime=3600\n\
+             tls_flags=[ENABLE-TLSv1.3]\nfragment_size=1000\n{more}",
             path.join("users").display(),
             path.join("clients").display(),
             trusted.display(),
@@ -178,7 +205,7 @@ impl Server {
             key.display(),
             u8::from(identity.crl.is_some()),
         );
-        let mut process = start(path, &text);
+        let mut process = start(program, path, &text);
         process.wait_until(|| is_bound(auth, true));
         Self {
             process,
@@ -198,10 +225,10 @@ impl Server {
     }
 }
 
-fn start(folder: &Path, configuration: &str) -> Process {
+fn start(program: &Path, folder: &Path, configuration: &str) -> Process {
     let file = folder.join("hostapd.conf");
     fs::write(&file, configuration).must("write its configuration");
-    let mut command = Command::new(program("hostapd"));
+    let mut command = Command::new(program);
     command.arg("-dd").arg(&file);
     Process::start(&mut command, &folder.join("log"))
 }

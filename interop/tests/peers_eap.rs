@@ -2,7 +2,7 @@
 //! FreeRADIUS it meets in the `any_eap` tests.
 
 use portreeve_interop::certificates::{Certificates, Wanted};
-use portreeve_interop::eap::methods::{self, Proof};
+use portreeve_interop::eap::methods::{self, Proof, teap};
 use portreeve_interop::eap::user;
 use portreeve_interop::eapol_test::EapolTest;
 use portreeve_interop::hostapd::Server;
@@ -65,6 +65,38 @@ fn hostapd_lets_in_by_every_method_and_refuses_too() {
             assert_eq!(ran.attempts[1].resumed, resumed, "{name}");
             let ran = run(&wrong);
             assert!(!ran.attempts[0].accepted(), "{name}:\n{}", ran.text);
+        }
+    }
+}
+
+#[test]
+fn hostapd_and_its_supplicant_agree_about_teap() {
+    let certificates = Certificates::new();
+    let identity = certificates.identity(certificates.server());
+    let ca = certificates.ca();
+    let bob = || {
+        let network = teap("bob", &ca).phase2("auth=MSCHAPV2");
+        network
+            .anonymous("@example.org")
+            .password(user("bob").password)
+    };
+    // A password inside by EAP and by itself; a person and a device, one after the other.
+    for more in ["", "eap_teap_auth=1\n", "eap_teap_id=5\n"] {
+        let server = Server::with_teap(&World::household(), &identity, more);
+        for version in [Network::tls12, Network::tls13] {
+            let network = bob()
+                .text("machine_identity", "alice")
+                .text("machine_password", user("alice").password)
+                .text("machine_phase2", "auth=MSCHAPV2");
+            let run = |network| EapolTest::new(server.auth(), &network).with_teap().run();
+            let ran = run(version(network));
+            assert!(
+                ran.accepted(1) && ran.keys_agree(1),
+                "{more}:\n{}",
+                ran.text
+            );
+            let ran = run(version(bob().password("not this one")));
+            assert!(!ran.attempts[0].accepted(), "{more}:\n{}", ran.text);
         }
     }
 }

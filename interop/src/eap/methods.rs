@@ -124,6 +124,17 @@ pub const PLAIN: [Method; 4] = [
     plain("PWD", "PWD", true, &[52]),
 ];
 
+/// TEAP, which only the program that was built with it knows: a network block without what
+/// happens inside.
+pub fn teap(identity: &str, ca: &Path) -> Network {
+    Network::new("TEAP")
+        .identity(identity)
+        .trusting(ca)
+        // It wants a place for the tickets of its own kind, and asks for none.
+        .text("pac_file", "blob://teap")
+        .phase1("teap_provisioning=0")
+}
+
 /// The method of this name.
 ///
 /// # Panics

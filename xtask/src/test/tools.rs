@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fmt, fs};
 
-use super::{steps, stream};
+use super::{hostap, steps, stream};
 
 /// The client library from the Python package index, and what its MS-CHAP needs.
 const PYRAD2: &str = "pyrad2[mschap]==3.2";
@@ -26,6 +26,10 @@ pub(super) const INTEROP: &[Tool] = &[
     Tool::Hostapd,
     Tool::WpaSupplicant,
     Tool::Iproute,
+    Tool::Libssl,
+    Tool::PkgConfig,
+    Tool::BuildEssential,
+    Tool::Hostap,
 ];
 
 /// What the feature `openssl` is built with.
@@ -48,6 +52,8 @@ pub(super) enum Tool {
     Iproute,
     Libssl,
     PkgConfig,
+    BuildEssential,
+    Hostap,
 }
 
 impl Tool {
@@ -68,6 +74,8 @@ impl Tool {
             Self::Iproute => "iproute2",
             Self::Libssl => "libssl-dev",
             Self::PkgConfig => "pkg-config",
+            Self::BuildEssential => "build-essential",
+            Self::Hostap => "hostap with TEAP",
         }
     }
 
@@ -86,8 +94,10 @@ impl Tool {
             Self::Hostapd => "a switch that asks who is there, and an EAP server",
             Self::WpaSupplicant => "a supplicant at the end of a cable",
             Self::Iproute => "lays the cable: veth and network namespaces",
-            Self::Libssl => "what the feature openssl is built on",
+            Self::Libssl => "what the feature openssl is built on, and hostap",
             Self::PkgConfig => "finds it",
+            Self::BuildEssential => "builds what Debian has in source only",
+            Self::Hostap => "a supplicant and a server for TEAP, built in target/hostap",
         }
     }
 
@@ -114,11 +124,15 @@ impl Tool {
             Self::Iproute => on_path("ip").is_some(),
             Self::Libssl => Path::new("/usr/include/openssl/ssl.h").is_file(),
             Self::PkgConfig => on_path("pkg-config").is_some(),
+            Self::BuildEssential => ["dpkg-source", "make", "gcc"]
+                .iter()
+                .all(|name| on_path(name).is_some()),
+            Self::Hostap => hostap::is_present(root),
         }
     }
 
     fn is_debian(self) -> bool {
-        self != Self::Pyrad2
+        !matches!(self, Self::Pyrad2 | Self::Hostap)
     }
 }
 
@@ -188,6 +202,9 @@ pub(super) fn provide(
     if missing.contains(&Tool::Pyrad2) {
         install_pyrad2(root)?;
     }
+    if missing.contains(&Tool::Hostap) {
+        hostap::install(root)?;
+    }
     match absent().next() {
         Some(tool) => Err(Problem::StillMissing(tool.name())),
         None => Ok(BTreeSet::new()),
@@ -249,7 +266,11 @@ fn succeeds(command: &mut Command, check: fn(&str) -> bool) -> bool {
     output.is_ok_and(|o| o.status.success() && check(&String::from_utf8_lossy(&o.stdout)))
 }
 
-fn finish(command: &mut Command) -> Result<(), Problem> {
+/// Runs a command to its end.
+///
+/// # Errors
+/// If it does not succeed.
+pub(super) fn finish(command: &mut Command) -> Result<(), Problem> {
     let failed = |command: &Command, reason: String| {
         Err(Problem::Failed {
             command: stream::describe(command),
