@@ -97,6 +97,12 @@ impl EapolTest {
         self.attribute(12, 'd', &octets.to_string())
     }
 
+    /// On a cable, unless said otherwise: what shows a password is not for the air.
+    fn port_type(&self) -> Option<String> {
+        let is_said = self.arguments.iter().any(|one| one.starts_with("-N61:"));
+        (!is_said).then(|| "-N61:d:15".to_owned())
+    }
+
     fn option(mut self, option: &str) -> Self {
         self.arguments.push(option.to_owned());
         self
@@ -118,6 +124,7 @@ impl EapolTest {
             .arg(format!("-p{}", self.server.port()))
             .arg(format!("-s{SECRET}"))
             .arg(format!("-A{}", self.address))
+            .args(self.port_type())
             .args(&self.arguments);
         let ended = tools::run(&mut command, "");
         assert!(

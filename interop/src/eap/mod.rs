@@ -95,8 +95,9 @@ impl EapTerms {
             "tls_min = \"{least}\"\ntls_max = \"{greatest}\""
         ));
         line(format_args!("fragment_octets = {}", self.fragment));
-        line(format_args!("resumption = {}", self.resumption));
-        line(format_args!("suite_b_192 = {}", self.suite_b_192));
+        let word = |yes| if yes { "yes" } else { "no" };
+        line(format_args!("resumption = \"{}\"", word(self.resumption)));
+        line(format_args!("suite_b_192 = \"{}\"", word(self.suite_b_192)));
         text
     }
 }

@@ -178,7 +178,7 @@ impl Service {
         proven.success.keep(&note(&subscriber));
         let grant = self.granted(grant);
         let dialect = snapshot.dialect(request.peer().name());
-        let mut reply = dialect.speak(&grant);
+        let mut reply = without_message(&dialect.speak(&grant));
         if !reply.contains(&attr::USER_NAME.spec().oid) {
             let shown = if asking.eap.hides_inner {
                 &proven.outer_identity[..]
@@ -467,6 +467,16 @@ impl Asking<'_> {
             }
         }
     }
+}
+
+/// What a message for people would say must be said by EAP (RFC 3579 section 2.6.5).
+fn without_message(reply: &AttributeList) -> AttributeList {
+    let message = attr::REPLY_MESSAGE.spec().oid;
+    let mut kept = AttributeList::new();
+    for entry in reply.iter().filter(|entry| entry.spec.oid != message) {
+        kept.push(&entry.spec, entry.tag, entry.value);
+    }
+    kept
 }
 
 /// What must not change for a session to be resumed.

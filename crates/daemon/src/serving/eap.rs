@@ -386,9 +386,19 @@ fn trust(
     authority: Option<&Authority>,
 ) -> Result<Option<ClientTrust>, EapError> {
     if config.ca.is_empty() {
-        // What our own CA has revoked is looked up in its own list, which is never stale.
-        let roots = authority.map(|own| own.bundle().to_vec());
-        return Ok(roots.map(ClientTrust::new));
+        let Some(own) = authority else {
+            return Ok(None);
+        };
+        // Who certified our CA, if anybody did, has a list that is not here.
+        let trust = ClientTrust::new(own.bundle().to_vec()).only_leaf();
+        let list = blocks(own.crl_pem().unwrap_or_default(), |label| {
+            label == "X509 CRL"
+        });
+        return Ok(Some(if list.is_empty() {
+            trust
+        } else {
+            trust.with_crls(list)
+        }));
     }
     let mut roots = Vec::new();
     for path in &config.ca {

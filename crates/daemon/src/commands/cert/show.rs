@@ -67,6 +67,9 @@ pub(super) struct Described {
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pem: Option<String>,
+    /// What devices look for in the server's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
 }
 
 impl Described {
@@ -88,6 +91,7 @@ impl Described {
             issuer: None,
             key: None,
             pem: None,
+            server_name: None,
         }
     }
 
@@ -215,7 +219,10 @@ pub(super) fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Fa
     let record = pick(&records, meant(&authority, &arguments.which), now)?;
     let (der, details) = authority.certificate(&record.serial)?;
     if arguments.listing.json {
-        let described = Described::of(record, now).with(&details, Some(&der));
+        let mut described = Described::of(record, now).with(&details, Some(&der));
+        if record.purpose == Purpose::Server {
+            described.server_name = authority.server_name().map(str::to_owned);
+        }
         return Ok(context.output.json(&described)?);
     }
     let days = record.days_left(now);
