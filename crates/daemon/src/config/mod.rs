@@ -4,6 +4,7 @@
 //! that does not fit, is a problem with a place; all problems of a file are found at once.
 
 mod discovery;
+mod mac;
 mod problem;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
@@ -16,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use portreeve_aaa::device;
 use portreeve_proto::DuplicateLimits;
 
 use self::reader::{Reader, Section};
@@ -43,6 +45,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// `[security]`
     pub security: Security,
+    /// `[mac]`
+    pub mac: device::Rules,
     /// `[duplicates]`
     pub duplicates: DuplicateLimits,
     /// `[log]`
@@ -187,6 +191,7 @@ impl Default for Config {
                 handler_timeout: Duration::from_secs(10),
                 slow_hashes: 0,
             },
+            mac: device::Rules::default(),
             duplicates: DuplicateLimits::default(),
             log: Log {
                 format: LogFormat::Human,
@@ -249,6 +254,7 @@ impl Config {
             config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
+            root.section("mac", |section| mac::read(&mut config.mac, section));
             root.section("duplicates", |section| {
                 read_duplicates(&mut config.duplicates, section);
             });
@@ -390,6 +396,9 @@ mod tests {
             "reject_delay_ms =",
             "handler_timeout_ms =",
             "slow_hashes =",
+            "authentication =",
+            "unknown =",
+            "random =",
             "answered_ms =",
             "in_progress_ms =",
             "entries =",

@@ -3,6 +3,7 @@
 
 mod hangups;
 mod hashing;
+mod mac;
 mod random;
 mod records;
 mod sightings;
@@ -17,6 +18,7 @@ use portreeve::{
 use portreeve_aaa::{
     accounting::Record,
     decision::CheckOutcome,
+    device,
     grant::{ClassId, Grant},
     policy::{self, Admission},
     refusal::Refusal,
@@ -43,6 +45,8 @@ pub(crate) struct Service {
     pub(crate) records: Records,
     /// Where requests go that are for somebody else's server.
     pub(crate) forwarding: Option<Arc<Forwarding>>,
+    /// Who is let in by their MAC address.
+    pub(crate) mac: device::Rules,
     /// How often a NAS shall report, in seconds; `None` where it is left to the NAS.
     pub(crate) interim_interval_s: Option<u32>,
 }
@@ -146,6 +150,9 @@ impl Service {
         request: &AccessRequest,
         entry: &mut Entry,
     ) -> Result<Grant, Refusal> {
+        if let Some(outcome) = self.by_mac(snapshot, request, entry) {
+            return outcome;
+        }
         let method = Method::of(request)?;
         entry.method(method);
         let Some(subscriber) = find(snapshot, request) else {

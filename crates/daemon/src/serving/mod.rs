@@ -170,6 +170,7 @@ impl Parts<'_> {
             journal: self.books.journal(),
             records,
             forwarding: forwarding.forwarding.clone(),
+            mac: self.config.mac.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
         let control = Control::open(self.data).map_err(|source| ServeError::Control {

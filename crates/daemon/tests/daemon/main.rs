@@ -10,6 +10,8 @@ mod configuration;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod radsec;
 #[cfg(test)]
 mod serving;
