@@ -12,6 +12,7 @@ use crate::{
     definition::DialectName,
     refusal::Refusal,
     shown::Shown,
+    station::Mac,
 };
 
 /// How the message on a connection begins that was refused or ended.
@@ -158,9 +159,22 @@ impl Decision {
             },
         }
     }
+
+    /// Whether Calling-Station-Id is a private (random) address: one that is locally administered,
+    /// which the device made up and may change any time.
+    pub fn has_random_station(&self) -> bool {
+        let station = self.calling_station.as_ref();
+        let mac = station.and_then(|station| Mac::calling(station.as_str()));
+        mac.is_some_and(Mac::is_locally_administered)
+    }
 }
 
 impl Draft {
+    /// See [`Decision::has_random_station`].
+    pub fn has_random_station(&self) -> bool {
+        self.decision.has_random_station()
+    }
+
     /// What was asked.
     pub fn asked(mut self, asked: Asked) -> Self {
         self.decision.asked = Some(asked);

@@ -11,8 +11,14 @@ use portreeve_proto::{
 };
 
 use crate::{
-    attribute::Owner, definition::Membership, grant::Grant, policy, refusal::Refusal,
-    snapshot::Snapshot, station::Mac, subscriber::DeviceTerms,
+    attribute::{Owner, Problem},
+    definition::Membership,
+    grant::Grant,
+    policy,
+    refusal::Refusal,
+    snapshot::{Snapshot, missing_group},
+    station::Mac,
+    subscriber::DeviceTerms,
 };
 
 /// The key that names the group of unknown devices.
@@ -27,6 +33,21 @@ pub struct Rules {
     pub unknown: Unknown,
     /// What becomes of such a device when its address is a random one.
     pub random: Random,
+}
+
+impl Rules {
+    /// What is wrong with them: the group of unknown devices is not there, and they are all refused
+    /// until it is.
+    pub fn problem(&self, snapshot: &Snapshot) -> Option<Problem> {
+        let Unknown::Group(group) = &self.unknown else {
+            return None;
+        };
+        let is_off = self.authentication == Authentication::Off;
+        if is_off || snapshot.group(group).is_some() {
+            return None;
+        }
+        Some(missing_group(Owner::Setting(UNKNOWN_KEY), group))
+    }
 }
 
 /// Whether devices are let in by their address.

@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn parts<'a>(text: &'a str) -> (bool, &'a str, Option<&'a str>, Option<&'a str>) {
+    fn parts(text: &str) -> (bool, &str, Option<&str>, Option<&str>) {
         let identity = Identity::of(text);
         let Name {
             name,

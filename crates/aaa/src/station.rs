@@ -260,9 +260,8 @@ mod tests {
             separator in "[-:. ]",
             is_upper: bool,
         ) {
-            let groups = octets.chunks(size).map(|group| {
-                group.iter().map(|octet| format!("{octet:02x}")).collect::<String>()
-            });
+            let digits = octets.map(|octet| format!("{octet:02x}"));
+            let groups = digits.chunks(size).map(<[String]>::concat);
             let mut text = groups.collect::<Vec<_>>().join(&separator);
             if is_upper {
                 text.make_ascii_uppercase();

@@ -5,6 +5,7 @@ use std::{error::Error, fmt, io, path::PathBuf, process::ExitCode};
 use portreeve_aaa::{
     definition::Invalid,
     port::{Definition, StoreError},
+    station::Mac,
 };
 use portreeve_auth::CredentialError;
 
@@ -68,6 +69,13 @@ pub(crate) enum Failure {
         name: String,
         nearest: Option<String>,
     },
+    #[error(
+        "{0} is a private (random) address, which phones make up and change, so that the device \
+         would soon be unknown again: switch the private address off for this network on the \
+         device and add the address it comes with then, or take this one all the same with \
+         --random"
+    )]
+    RandomAddress(Mac),
     #[error(transparent)]
     Reach(#[from] crate::commands::nas::BadReach),
     #[error("cannot print")]

@@ -59,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     let snapshot = Snapshot::new(&definitions, Arc::new(dictionary));
     let counts = [
         ("users", definitions.users.len()),
+        ("devices", definitions.devices.len()),
         ("groups", definitions.groups.len()),
         ("nases", definitions.nases.len()),
     ];
@@ -70,7 +71,8 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     }
     expiring(context)?;
     narrow_methods(&snapshot, &definitions, &config.eap, &mut context.output)?;
-    let problems = snapshot.problems();
+    let mut problems = snapshot.problems();
+    problems.extend(config.mac.problem(&snapshot));
     for problem in &problems {
         context.output.note(format!("problem: {problem}"))?;
     }

@@ -5,6 +5,7 @@ pub(crate) mod cert;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decode;
+pub(crate) mod device;
 pub(crate) mod dictionary;
 mod edit;
 pub(crate) mod explain;

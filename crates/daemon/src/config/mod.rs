@@ -6,6 +6,7 @@
 mod discovery;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod eap;
+mod mac;
 mod portal;
 mod problem;
 mod profile;
@@ -20,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use portreeve_aaa::device;
 use portreeve_proto::DuplicateLimits;
 
 pub(crate) use self::profile::{NOT_A_LINK, link_url};
@@ -55,6 +57,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// `[security]`
     pub security: Security,
+    /// `[mac]`
+    pub mac: device::Rules,
     /// `[duplicates]`
     pub duplicates: DuplicateLimits,
     /// `[log]`
@@ -203,6 +207,7 @@ impl Default for Config {
                 handler_timeout: Duration::from_secs(10),
                 slow_hashes: 0,
             },
+            mac: device::Rules::default(),
             duplicates: DuplicateLimits::default(),
             log: Log {
                 format: LogFormat::Human,
@@ -270,6 +275,7 @@ impl Config {
             config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
+            root.section("mac", |section| mac::read(&mut config.mac, section));
             root.section("duplicates", |section| {
                 read_duplicates(&mut config.duplicates, section);
             });
@@ -434,6 +440,9 @@ mod tests {
             "reject_delay_ms =",
             "handler_timeout_ms =",
             "slow_hashes =",
+            "authentication =",
+            "unknown =",
+            "random =",
             "answered_ms =",
             "in_progress_ms =",
             "entries =",

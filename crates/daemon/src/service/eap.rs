@@ -114,7 +114,7 @@ impl Notes {
         if self.means != Some(means) {
             self.means = Some(means);
             if let Some(entry) = &mut self.entry {
-                entry.means(&means.to_string());
+                entry.by(&means.to_string());
             }
         }
     }

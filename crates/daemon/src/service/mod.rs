@@ -5,6 +5,7 @@ mod eap;
 mod hangups;
 mod hashing;
 mod inspector;
+mod mac;
 mod random;
 mod records;
 mod sightings;
@@ -19,6 +20,7 @@ use portreeve::{
 use portreeve_aaa::{
     accounting::Record,
     decision::CheckOutcome,
+    device,
     grant::{ClassId, Grant},
     policy::{self, Admission},
     refusal::Refusal,
@@ -49,6 +51,8 @@ pub(crate) struct Service {
     pub(crate) eap: Option<Arc<Eap>>,
     /// Where requests go that are for somebody else's server.
     pub(crate) forwarding: Option<Arc<Forwarding>>,
+    /// Who is let in by their MAC address.
+    pub(crate) mac: device::Rules,
     /// How often a NAS shall report, in seconds; `None` where it is left to the NAS.
     pub(crate) interim_interval_s: Option<u32>,
 }
@@ -158,6 +162,9 @@ impl Service {
         request: &AccessRequest,
         entry: &mut Entry,
     ) -> Result<Grant, Refusal> {
+        if let Some(outcome) = self.by_mac(snapshot, request, entry) {
+            return outcome;
+        }
         let method = Method::of(request)?;
         entry.method(method);
         let Some(subscriber) = find(snapshot, request) else {

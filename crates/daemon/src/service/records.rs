@@ -114,6 +114,7 @@ impl Records {
             let detail = "the request has no Message-Authenticator, so nothing vouches for it";
             entry.check("shared secret", CheckOutcome::Skipped, detail);
         }
+        entry.station();
         entry
     }
 
@@ -241,14 +242,23 @@ impl Entry {
         self.0 = self.0.take().map(|draft| draft.method(method.words()));
     }
 
-    /// The method by the name of what is inside it, too.
-    pub(super) fn means(&mut self, means: &str) {
-        self.0 = self.0.take().map(|draft| draft.method(means));
-    }
-
     /// Who it has turned out to be.
     pub(super) fn user(&mut self, name: &str) {
         self.0 = self.0.take().map(|draft| draft.user(name.as_bytes()));
+    }
+
+    /// As [`method`](Self::method), for what is no method of checking a password.
+    pub(super) fn by(&mut self, words: &str) {
+        self.0 = self.0.take().map(|draft| draft.method(words));
+    }
+
+    /// Notes where the address of the station tells nothing tomorrow.
+    fn station(&mut self) {
+        if let Some(draft) = &mut self.0
+            && draft.has_random_station()
+        {
+            draft.check("station", CheckOutcome::Skipped, "private (random) address");
+        }
     }
 
     pub(super) fn check(&mut self, what: &str, outcome: CheckOutcome, detail: &str) {

@@ -184,6 +184,7 @@ impl Parts<'_> {
             records,
             eap: eap.eap.clone(),
             forwarding: forwarding.forwarding.clone(),
+            mac: self.config.mac.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
         let control = Control::open(self.data).map_err(|source| ServeError::Control {

@@ -9,6 +9,7 @@ mod certificates;
 mod configuration;
 #[cfg(test)]
 mod decisions;
+mod devices;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
