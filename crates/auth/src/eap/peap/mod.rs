@@ -6,7 +6,7 @@
 //! also happens where a session is resumed and nothing is proven anew.
 
 mod keys;
-pub mod peer;
+mod peer;
 mod phase2;
 mod tlvs;
 
@@ -18,6 +18,8 @@ use super::{
     tunnel::{Outside, Tunnel},
 };
 use phase2::Phase2;
+
+pub use peer::PeapPeer;
 
 /// The one version there is here. Version 1 is spoken by few, and version 2 by nobody.
 const VERSION: u8 = 0;

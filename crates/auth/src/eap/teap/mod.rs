@@ -7,7 +7,7 @@
 //! be resumed.
 
 mod keys;
-pub mod peer;
+mod peer;
 mod phase2;
 mod tlvs;
 
@@ -19,6 +19,8 @@ use super::{
     tunnel::{Outside, Tunnel, tlv::Writer},
 };
 use phase2::Phase2;
+
+pub use peer::{Credential, TeapPeer};
 pub use tlvs::Who;
 
 const VERSION: u8 = 1;

@@ -9,7 +9,7 @@
 //! handshake; under TLS 1.3 the server says one octet of zero first (RFC 9427 section 4).
 
 pub(crate) mod avp;
-pub mod peer;
+mod peer;
 mod phase2;
 mod plain;
 
@@ -22,6 +22,8 @@ use super::{
 };
 use crate::Method as Plain;
 use phase2::Phase2;
+
+pub use peer::TtlsPeer;
 
 /// The one version there is.
 const VERSION: u8 = 0;

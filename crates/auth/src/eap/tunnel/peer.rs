@@ -129,10 +129,9 @@ impl<I: PeerInside> PeerTunnel<I> {
             && let Err(trouble) = peer.receive(message, context.unix_s)
         {
             self.stage = Stage::Over;
+            // Where there is no alert it was the server who sent one, and an empty packet lets it
+            // end.
             let alert = peer.take_output();
-            if alert.is_empty() {
-                return Err(trouble);
-            }
             self.link.send(alert);
             return Ok(Reply::GiveUp(self.link.next(context.room), trouble));
         }
