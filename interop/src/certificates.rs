@@ -1,9 +1,9 @@
 //! A certificate authority of the tests' own, made with the `openssl` command.
 
-use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ certificate = @FOLDER@/ca.crt
 private_key = @FOLDER@/ca.key
 serial = @FOLDER@/serial
 crlnumber = @FOLDER@/crlnumber
-default_md = sha256
+default_md = @DIGEST@
 default_days = 30
 default_crl_days = 30
 policy = anything
@@ -76,10 +76,57 @@ impl Identity {
 }
 
 /// The kind of key.
-#[derive(Debug, Clone, Copy)]
-enum Key {
-    P256,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// RSA of 2048 bits.
     Rsa2048,
+    /// RSA of 3072 bits.
+    Rsa3072,
+    /// The curve P-256.
+    P256,
+    /// The curve P-384, with SHA-384 in what it signs.
+    P384,
+}
+
+impl Key {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Rsa2048, Self::Rsa3072, Self::P256, Self::P384];
+
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "RSA-2048",
+            Self::Rsa3072 => "RSA-3072",
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+        }
+    }
+
+    fn digest(self) -> &'static str {
+        match self {
+            Self::P384 => "sha384",
+            Self::Rsa2048 | Self::Rsa3072 | Self::P256 => "sha256",
+        }
+    }
+}
+
+/// Who signs a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Issuer {
+    Trusted,
+    Other,
+    /// Certified by the trusted one.
+    Intermediate,
+}
+
+impl Issuer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Other => "other",
+            Self::Intermediate => "intermediate",
+        }
+    }
 }
 
 /// A certificate that is wished for.
@@ -91,7 +138,7 @@ pub struct Wanted {
     key: Key,
     /// First and last moment, as `YYMMDDHHMMSSZ`.
     valid: Option<(&'static str, &'static str)>,
-    by_the_other: bool,
+    issuer: Issuer,
 }
 
 impl Wanted {
@@ -103,7 +150,7 @@ impl Wanted {
             usage: "serverAuth,clientAuth",
             key: Key::P256,
             valid: None,
-            by_the_other: false,
+            issuer: Issuer::Trusted,
         }
     }
 
@@ -115,6 +162,22 @@ impl Wanted {
             usage: "clientAuth",
             ..Self::server()
         }
+    }
+
+    /// A person or a device whose common name is `name`, and who has no other.
+    pub fn user(name: &str) -> Self {
+        Self {
+            subject: name.to_owned(),
+            names: String::new(),
+            ..Self::client()
+        }
+    }
+
+    /// With these names beside the common name, as OpenSSL writes them: `email:a@b.example`.
+    #[must_use]
+    pub fn also_named(mut self, names: &str) -> Self {
+        names.clone_into(&mut self.names);
+        self
     }
 
     /// With other names: `DNS:a.example`, `IP:192.0.2.1`, or several with commas.
@@ -132,8 +195,21 @@ impl Wanted {
 
     /// With an RSA key of 2048 bits instead of P-256.
     #[must_use]
-    pub fn rsa(mut self) -> Self {
-        self.key = Key::Rsa2048;
+    pub fn rsa(self) -> Self {
+        self.with_key(Key::Rsa2048)
+    }
+
+    /// With another kind of key than P-256.
+    #[must_use]
+    pub fn with_key(mut self, key: Key) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// For another purpose, as OpenSSL writes it: `emailProtection`.
+    #[must_use]
+    pub fn with_usage(mut self, usage: &'static str) -> Self {
+        self.usage = usage;
         self
     }
 
@@ -154,7 +230,15 @@ impl Wanted {
     /// Issued by the authority that nobody trusts.
     #[must_use]
     pub fn by_another_authority(mut self) -> Self {
-        self.by_the_other = true;
+        self.issuer = Issuer::Other;
+        self
+    }
+
+    /// Issued by an authority that the trusted one has certified; the file of the certificate
+    /// then holds both.
+    #[must_use]
+    pub fn by_an_intermediate(mut self) -> Self {
+        self.issuer = Issuer::Intermediate;
         self
     }
 }
@@ -163,7 +247,8 @@ impl Wanted {
 #[derive(Debug)]
 pub struct Certificates {
     folder: TempDir,
-    count: Cell<u32>,
+    key: Key,
+    count: AtomicU32,
 }
 
 impl Default for Certificates {
@@ -175,24 +260,35 @@ impl Default for Certificates {
 impl Certificates {
     /// Makes both authorities.
     pub fn new() -> Self {
+        Self::of(Key::P256)
+    }
+
+    /// Makes both authorities with this kind of key.
+    pub fn of(key: Key) -> Self {
         let folder = tempfile::tempdir().must("a temporary folder");
-        for name in ["trusted", "other"] {
-            found(&folder.path().join(name), name);
+        for issuer in [Issuer::Trusted, Issuer::Other] {
+            found(&folder.path().join(issuer.name()), issuer, key);
         }
         Self {
             folder,
-            count: Cell::new(0),
+            key,
+            count: AtomicU32::new(0),
         }
+    }
+
+    /// The kind of key that the authorities have.
+    pub fn key(&self) -> Key {
+        self.key
     }
 
     /// The certificate of the authority that is trusted.
     pub fn ca(&self) -> PathBuf {
-        self.authority(false).join("ca.crt")
+        self.authority(Issuer::Trusted).join("ca.crt")
     }
 
     /// The certificate of the other authority.
     pub fn other_ca(&self) -> PathBuf {
-        self.authority(true).join("ca.crt")
+        self.authority(Issuer::Other).join("ca.crt")
     }
 
     /// A good certificate for a server.
@@ -207,28 +303,45 @@ impl Certificates {
 
     /// Makes a key and has it certified.
     pub fn issue(&self, wanted: &Wanted) -> Pair {
-        let count = self.count.replace(self.count.get() + 1);
+        self.certified(wanted, None)
+    }
+
+    /// Has a key certified that has been certified before; making one takes time.
+    pub fn reissue(&self, wanted: &Wanted, before: &Pair) -> Pair {
+        self.certified(wanted, Some(&before.key))
+    }
+
+    fn certified(&self, wanted: &Wanted, key: Option<&Path>) -> Pair {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
         let file = |end: &str| self.folder.path().join(format!("{count}.{end}"));
         let (request, extensions) = (file("csr"), file("ext"));
         let pair = Pair {
             certificate: file("crt"),
-            key: file("key"),
+            key: key.map_or_else(|| file("key"), Path::to_owned),
         };
         let mut command = openssl(&["req", "-new", "-nodes", "-batch"]);
+        if key.is_some() {
+            command.arg("-key").arg(&pair.key);
+        } else {
+            command
+                .args(new_key(wanted.key))
+                .arg("-keyout")
+                .arg(&pair.key);
+        }
         command
-            .args(new_key(wanted.key))
-            .args(["-subj", &format!("/CN={}", wanted.subject), "-keyout"])
-            .arg(&pair.key)
-            .arg("-out")
+            .args(["-subj", &format!("/CN={}", wanted.subject), "-out"])
             .arg(&request);
         succeed(&mut command);
-        let text = format!(
+        let mut text = format!(
             "basicConstraints = critical,CA:FALSE\nkeyUsage = critical,digitalSignature\n\
-             extendedKeyUsage = {}\nsubjectAltName = {}\nauthorityKeyIdentifier = keyid\n",
-            wanted.usage, wanted.names
+             extendedKeyUsage = {}\nauthorityKeyIdentifier = keyid\n",
+            wanted.usage
         );
+        if !wanted.names.is_empty() {
+            text.extend(["subjectAltName = ", &wanted.names, "\n"]);
+        }
         fs::write(&extensions, text).must("write the extensions");
-        let mut command = self.ask(wanted.by_the_other);
+        let mut command = self.ask(wanted.issuer);
         command.args(["-notext", "-in"]).arg(&request);
         command.arg("-extfile").arg(&extensions);
         command.arg("-out").arg(&pair.certificate);
@@ -236,20 +349,32 @@ impl Certificates {
             command.args(["-startdate", first, "-enddate", last]);
         }
         succeed(&mut command);
+        if wanted.issuer == Issuer::Intermediate {
+            let above = self.authority(Issuer::Intermediate).join("ca.crt");
+            append(&pair.certificate, &above);
+        }
         pair
     }
 
     /// Takes a certificate of the trusted authority back; see [`crl`](Self::crl).
     pub fn revoke(&self, pair: &Pair) {
-        succeed(self.ask(false).arg("-revoke").arg(&pair.certificate));
+        succeed(
+            self.ask(Issuer::Trusted)
+                .arg("-revoke")
+                .arg(&pair.certificate),
+        );
     }
 
     /// Writes what has been revoked until now, and returns the same file each time.
     pub fn crl(&self) -> PathBuf {
-        let path = self.authority(false).join("ca.crl");
+        let path = self.authority(Issuer::Trusted).join("ca.crl");
         // Whoever watches the file must not see half of it.
-        let fresh = self.authority(false).join("ca.crl.new");
-        succeed(self.ask(false).args(["-gencrl", "-out"]).arg(&fresh));
+        let fresh = self.authority(Issuer::Trusted).join("ca.crl.new");
+        succeed(
+            self.ask(Issuer::Trusted)
+                .args(["-gencrl", "-out"])
+                .arg(&fresh),
+        );
         fs::rename(fresh, &path).must("put the list in its place");
         path
     }
@@ -276,16 +401,37 @@ impl Certificates {
         self.folder.path().join(name)
     }
 
-    fn authority(&self, other: bool) -> PathBuf {
-        self.folder
-            .path()
-            .join(if other { "other" } else { "trusted" })
+    fn authority(&self, issuer: Issuer) -> PathBuf {
+        self.folder.path().join(issuer.name())
     }
 
-    fn ask(&self, other: bool) -> Command {
+    fn ask(&self, issuer: Issuer) -> Command {
+        let folder = self.authority(issuer);
+        if issuer == Issuer::Intermediate && !folder.exists() {
+            self.certify(&folder);
+        }
         let mut command = openssl(&["ca", "-batch", "-config"]);
-        command.arg(self.authority(other).join("ca.cnf"));
+        command.arg(folder.join("ca.cnf"));
         command
+    }
+
+    /// Makes the authority in the middle.
+    fn certify(&self, folder: &Path) {
+        prepare(folder, self.key);
+        let request = folder.join("ca.csr");
+        let mut command = openssl(&["req", "-new", "-nodes", "-batch", "-config"]);
+        command
+            .arg(folder.join("ca.cnf"))
+            .args(new_key(self.key))
+            .args(["-subj", &name_of(Issuer::Intermediate), "-keyout"])
+            .arg(folder.join("ca.key"))
+            .arg("-out")
+            .arg(&request);
+        succeed(&mut command);
+        let mut command = self.ask(Issuer::Trusted);
+        command.args(["-notext", "-extensions", "authority", "-in"]);
+        command.arg(&request).arg("-out").arg(folder.join("ca.crt"));
+        succeed(&mut command);
     }
 }
 
@@ -297,20 +443,37 @@ pub fn fingerprint(certificate: &Path) -> String {
     value.trim().replace(':', "").to_lowercase()
 }
 
-fn found(folder: &Path, name: &str) {
+/// Adds a second certificate to a file.
+fn append(file: &Path, second: &Path) {
+    let both = [file, second].map(|path| fs::read(path).must("read a certificate"));
+    fs::write(file, both.concat()).must("write both");
+}
+
+/// What `openssl ca` keeps for an authority.
+fn prepare(folder: &Path, key: Key) {
     fs::create_dir(folder).must("a folder for the authority");
-    let text = CONFIGURATION.replace("@FOLDER@", &folder.display().to_string());
+    let text = CONFIGURATION
+        .replace("@FOLDER@", &folder.display().to_string())
+        .replace("@DIGEST@", key.digest());
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).must(name);
     write("ca.cnf", &text);
     write("index.txt", "");
     write("serial", "1000\n");
     write("crlnumber", "01\n");
-    let subject = format!("/CN=the {name} authority of the tests");
+}
+
+fn name_of(issuer: Issuer) -> String {
+    format!("/CN=the {} authority of the tests", issuer.name())
+}
+
+fn found(folder: &Path, issuer: Issuer, key: Key) {
+    prepare(folder, key);
     let mut command = openssl(&["req", "-x509", "-nodes", "-batch", "-days", "30", "-config"]);
     command
         .arg(folder.join("ca.cnf"))
-        .args(new_key(Key::P256))
-        .args(["-subj", &subject, "-keyout"])
+        .args(new_key(key))
+        .arg(format!("-{}", key.digest()))
+        .args(["-subj", &name_of(issuer), "-keyout"])
         .arg(folder.join("ca.key"))
         .arg("-out")
         .arg(folder.join("ca.crt"));
@@ -320,7 +483,9 @@ fn found(folder: &Path, name: &str) {
 fn new_key(key: Key) -> &'static [&'static str] {
     match key {
         Key::P256 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        Key::P384 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
         Key::Rsa2048 => &["-newkey", "rsa:2048"],
+        Key::Rsa3072 => &["-newkey", "rsa:3072"],
     }
 }
 
@@ -372,17 +537,38 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_key_makes_a_chain() {
+        for key in Key::ALL {
+            let certificates = Certificates::of(key);
+            let wanted = Wanted::server().with_key(key).by_an_intermediate();
+            let pair = certificates.issue(&wanted);
+            // The leaf alone hangs in the air; with what stands below it in the file it does not.
+            assert!(!verify(&certificates, &pair, &[]).succeeded);
+            let chain = pair.certificate.display().to_string();
+            let ended = verify(&certificates, &pair, &["-untrusted", &chain]);
+            assert!(ended.succeeded, "{}: {}", key.name(), ended.said());
+            let client = certificates.issue(&Wanted::user("bob").with_key(key));
+            assert!(verify(&certificates, &client, &["-purpose", "sslclient"]).succeeded);
+        }
+    }
+
+    #[test]
     fn bad_certificates_are_bad_in_one_way_each() {
         let certificates = Certificates::new();
         for (wanted, complaint) in [
             (Wanted::client().expired(), "certificate has expired"),
             (Wanted::client().not_yet_valid(), "not yet valid"),
             (
+                Wanted::user("bob").with_usage("codeSigning"),
+                "certificate purpose",
+            ),
+            (
                 Wanted::client().by_another_authority(),
                 "unable to get local issuer",
             ),
         ] {
-            let ended = verify(&certificates, &certificates.issue(&wanted), &[]);
+            let pair = certificates.issue(&wanted);
+            let ended = verify(&certificates, &pair, &["-purpose", "sslclient"]);
             assert!(ended.said().contains(complaint), "{}", ended.said());
         }
         let revoked = certificates.client();

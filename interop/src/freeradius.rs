@@ -1,5 +1,6 @@
 //! FreeRADIUS as a child process with a configuration of its own.
 
+mod eap;
 mod transports;
 
 use std::fmt::Write as _;
@@ -43,7 +44,7 @@ impl FreeRadius {
         write("users", &users(world));
         write(
             "access_reject",
-            "DEFAULT\n\tProxy-State =* ANY,\n\tMS-CHAP-Error =* ANY\n",
+            "DEFAULT\n\tProxy-State =* ANY,\n\tMS-CHAP-Error =* ANY,\n\tEAP-Message =* ANY\n",
         );
         write("radiusd.conf", &configuration(path, world, extras, ports));
         let process = launch(path, ports);
@@ -134,7 +135,10 @@ fn users(world: &World) -> String {
 }
 
 fn configuration(folder: &Path, world: &World, extras: &Extras, ports: Ports) -> String {
-    let mut text = HEAD.replace("@FOLDER@", &folder.display().to_string());
+    let mut text = HEAD
+        .replace("@FOLDER@", &folder.display().to_string())
+        .replace("@MODULES@", &extras.modules(folder))
+        .replace("@DELAY@", if extras.eap.is_some() { "0" } else { "1" });
     let listeners = [("auth", ports.auth_v4()), ("auth", ports.auth_v6())];
     let accounting = [("acct", ports.acct_v4()), ("acct", ports.acct_v6())];
     // A secret that probing with Status-Server can use as well as any client.
@@ -157,9 +161,15 @@ fn configuration(folder: &Path, world: &World, extras: &Extras, ports: Ports) ->
         text.write_str(&listen).must("write to a string");
     }
     text += &extras.listeners(ports);
-    text += &SITE.replace("@FIRST@", extras.authorize());
+    let eap = |text: &'static str| extras.eap.as_ref().map_or("", |_| text);
+    text += &SITE
+        .replace("@FIRST@", extras.authorize())
+        .replace("@EAP@", eap(eap::AUTHORIZE))
+        .replace("@EAP-METHODS@", eap("eap\n"))
+        .replace("@AFTER-EAP@", eap(eap::POST_AUTH));
     text += &extras.policies();
-    text + "}\n"
+    text += "}\n";
+    text + eap(eap::TUNNEL)
 }
 
 /// Everything but clients and listeners. Message-Authenticator is put into every reply, as
@@ -177,7 +187,7 @@ destination = stdout
 }
 security {
 max_attributes = 200
-reject_delay = 1
+reject_delay = @DELAY@
 status_server = yes
 allow_vulnerable_openssl = yes
 }
@@ -214,14 +224,14 @@ attr_filter attr_filter.access_reject {
 key = \"%{User-Name}\"
 filename = @FOLDER@/access_reject
 }
-}
+@MODULES@}
 ";
 
 const SITE: &str = "
 authorize {
 @FIRST@chap
 mschap
-files
+@EAP@files
 pap
 }
 authenticate {
@@ -234,11 +244,11 @@ chap
 Auth-Type MS-CHAP {
 mschap
 }
-}
+@EAP-METHODS@}
 accounting {
 detail
 }
-post-auth {
+post-auth {@AFTER-EAP@
 update reply {
 Message-Authenticator := 0x00
 }

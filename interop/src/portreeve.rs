@@ -8,6 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::certificates::Identity;
+use crate::eap::EapTerms;
 use crate::process::Process;
 use crate::tools::{self, Ended};
 use crate::world::World;
@@ -157,6 +158,14 @@ impl Setup {
         Self::default()
             .configured(&tls)
             .radsec_nas(RADSEC_NAS, "dns:nas.test")
+    }
+
+    /// A server that takes part in EAP, and does not wait before it rejects.
+    pub fn eap(terms: &EapTerms) -> Self {
+        Self::default().configured(&format!(
+            "[security]\nreject_delay_ms = 0\n{}",
+            terms.toml()
+        ))
     }
 
     /// Knows a RadSec client on loopback by this rule.

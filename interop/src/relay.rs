@@ -37,15 +37,26 @@ impl Relay {
 
     /// As [`to`](Self::to), in bad weather.
     pub fn through(server: SocketAddr, weather: Weather) -> Self {
-        Self::start(0, server, weather)
+        Self::start(0, server, weather, |_| ())
+    }
+
+    /// As [`to`](Self::to); `before` is called with every packet of the server before it goes on,
+    /// and everything waits for it.
+    pub fn before_answers(server: SocketAddr, before: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        Self::start(0, server, Weather::default(), before)
     }
 
     /// As [`to`](Self::to), on a port that is known beforehand.
     pub fn on(port: u16, server: SocketAddr) -> Self {
-        Self::start(port, server, Weather::default())
+        Self::start(port, server, Weather::default(), |_| ())
     }
 
-    fn start(port: u16, server: SocketAddr, weather: Weather) -> Self {
+    fn start(
+        port: u16,
+        server: SocketAddr,
+        weather: Weather,
+        mut before: impl FnMut(&[u8]) + Send + 'static,
+    ) -> Self {
         let front = UdpSocket::bind(("127.0.0.1", port)).must("a socket for the client");
         let back = UdpSocket::bind("127.0.0.1:0").must("a socket for the server");
         back.connect(server).must("the server");
@@ -61,7 +72,8 @@ impl Relay {
         let (kept, stopped) = (Arc::clone(&passed), Arc::clone(&stop));
         let met = Arc::clone(&fates);
         let thread = thread::spawn(move || {
-            relay([&front, &back], Sky::new(weather), &kept, &met, &stopped);
+            let sky = Sky::new(weather);
+            relay([&front, &back], sky, &mut before, &kept, &met, &stopped);
         });
         Self {
             address,
@@ -100,6 +112,7 @@ impl Drop for Relay {
 fn relay(
     [front, back]: [&UdpSocket; 2],
     mut sky: Sky,
+    before: &mut dyn FnMut(&[u8]),
     passed: &Mutex<Vec<Passed>>,
     fates: &Mutex<Fates>,
     stop: &AtomicBool,
@@ -120,6 +133,7 @@ fn relay(
             if to_server {
                 back.send(&bytes).ok();
             } else if let Some(client) = client {
+                before(&bytes);
                 front.send_to(&bytes, client).ok();
             }
             passed

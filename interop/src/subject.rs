@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::Ports;
 use crate::certificates::Identity;
+use crate::eap::EapTerms;
 use crate::freeradius::{Extras, FreeRadius};
 use crate::portreeve::{Portreeve, Setup};
 use crate::world::World;
@@ -46,6 +47,46 @@ impl Subject {
             Self::FreeRadius(FreeRadius::with(&world, &extras))
         } else {
             Self::Portreeve(Portreeve::with(&world, &Setup::radsec(identity)))
+        }
+    }
+
+    /// In `world`, taking part in EAP and rejecting without delay.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn eap(world: &World, terms: &EapTerms) -> Self {
+        if is_freeradius() {
+            let extras = Extras {
+                eap: Some(terms.clone()),
+                ..Extras::default()
+            };
+            Self::FreeRadius(FreeRadius::with(world, &extras))
+        } else {
+            Self::Portreeve(Portreeve::with(world, &Setup::eap(terms)))
+        }
+    }
+
+    /// Portreeve.
+    ///
+    /// # Panics
+    /// If it is the reference.
+    pub fn ours(&self) -> &Portreeve {
+        match self {
+            Self::Portreeve(server) => server,
+            Self::FreeRadius(_) => panic!("this is FreeRADIUS, and the test is about Portreeve"),
+        }
+    }
+
+    /// Whether it is the reference.
+    pub fn is_reference(&self) -> bool {
+        matches!(self, Self::FreeRadius(_))
+    }
+
+    /// What it has logged.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Portreeve(server) => server.said(),
+            Self::FreeRadius(server) => server.said(),
         }
     }
 

@@ -79,6 +79,21 @@ pub fn first_of(names: &[&str]) -> PathBuf {
     }
 }
 
+/// One of the programs of hostap that were built with TEAP: `eapol_test` or `hostapd`.
+///
+/// # Panics
+/// If it has not been built.
+pub fn hostap(name: &str) -> PathBuf {
+    let set = std::env::var_os("PORTREEVE_HOSTAP").map(PathBuf::from);
+    let file = set.unwrap_or_else(|| target().join("hostap")).join(name);
+    assert!(
+        file.is_file(),
+        "{} is missing: run cargo xtask test",
+        file.display()
+    );
+    file
+}
+
 /// Runs `command` to its end with `input` as its standard input.
 pub fn run(command: &mut Command, input: &str) -> Ended {
     command

@@ -24,6 +24,8 @@ pub mod code {
     pub const ACCOUNTING_REQUEST: u8 = 4;
     /// Accounting-Response.
     pub const ACCOUNTING_RESPONSE: u8 = 5;
+    /// Access-Challenge.
+    pub const ACCESS_CHALLENGE: u8 = 11;
     /// Status-Server.
     pub const STATUS_SERVER: u8 = 12;
     /// Disconnect-Request.
@@ -50,6 +52,10 @@ pub mod attribute {
     pub const USER_PASSWORD: u8 = 2;
     /// NAS-Port.
     pub const NAS_PORT: u8 = 5;
+    /// State.
+    pub const STATE: u8 = 24;
+    /// Session-Timeout.
+    pub const SESSION_TIMEOUT: u8 = 27;
     /// Proxy-State.
     pub const PROXY_STATE: u8 = 33;
     /// Acct-Status-Type.
@@ -60,6 +66,8 @@ pub mod attribute {
     pub const ACCT_SESSION_ID: u8 = 44;
     /// Event-Timestamp.
     pub const EVENT_TIMESTAMP: u8 = 55;
+    /// EAP-Message.
+    pub const EAP_MESSAGE: u8 = 79;
     /// Message-Authenticator.
     pub const MESSAGE_AUTHENTICATOR: u8 = 80;
     /// Error-Cause.

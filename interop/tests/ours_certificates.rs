@@ -28,6 +28,27 @@ impl Office {
         self.home.command(&arguments);
     }
 
+    /// To a user, whom nobody has to know here.
+    fn issue_to_user(&self, name: &str, more: &[&str]) {
+        let mut arguments = vec!["cert", "issue", "--user", name, "--unknown-user"];
+        arguments.extend(["--out", &self.out]);
+        arguments.extend(more);
+        self.home.command(&arguments);
+    }
+
+    /// What is in a certificate, in words.
+    fn text(&self, file: &str) -> String {
+        self.reads(&["x509", "-in", file, "-noout", "-text"])
+    }
+
+    /// Writes the certificate that the server shows to a file.
+    fn server(&self, file: &str) {
+        let server = self.home.command(&["cert", "show", "server", "--json"]);
+        let server: serde_json::Value = serde_json::from_str(&server).must("JSON");
+        let pem = server["pem"].as_str().must("a certificate");
+        fs::write(self.home.path("out").join(file), pem).must("write");
+    }
+
     /// Writes the CA and the revocation list.
     fn publish(&self) {
         for (what, file) in [("ca", "ca.crt"), ("crl", "crl.pem")] {
@@ -116,10 +137,7 @@ fn the_ca_may_sign_certificates_and_lists_and_no_other_ca() {
     let der = office.home.path("out").join("ca.der").display().to_string();
     office.home.command(&["cert", "ca", "--der", "--out", &der]);
     office.reads(&["x509", "-in", "ca.der", "-inform", "DER", "-noout"]);
-    let server = office.home.command(&["cert", "show", "server", "--json"]);
-    let server: serde_json::Value = serde_json::from_str(&server).must("JSON");
-    let pem = server["pem"].as_str().must("a certificate");
-    fs::write(office.home.path("out").join("server.crt"), pem).must("write");
+    office.server("server.crt");
     let ended = office.verify("sslserver", "server.crt");
     assert!(ended.succeeded, "{}", ended.said());
     assert!(!office.verify("sslclient", "server.crt").succeeded);
@@ -280,4 +298,141 @@ fn a_ca_made_by_openssl_is_taken_over() {
     assert!(ended.succeeded, "{}", ended.said());
     let issuer = office.reads(&["x509", "-in", "ap.crt", "-noout", "-issuer"]);
     assert!(issuer.contains("My CA"), "{issuer}");
+}
+
+#[test]
+fn users_verify_as_clients_and_as_nothing_else() {
+    let office = Office::new();
+    for (name, kind) in [
+        ("p256", "P-256"),
+        ("p384", "P-384"),
+        ("rsa2048", "2048 bit"),
+        ("rsa3072", "3072 bit"),
+    ] {
+        let user = format!("{name}@example.org");
+        office.issue_to_user(&user, &["--device", "phone", "--key-type", name]);
+        office.publish();
+        let file = format!("{user}-phone.crt");
+        let ended = office.verify("sslclient", &file);
+        assert!(ended.succeeded, "{}", ended.said());
+        assert!(!office.verify("sslserver", &file).succeeded);
+        let text = office.text(&file);
+        let address = format!("email:{user}");
+        let principal = format!("othername: UPN:{user}");
+        let subject = format!("CN = {user}, OU = phone");
+        for words in [kind, &address, &principal, &subject, "CA:FALSE"] {
+            assert!(
+                text.replace("UPN::", "UPN:").contains(words),
+                "{words}: {text}"
+            );
+        }
+        assert!(text.contains("TLS Web Client Authentication"));
+        assert!(!text.contains("TLS Web Server Authentication"));
+    }
+}
+
+#[test]
+fn revoking_a_user_revokes_each_of_their_devices_and_nobody_else() {
+    let office = Office::new();
+    for (user, device) in [("tim", "phone"), ("tim", "laptop"), ("anna", "phone")] {
+        office.issue_to_user(user, &["--device", device]);
+    }
+    office.home.command(&["cert", "revoke", "--user", "tim"]);
+    office.publish();
+    for (file, good) in [
+        ("tim-phone.crt", false),
+        ("tim-laptop.crt", false),
+        ("anna-phone.crt", true),
+    ] {
+        let ended = office.verify("sslclient", file);
+        assert_eq!(ended.succeeded, good, "{file}: {}", ended.said());
+        assert_eq!(
+            ended.said().contains("certificate revoked"),
+            !good,
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn every_key_of_the_server_verifies_for_the_name_that_devices_look_for() {
+    let office = Office::new();
+    let issue = ["cert", "issue", "--server", "--name", "wifi.example.org"];
+    for (kind, words, policy) in [
+        ("p256", "P-256", None),
+        ("p384", "P-384", Some(("strict", "1.3.6.1.4.1.40808.1.3.1"))),
+        (
+            "rsa2048",
+            "2048 bit",
+            Some(("tofu", "1.3.6.1.4.1.40808.1.3.2")),
+        ),
+        ("rsa3072", "3072 bit", Some(("off", ""))),
+    ] {
+        let mut arguments = [&issue[..], &["--key-type", kind]].concat();
+        arguments.extend(policy.iter().flat_map(|(word, _)| ["--tod", word]));
+        office.home.command(&arguments);
+        office.publish();
+        office.server("server.crt");
+        let ended = office.verify("sslserver", "server.crt");
+        assert!(ended.succeeded, "{}", ended.said());
+        let name = ["x509", "-in", "server.crt", "-noout", "-checkhost"];
+        let said = office.reads(&[&name[..], &["wifi.example.org"]].concat());
+        assert!(said.contains("does match"), "{said}");
+        let text = office.text("server.crt");
+        assert!(text.contains(words), "{words}: {text}");
+        let policies: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once("Policy: "))
+            .map(|pair| pair.1)
+            .collect();
+        let wanted: Vec<&str> = policy
+            .iter()
+            .map(|(_, id)| *id)
+            .filter(|id| !id.is_empty())
+            .collect();
+        assert_eq!(policies, wanted);
+    }
+}
+
+#[test]
+fn a_chain_for_192_bits_is_strong_all_the_way() {
+    let office = Office::new();
+    office.home.command(&["cert", "init", "--key-type", "p384"]);
+    office
+        .home
+        .command(&["cert", "issue", "--server", "--key-type", "p384"]);
+    office.issue_to_user("tim", &["--key-type", "p384"]);
+    office.publish();
+    office.server("server.crt");
+    for (purpose, file) in [("sslserver", "server.crt"), ("sslclient", "tim.crt")] {
+        let files = ["-purpose", purpose, "-CAfile", "ca.crt", file];
+        let ended = office.openssl(&[&["verify", "-suiteB_192"][..], &files].concat());
+        assert!(ended.succeeded, "{}", ended.said());
+    }
+    let office = Office::new();
+    office.issue_to_user("tim", &["--key-type", "p384"]);
+    let ended = office.openssl(&["verify", "-suiteB_192", "-CAfile", "ca.crt", "tim.crt"]);
+    assert!(!ended.succeeded, "the CA is P-256: {}", ended.said());
+}
+
+#[test]
+fn certificates_say_where_the_list_and_the_responder_are() {
+    let office = Office::new();
+    let file = office.home.path("portreeve.toml").display().to_string();
+    office
+        .home
+        .configure("[portal]\nurl = 'http://pki.example.org:8080'\n");
+    office.issue_to_user("tim", &["--config", &file]);
+    office.issue_to_user("anna", &[]);
+    let text = office.text("tim.crt");
+    for words in [
+        "URI:http://pki.example.org:8080/ca.crl",
+        "OCSP - URI:http://pki.example.org:8080/ocsp",
+        "CA Issuers - URI:http://pki.example.org:8080/ca.crt",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let asked = office.reads(&["x509", "-in", "tim.crt", "-noout", "-ocsp_uri"]);
+    assert_eq!(asked.trim(), "http://pki.example.org:8080/ocsp");
+    assert!(!office.text("anna.crt").contains("http:"));
 }

@@ -212,6 +212,10 @@ fn accounting_waits_for_a_home_server_that_is_away_and_arrives_once() {
     let to = freeradius.ports().tls_v4();
     let mut server = between(&[("home", to)], &pki.client, "");
     says(&account(&server, "Start", "spool-0"), "Accounting-Response");
+    // Were its answer lost with the server, it would rightly be sent again.
+    let delivered = || server.status()["pools"]["upstream"]["delivered"] == 1;
+    eventually(delivered);
+    assert!(delivered(), "{}", server.status());
     freeradius.kill();
     for number in 1..=5 {
         // On our disk is safe enough to say so.

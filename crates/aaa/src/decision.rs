@@ -12,6 +12,7 @@ use crate::{
     definition::DialectName,
     refusal::Refusal,
     shown::Shown,
+    station::Mac,
 };
 
 /// How the message on a connection begins that was refused or ended.
@@ -158,9 +159,22 @@ impl Decision {
             },
         }
     }
+
+    /// Whether Calling-Station-Id is a private (random) address: one that is locally administered,
+    /// which the device made up and may change any time.
+    pub fn has_random_station(&self) -> bool {
+        let station = self.calling_station.as_ref();
+        let mac = station.and_then(|station| Mac::calling(station.as_str()));
+        mac.is_some_and(Mac::is_locally_administered)
+    }
 }
 
 impl Draft {
+    /// See [`Decision::has_random_station`].
+    pub fn has_random_station(&self) -> bool {
+        self.decision.has_random_station()
+    }
+
     /// What was asked.
     pub fn asked(mut self, asked: Asked) -> Self {
         self.decision.asked = Some(asked);
@@ -232,6 +246,24 @@ impl Draft {
             duration_us,
             &format!("refused: {refusal}"),
         )
+    }
+
+    /// A conversation that was never finished, and what it looks like.
+    pub fn abandoned(mut self, duration_us: u64, refusal: &Refusal) -> Decision {
+        self.decision.reason = Some(Shown::from(refusal.label()));
+        let user = self.decision.user.as_ref().map(Shown::as_str);
+        let nas = self.decision.nas.as_ref().map(Shown::as_str);
+        let cure = refusal.cure(user, nas);
+        self.decision.cure = cure.map(|cure| Shown::sentence(&cure));
+        let message = format!("unfinished: {refusal}");
+        self.end(Outcome::Challenged, duration_us, &message)
+    }
+
+    /// How long ago it began, in microseconds, at a time in milliseconds since 1970.
+    pub const fn elapsed_us(&self, now_ms: u64) -> u64 {
+        now_ms
+            .saturating_sub(self.decision.time_ms)
+            .saturating_mul(1000)
     }
 
     /// Access-Challenge.

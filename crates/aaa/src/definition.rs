@@ -1,9 +1,10 @@
-//! What an administrator keeps: users, groups and NASes, as plain data.
+//! What an administrator keeps: users, devices, groups and NASes, as plain data.
 //!
 //! Nothing here is resolved: attributes are still text, to be read with a dictionary when a
 //! snapshot is built. Serialising gives what may be shown; credentials and secrets are left out,
 //! always.
 
+mod device;
 mod reach;
 
 use std::fmt;
@@ -12,8 +13,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use self::device::Device;
 pub use self::reach::{CA_MAX, MARK_MAX, MARKS_MAX, PreSharedKey, Reach, Recognition};
 pub use crate::dialect::DialectName;
+use crate::station::NotADevice;
 pub use portreeve_proto::Transport;
 
 /// The most octets of a user's, group's or NAS's name: what fits one attribute.
@@ -191,29 +194,18 @@ impl User {
     /// The first thing that is wrong.
     pub fn validate(&self) -> Result<(), Invalid> {
         check_name(&self.name)?;
-        if self.groups.len() > MEMBERSHIPS_MAX {
-            return Err(Invalid::TooMany);
-        }
-        for (index, membership) in self.groups.iter().enumerate() {
-            check_name(&membership.group)?;
-            if self.groups[..index]
-                .iter()
-                .any(|earlier| earlier.group == membership.group)
-            {
-                return Err(Invalid::MembershipTwice);
-            }
-        }
+        check_memberships(&self.groups)?;
         check_lines(&self.check, &self.reply, &self.comment)
     }
 }
 
-/// That a user is in a group.
+/// That a user or a device is in a group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Membership {
-    /// The group's name; without such a group its conditions cannot be checked, and the user
+    /// The group's name; without such a group its conditions cannot be checked, and the member
     /// is refused.
     pub group: String,
-    /// Among the user's groups, the lower number comes first; then the group's own priority
+    /// Among the member's groups, the lower number comes first; then the group's own priority
     /// decides, then its name.
     pub priority: i32,
 }
@@ -228,7 +220,7 @@ impl Membership {
     }
 }
 
-/// Conditions and attributes that several users share.
+/// Conditions and attributes that several users and devices share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// Unique among groups.
@@ -409,7 +401,7 @@ pub enum Invalid {
     #[error("a NAS has at most {MARKS_MAX} rules to recognise it by (--identity)")]
     MarksMany,
     /// The same group twice.
-    #[error("the user is in the same group twice")]
+    #[error("the same group stands there twice")]
     MembershipTwice,
     /// An empty name.
     #[error("the name is empty")]
@@ -417,6 +409,9 @@ pub enum Invalid {
     /// A name longer than [`NAME_MAX`].
     #[error("the name is longer than {NAME_MAX} octets")]
     NameLong,
+    /// An address that is not one device's.
+    #[error(transparent)]
+    NotADevice(#[from] NotADevice),
     /// A NAS that may have no connection.
     #[error("a NAS may have at least one connection (--max-connections)")]
     NoConnections,
@@ -459,6 +454,20 @@ pub fn check_name(name: &str) -> Result<(), Invalid> {
     } else {
         Ok(())
     }
+}
+
+fn check_memberships(memberships: &[Membership]) -> Result<(), Invalid> {
+    if memberships.len() > MEMBERSHIPS_MAX {
+        return Err(Invalid::TooMany);
+    }
+    for (index, membership) in memberships.iter().enumerate() {
+        check_name(&membership.group)?;
+        let is_same = |earlier: &Membership| earlier.group == membership.group;
+        if memberships[..index].iter().any(is_same) {
+            return Err(Invalid::MembershipTwice);
+        }
+    }
+    Ok(())
 }
 
 fn check_lines(check: &[String], reply: &[String], comment: &str) -> Result<(), Invalid> {

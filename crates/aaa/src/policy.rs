@@ -4,6 +4,8 @@ use portreeve_auth::{Credential, Method, Refutation};
 use portreeve_proto::{AttributeList, Oid, Packet};
 
 use crate::{
+    attribute::{Owner, Problem},
+    definition::Membership,
     grant::Grant,
     refusal::Refusal,
     snapshot::{Snapshot, missing_group},
@@ -48,6 +50,22 @@ pub fn admit<'a>(
     }
 }
 
+/// As [`admit`], for somebody whose certificate has been verified: nothing that is stored is asked
+/// for.
+///
+/// # Errors
+/// Why they may not come in.
+pub fn admit_certified(
+    snapshot: &Snapshot,
+    subscriber: &Subscriber,
+    request: &Packet<'_>,
+) -> Result<Grant, Refusal> {
+    if !subscriber.is_enabled() {
+        return Err(Refusal::Disabled);
+    }
+    granted(snapshot, subscriber, request)
+}
+
 fn decide<'a>(
     snapshot: &Snapshot,
     subscriber: &'a Subscriber,
@@ -62,23 +80,11 @@ fn decide<'a>(
         Some(Err(why)) => return Err(Refusal::BadCredential(*why)),
         None => return Err(Refusal::NoCredential),
     };
-    let own = usable(subscriber.terms())?;
-    let groups = ranked(snapshot, subscriber)?;
-    check(own, request, None)?;
-    let mut sources = vec![own];
-    for (name, group) in groups {
-        let terms = usable(group.terms())?;
-        check(terms, request, Some(name))?;
-        sources.push(terms);
-    }
+    let grant = granted(snapshot, subscriber, request)?;
     let scheme = credential.scheme();
     if !scheme.serves(method) {
         return Err(Refutation::CannotServe { scheme, method }.into());
     }
-    let grant = Grant {
-        attributes: merged(&sources),
-        ..Grant::default()
-    };
     Ok(Terms {
         credential,
         method,
@@ -86,30 +92,72 @@ fn decide<'a>(
     })
 }
 
-fn usable(terms: &Result<OwnTerms, crate::attribute::Problem>) -> Result<&OwnTerms, Refusal> {
+fn granted(
+    snapshot: &Snapshot,
+    subscriber: &Subscriber,
+    request: &Packet<'_>,
+) -> Result<Grant, Refusal> {
+    let attributes = gather(
+        snapshot,
+        || Owner::User(subscriber.name().to_owned()),
+        Some(subscriber.terms()),
+        subscriber.memberships(),
+        request,
+    )?;
+    Ok(Grant {
+        attributes,
+        ..Grant::default()
+    })
+}
+
+/// Checks the conditions of `owner` and of their groups, and merges what all of them give.
+pub(crate) fn gather(
+    snapshot: &Snapshot,
+    owner: impl Fn() -> Owner,
+    own: Option<&Result<OwnTerms, Problem>>,
+    memberships: &[Membership],
+    request: &Packet<'_>,
+) -> Result<AttributeList, Refusal> {
+    let own = own.map(usable).transpose()?;
+    let groups = ranked(snapshot, &owner, memberships)?;
+    let mut sources = Vec::with_capacity(groups.len() + 1);
+    if let Some(own) = own {
+        check(own, request, owner)?;
+        sources.push(own);
+    }
+    for (name, group) in groups {
+        let terms = usable(group.terms())?;
+        check(terms, request, || Owner::Group(name.to_owned()))?;
+        sources.push(terms);
+    }
+    Ok(merged(&sources))
+}
+
+fn usable(terms: &Result<OwnTerms, Problem>) -> Result<&OwnTerms, Refusal> {
     terms
         .as_ref()
         .map_err(|problem| Refusal::Misconfigured(problem.clone()))
 }
 
-fn check(terms: &OwnTerms, request: &Packet<'_>, group: Option<&str>) -> Result<(), Refusal> {
+fn check(terms: &OwnTerms, request: &Packet<'_>, owner: impl Fn() -> Owner) -> Result<(), Refusal> {
     terms
         .conditions
-        .check(request, group)
+        .check(request, owner)
         .map_err(Refusal::CheckFailed)
 }
 
-/// A subscriber's groups, the first in rank first. One that is not there has conditions nobody can
-/// check.
+/// The groups of memberships, the first in rank first. One that is not there has conditions nobody
+/// can check.
 fn ranked<'a>(
     snapshot: &'a Snapshot,
-    subscriber: &'a Subscriber,
+    owner: impl Fn() -> Owner,
+    memberships: &'a [Membership],
 ) -> Result<Vec<(&'a str, &'a GroupTerms)>, Refusal> {
-    let mut groups = Vec::with_capacity(subscriber.memberships().len());
-    for membership in subscriber.memberships() {
+    let mut groups = Vec::with_capacity(memberships.len());
+    for membership in memberships {
         let name = membership.group.as_str();
         let Some(group) = snapshot.group(name) else {
-            return Err(Refusal::Misconfigured(missing_group(subscriber, name)));
+            return Err(Refusal::Misconfigured(missing_group(owner(), name)));
         };
         groups.push((membership.priority, group.priority(), name, group));
     }

@@ -4,8 +4,9 @@ use std::error::Error;
 
 use crate::{
     accounting::{Event, Record, Status},
-    definition::{Group, Nas, User},
+    definition::{Device, Group, Nas, User},
     session::{Session, SessionKey},
+    station::Mac,
 };
 
 /// A place in the journal: everything before it.
@@ -44,6 +45,18 @@ pub trait Store {
     /// Removes a user, or [`StoreError::NotFound`].
     fn remove_user(&mut self, name: &str) -> Result<(), StoreError>;
 
+    /// One device, or [`StoreError::NotFound`].
+    fn device(&mut self, mac: Mac) -> Result<Device, StoreError>;
+
+    /// Devices in the order of their addresses; only those of one group, where one is named.
+    fn devices(&mut self, group: Option<&str>) -> Result<Vec<Device>, StoreError>;
+
+    /// As [`put_user`](Self::put_user).
+    fn put_device(&mut self, device: &Device, put: Put) -> Result<(), StoreError>;
+
+    /// Removes a device, or [`StoreError::NotFound`].
+    fn remove_device(&mut self, mac: Mac) -> Result<(), StoreError>;
+
     /// One group, or [`StoreError::NotFound`].
     fn group(&mut self, name: &str) -> Result<Group, StoreError>;
 
@@ -53,7 +66,7 @@ pub trait Store {
     /// As [`put_user`](Self::put_user).
     fn put_group(&mut self, group: &Group, put: Put) -> Result<(), StoreError>;
 
-    /// Removes a group; [`StoreError::InUse`] while a user is in it.
+    /// Removes a group; [`StoreError::InUse`] while a user or a device is in it.
     fn remove_group(&mut self, name: &str) -> Result<(), StoreError>;
 
     /// One NAS, or [`StoreError::NotFound`].
@@ -103,6 +116,8 @@ pub trait Store {
 pub struct Definitions {
     /// In the order of their names.
     pub users: Vec<User>,
+    /// In the order of their addresses.
+    pub devices: Vec<Device>,
     /// In the order of their names.
     pub groups: Vec<Group>,
     /// In the order of their names.
@@ -129,6 +144,10 @@ pub struct ChangeSet {
     pub users: Vec<User>,
     /// Names of users that are gone.
     pub removed_users: Vec<String>,
+    /// Devices that are new or different.
+    pub devices: Vec<Device>,
+    /// Addresses of devices that are gone.
+    pub removed_devices: Vec<Mac>,
     /// Groups that are new or different.
     pub groups: Vec<Group>,
     /// Names of groups that are gone.
@@ -144,6 +163,8 @@ impl ChangeSet {
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
             && self.removed_users.is_empty()
+            && self.devices.is_empty()
+            && self.removed_devices.is_empty()
             && self.groups.is_empty()
             && self.removed_groups.is_empty()
             && self.nases.is_empty()
@@ -341,6 +362,8 @@ pub enum StoreError {
 /// The kinds of definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Definition {
+    /// A [`Device`].
+    Device,
     /// A [`Group`].
     Group,
     /// A [`Nas`].
@@ -352,6 +375,7 @@ pub enum Definition {
 impl std::fmt::Display for Definition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Device => "device",
             Self::Group => "group",
             Self::Nas => "nas",
             Self::User => "user",

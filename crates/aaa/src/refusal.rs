@@ -3,21 +3,37 @@
 
 use std::{fmt, net::SocketAddr};
 
-use portreeve_auth::{CredentialError, NoMethod, Refutation};
+use portreeve_auth::{
+    CredentialError, Method, NoMethod, Refutation, Scheme,
+    eap::{Failure, Means},
+};
 
-use crate::{attribute::Problem, proxy::Obstacle, shown::Shown};
+use crate::{
+    attribute::{Owner, Problem},
+    device::Barred,
+    proxy::Obstacle,
+    shown::Shown,
+};
 
 /// Why an Access-Request is rejected: the closed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// What is stored to check the user cannot be read.
     BadCredential(CredentialError),
+    /// A device that would be let in by its address is not.
+    Barred(Barred),
     /// Too many passwords are being checked.
     Busy,
-    /// A condition of the user or of one of their groups does not hold.
+    /// The certificate they show cannot be taken for anybody's.
+    Certificate(CertificateProblem),
+    /// A condition of the user or device, or of one of their groups, does not hold.
     CheckFailed(FailedCheck),
     /// The user is switched off.
     Disabled,
+    /// The conversation in which they were to prove who they are came to a bad end.
+    Eap(Failure),
+    /// A machine, where machines do not come in as such.
+    Machine,
     /// A definition that the decision needs is broken.
     Misconfigured(Problem),
     /// Nothing is stored to check the user against.
@@ -30,6 +46,64 @@ pub enum Refusal {
     UnknownUser,
     /// They did not prove who they are.
     Unproven(Refutation),
+    /// What is stored of them cannot be held against what their device does.
+    Unservable {
+        /// How it is stored.
+        scheme: Scheme,
+        /// What the device does.
+        means: Means,
+    },
+}
+
+/// Why a certificate, whose chain is sound, is nobody's who may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateProblem {
+    /// It has been revoked.
+    Revoked {
+        /// When, as it is to be read.
+        when: String,
+    },
+    /// Whether it has been revoked cannot be found out, and has to be.
+    Unchecked {
+        /// Why not.
+        why: String,
+    },
+    /// No user is named in it in a way that counts.
+    Nameless,
+    /// It names somebody else than the device does.
+    OtherUser {
+        /// Whom.
+        named: Shown,
+    },
+}
+
+impl CertificateProblem {
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::Revoked { .. } => "certificate_revoked",
+            Self::Unchecked { .. } => "certificate_unchecked",
+            Self::Nameless => "certificate_nameless",
+            Self::OtherUser { .. } => "certificate_of_another",
+        }
+    }
+}
+
+impl fmt::Display for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revoked { when } => write!(f, "the certificate was revoked on {when}"),
+            Self::Unchecked { why } => write!(
+                f,
+                "whether the certificate is revoked cannot be found out: {why}"
+            ),
+            Self::Nameless => f.write_str(
+                "the certificate names no user in any of the fields that `eap.user_from` lists",
+            ),
+            Self::OtherUser { named } => {
+                write!(f, "the certificate is of {named}, whom the device is not")
+            }
+        }
+    }
 }
 
 /// A condition that does not hold.
@@ -41,17 +115,27 @@ pub struct FailedCheck {
     pub wanted: Shown,
     /// What the request says, `None` where it says nothing of it.
     pub found: Option<Shown>,
-    /// The group whose condition it is, `None` for the user's own.
-    pub group: Option<String>,
+    /// Whose condition it is.
+    pub owner: Owner,
 }
 
 impl Refusal {
-    /// Every label, for tables of counters.
-    pub const LABELS: [&str; 25] = [
+    /// Every label but those of [`Failure::LABELS`], for tables of counters.
+    pub const LABELS: [&str; 35] = [
         "bad_credential",
+        "device_disabled",
+        "mac_off",
+        "no_address",
+        "random_address",
+        "unknown_device",
         "busy",
+        "certificate_revoked",
+        "certificate_unchecked",
+        "certificate_nameless",
+        "certificate_of_another",
         "check_failed",
         "disabled",
+        "machines_off",
         "misconfigured",
         "no_credential",
         "bad_name",
@@ -79,15 +163,20 @@ impl Refusal {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::BadCredential(_) => "bad_credential",
+            Self::Barred(why) => why.label(),
             Self::Busy => "busy",
             Self::CheckFailed(_) => "check_failed",
             Self::Disabled => "disabled",
+            Self::Machine => "machines_off",
             Self::Misconfigured(_) => "misconfigured",
             Self::NoCredential => "no_credential",
             Self::NotForwarded(why) => why.label(),
             Self::RefusedAtHome(_) => "refused_at_home",
             Self::UnknownUser => "unknown_user",
             Self::Unproven(why) => why.label(),
+            Self::Certificate(why) => why.label(),
+            Self::Eap(why) => why.label(),
+            Self::Unservable { .. } => "cannot_serve",
         }
     }
 
@@ -103,18 +192,30 @@ impl Refusal {
             Self::BadCredential(_) | Self::NoCredential => {
                 format!("portreeve user set {user} --password-stdin")
             }
-            Self::CheckFailed(FailedCheck {
-                group: Some(group), ..
-            }) => {
-                format!("portreeve group show {}", argument(Some(group), "GROUP"))
-            }
-            Self::CheckFailed(_) => format!("portreeve user show {user}"),
+            Self::Barred(why) => why.cure(),
+            Self::CheckFailed(FailedCheck { owner, .. }) => match owner {
+                Owner::Device(mac) => format!("portreeve device show {mac}"),
+                Owner::Group(group) => {
+                    format!("portreeve group show {}", argument(Some(group), "GROUP"))
+                }
+                Owner::Setting(_) => "portreeve check".to_owned(),
+                Owner::User(_) => format!("portreeve user show {user}"),
+            },
             Self::Disabled => format!("portreeve user enable {user}"),
+            Self::Machine => "if machines are to come in before their users: machines = \"allow\" \
+                 under [eap] in portreeve.toml"
+                .to_owned(),
             Self::Misconfigured(_) => "portreeve check".to_owned(),
             Self::NotForwarded(why) => return why.cure(),
             Self::UnknownUser => format!("portreeve user add {user} --generate"),
             Self::Unproven(Refutation::CannotServe { .. }) => {
                 format!("portreeve user show {user}")
+            }
+            Self::Unservable { .. } => {
+                format!("portreeve user set {user} --password-stdin --store nt")
+            }
+            Self::Certificate(CertificateProblem::Revoked { .. }) => {
+                format!("portreeve cert issue --user {user}")
             }
             Self::Unproven(Refutation::SuspectSecret) => {
                 let nas = argument(nas, "NAS");
@@ -123,7 +224,10 @@ impl Refusal {
                      portreeve nas set {nas} --secret SECRET"
                 )
             }
-            Self::Busy | Self::RefusedAtHome(_) | Self::Unproven(_) => return None,
+            Self::Eap(why) => return why.cure().map(str::to_owned),
+            Self::Busy | Self::RefusedAtHome(_) | Self::Certificate(_) | Self::Unproven(_) => {
+                return None;
+            }
         })
     }
 }
@@ -144,9 +248,27 @@ impl From<Refutation> for Refusal {
     }
 }
 
+impl From<Barred> for Refusal {
+    fn from(why: Barred) -> Self {
+        Self::Barred(why)
+    }
+}
+
 impl From<Obstacle> for Refusal {
     fn from(why: Obstacle) -> Self {
         Self::NotForwarded(why)
+    }
+}
+
+impl From<CertificateProblem> for Refusal {
+    fn from(why: CertificateProblem) -> Self {
+        Self::Certificate(why)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(why: Failure) -> Self {
+        Self::Eap(why)
     }
 }
 
@@ -162,24 +284,41 @@ impl fmt::Display for Refusal {
             Self::BadCredential(why) => {
                 write!(f, "what is stored to check the user cannot be read: {why}")
             }
+            Self::Barred(why) => why.fmt(f),
             Self::Busy => f.write_str("too many passwords are being checked at this moment"),
             Self::CheckFailed(check) => write!(f, "{check}"),
             Self::Disabled => f.write_str("the user is disabled"),
+            Self::Machine => {
+                f.write_str("it is a machine that logs in as such, which is not allowed here")
+            }
             Self::Misconfigured(problem) => write!(f, "{problem}"),
             Self::NoCredential => f.write_str("the user has no password"),
             Self::NotForwarded(why) => why.fmt(f),
             Self::RefusedAtHome(server) => write!(f, "the home server {server} refused it"),
             Self::UnknownUser => f.write_str("there is no such user"),
             Self::Unproven(why) => why.fmt(f),
+            Self::Certificate(why) => why.fmt(f),
+            Self::Eap(why) => why.fmt(f),
+            Self::Unservable { scheme, means } => {
+                let needed = match means.needs() {
+                    Some(Method::MsChapV1 | Method::MsChapV2) => "an NT hash or clear text",
+                    _ => "clear text",
+                };
+                write!(
+                    f,
+                    "the password is stored as {scheme}; {means} needs {needed}"
+                )
+            }
         }
     }
 }
 
 impl fmt::Display for FailedCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.group {
-            Some(group) => write!(f, "group {} asks for {}", Shown::new(group), self.wanted)?,
-            None => write!(f, "the user's check asks for {}", self.wanted)?,
+        match &self.owner {
+            Owner::Device(_) => write!(f, "the device's check asks for {}", self.wanted)?,
+            Owner::User(_) => write!(f, "the user's check asks for {}", self.wanted)?,
+            owner => write!(f, "{owner} asks for {}", self.wanted)?,
         }
         match &self.found {
             Some(found) => write!(f, ", and the request has {} = {found}", self.attribute),
@@ -195,8 +334,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        attribute::Owner,
         proxy::{BadName, Pattern, Undiscovered},
+        station::Mac,
     };
 
     fn every() -> Vec<Refusal> {
@@ -218,28 +357,51 @@ mod tests {
             Refutation::NoMethod(NoMethod::Challenge(Method::MsChapV1)),
             Refutation::NoMethod(NoMethod::LanManagerOnly),
         ];
-        let mut every = vec![
-            Refusal::BadCredential(CredentialError::Unmarked),
+        let mut every = vec![Refusal::BadCredential(CredentialError::Unmarked)];
+        every.extend(barred().map(Refusal::from));
+        every.extend([
             Refusal::Busy,
+            Refusal::Certificate(CertificateProblem::Revoked {
+                when: "2026-11-22".into(),
+            }),
+            Refusal::Certificate(CertificateProblem::Unchecked {
+                why: "the OCSP server is silent".into(),
+            }),
+            Refusal::Certificate(CertificateProblem::Nameless),
+            Refusal::Certificate(CertificateProblem::OtherUser {
+                named: Shown::from("tim"),
+            }),
             Refusal::CheckFailed(FailedCheck {
                 attribute: "NAS-Identifier".into(),
                 wanted: Shown::from("NAS-Identifier=hall"),
                 found: Some(Shown::from("attic")),
-                group: Some("guests".into()),
+                owner: Owner::Group("guests".into()),
             }),
             Refusal::Disabled,
+            Refusal::Machine,
             Refusal::Misconfigured(Problem {
                 owner: Owner::User("tim".into()),
                 line: Some(Shown::from("Session-Timeout")),
                 fault: PairError::Form.into(),
             }),
             Refusal::NoCredential,
-        ];
+        ]);
         every.extend(obstacles().map(Refusal::NotForwarded));
         every.push(Refusal::RefusedAtHome(([192, 0, 2, 1], 1812).into()));
         every.push(Refusal::UnknownUser);
         every.extend(unproven.map(Refusal::from));
         every
+    }
+
+    fn barred() -> [Barred; 5] {
+        let mac = Mac::from([0xda, 0xa1, 0x19, 0, 0, 1]);
+        [
+            Barred::Disabled(mac),
+            Barred::Off,
+            Barred::NoAddress,
+            Barred::Random(mac),
+            Barred::Unknown(mac),
+        ]
     }
 
     fn obstacles() -> [Obstacle; 7] {
@@ -283,9 +445,24 @@ mod tests {
     }
 
     #[test]
+    fn what_bars_a_device_has_a_label_and_a_cure() {
+        assert_eq!(barred().map(Barred::label), Barred::LABELS);
+        for barred in barred() {
+            let refusal = Refusal::from(barred);
+            assert!(refusal.cure(None, None).is_some(), "{refusal}");
+        }
+        let cure = |barred| Refusal::from(barred).cure(None, None).unwrap();
+        let [disabled, off, _, random, unknown] = barred();
+        assert_eq!(cure(disabled), "portreeve device enable da-a1-19-00-00-01");
+        assert!(cure(off).contains("[mac]"));
+        assert!(cure(random).contains("private"));
+        assert_eq!(cure(unknown), "portreeve device add da-a1-19-00-00-01");
+    }
+
+    #[test]
     fn every_label_is_in_the_reference() {
         let reference = include_str!("../../../docs/reference/refusals.md");
-        for label in Refusal::LABELS {
+        for label in Refusal::LABELS.iter().chain(&Failure::LABELS) {
             assert!(reference.contains(&format!("| `{label}` |")), "{label}");
         }
     }
@@ -305,6 +482,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_and_what_the_device_does_are_both_named() {
+        let means = Means::inside(
+            portreeve_auth::eap::Type::PEAP,
+            portreeve_auth::eap::Inner::Eap(portreeve_auth::eap::Type::MSCHAPV2),
+        );
+        let refusal = Refusal::Unservable {
+            scheme: Scheme::Argon2id,
+            means,
+        };
+        assert_eq!(refusal.label(), "cannot_serve");
+        assert_eq!(
+            refusal.sentence(),
+            "the password is stored as argon2id; PEAP-MSCHAPv2 needs an NT hash or clear text"
+        );
+    }
+
+    #[test]
     fn a_name_that_a_shell_would_read_is_not_put_into_a_command() {
         let cure = |user| Refusal::UnknownUser.cure(Some(user), None).unwrap();
         assert_eq!(
@@ -318,9 +512,23 @@ mod tests {
 
     #[test]
     fn a_failed_check_says_what_was_asked_and_found() {
+        let failed = every().into_iter().find_map(|refusal| match refusal {
+            Refusal::CheckFailed(failed) => Some(failed),
+            _ => None,
+        });
+        let mut failed = failed.unwrap();
         assert_eq!(
-            every()[2].sentence(),
+            failed.to_string(),
             "group guests asks for NAS-Identifier=hall, and the request has NAS-Identifier = attic"
         );
+        failed.owner = Owner::Device(Mac::from([0, 1, 2, 3, 4, 5]));
+        let refusal = Refusal::CheckFailed(failed);
+        assert!(
+            refusal
+                .sentence()
+                .starts_with("the device's check asks for")
+        );
+        let cure = refusal.cure(Some("00:01:02:03:04:05"), None);
+        assert_eq!(cure.unwrap(), "portreeve device show 00-01-02-03-04-05");
     }
 }

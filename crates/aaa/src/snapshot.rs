@@ -1,8 +1,9 @@
 //! Everything the decisions need, in memory and unchanging: a change makes another snapshot.
 
 use std::{
+    borrow::Borrow,
     collections::HashMap,
-    hash::{BuildHasher as _, RandomState},
+    hash::{BuildHasher as _, Hash, RandomState},
     sync::Arc,
 };
 
@@ -10,18 +11,20 @@ use portreeve_proto::Dictionary;
 
 use crate::{
     attribute::{Fault, Known, Lexicon, Owner, Problem},
-    definition::{DialectName, Group, Nas, User},
+    definition::{Device, DialectName, Group, Membership, Nas, User},
     port::{ChangeSet, Definitions},
-    subscriber::{GroupTerms, Subscriber},
+    station::Mac,
+    subscriber::{DeviceTerms, GroupTerms, Subscriber},
 };
 
-/// Subscribers, groups and dialects as of one moment. Cheap to clone, and cheap to change a little:
+/// Subscribers, devices, groups and dialects as of one moment. Cheap to clone, and cheap to change a little:
 /// what has not changed is shared with the snapshot before.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     dictionary: Arc<Dictionary>,
     known: Arc<Known>,
-    subscribers: Shards,
+    subscribers: Shards<String, Subscriber>,
+    devices: Shards<Mac, DeviceTerms>,
     groups: Arc<HashMap<String, GroupTerms>>,
     nases: Arc<HashMap<String, DialectName>>,
     seq: u64,
@@ -34,16 +37,18 @@ impl Snapshot {
             dictionary,
             known: Arc::default(),
             subscribers: Shards::default(),
+            devices: Shards::default(),
             groups: Arc::default(),
             nases: Arc::default(),
             seq: 0,
         };
-        empty.with(
-            &definitions.users,
-            &definitions.groups,
-            &definitions.nases,
-            definitions.seq,
-        )
+        empty.with(&Added {
+            users: &definitions.users,
+            devices: &definitions.devices,
+            groups: &definitions.groups,
+            nases: &definitions.nases,
+            seq: definitions.seq,
+        })
     }
 
     /// The snapshot after some changes, in time that depends on their number and hardly on
@@ -52,7 +57,10 @@ impl Snapshot {
     pub fn changed(&self, changes: &ChangeSet) -> Self {
         let mut next = self.clone();
         for name in &changes.removed_users {
-            next.subscribers.remove(name);
+            next.subscribers.remove(name.as_str());
+        }
+        for mac in &changes.removed_devices {
+            next.devices.remove(mac);
         }
         if !changes.removed_groups.is_empty() {
             let groups = Arc::make_mut(&mut next.groups);
@@ -66,26 +74,38 @@ impl Snapshot {
                 nases.remove(name);
             }
         }
-        next.with(&changes.users, &changes.groups, &changes.nases, changes.seq)
+        next.with(&Added {
+            users: &changes.users,
+            devices: &changes.devices,
+            groups: &changes.groups,
+            nases: &changes.nases,
+            seq: changes.seq,
+        })
     }
 
-    fn with(mut self, users: &[User], groups: &[Group], nases: &[Nas], seq: u64) -> Self {
+    fn with(mut self, added: &Added<'_>) -> Self {
         let mut lexicon = Lexicon::knowing(&self.dictionary, self.known);
-        for user in users {
-            self.subscribers.insert(Subscriber::new(user, &mut lexicon));
+        for user in added.users {
+            let subscriber = Subscriber::new(user, &mut lexicon);
+            self.subscribers.insert(user.name.clone(), subscriber);
         }
-        if !groups.is_empty() {
+        for device in added.devices {
+            let terms = DeviceTerms::new(device, &mut lexicon);
+            self.devices.insert(device.mac, terms);
+        }
+        if !added.groups.is_empty() {
             let known = Arc::make_mut(&mut self.groups);
-            for group in groups {
+            for group in added.groups {
                 known.insert(group.name.clone(), GroupTerms::new(group, &mut lexicon));
             }
         }
         self.known = lexicon.into_known();
-        if !nases.is_empty() {
+        if !added.nases.is_empty() {
             let known = Arc::make_mut(&mut self.nases);
-            known.extend(nases.iter().map(|nas| (nas.name.clone(), nas.dialect)));
+            let named = added.nases.iter();
+            known.extend(named.map(|nas| (nas.name.clone(), nas.dialect)));
         }
-        self.seq = seq;
+        self.seq = added.seq;
         self
     }
 
@@ -96,9 +116,15 @@ impl Snapshot {
             let (user, realm) = user_name.rsplit_once('@')?;
             let folded = format!("{user}@{}", realm.to_ascii_lowercase());
             (folded != user_name)
-                .then(|| self.subscribers.find(&folded))
+                .then(|| self.subscribers.find(folded.as_str()))
                 .flatten()
         })
+    }
+
+    /// The device of an address. No user is ever found here, and no device by
+    /// [`subscriber`](Self::subscriber).
+    pub fn device(&self, mac: Mac) -> Option<&Arc<DeviceTerms>> {
+        self.devices.find(&mac)
     }
 
     /// A group's terms.
@@ -126,8 +152,13 @@ impl Snapshot {
         self.subscribers.len()
     }
 
+    /// How many devices there are.
+    pub fn devices(&self) -> usize {
+        self.devices.len()
+    }
+
     /// Everything that is wrong with any definition, by owner; whoever it concerns is refused until
-    /// it is put right. Costs time linear in the number of subscribers.
+    /// it is put right. Costs time linear in the number of subscribers and devices.
     pub fn problems(&self) -> Vec<Problem> {
         let broken = self
             .groups
@@ -136,21 +167,42 @@ impl Snapshot {
         let mut problems: Vec<_> = broken.cloned().collect();
         for subscriber in self.subscribers.iter() {
             problems.extend(subscriber.problems());
-            for membership in subscriber.memberships() {
-                if !self.groups.contains_key(&membership.group) {
-                    problems.push(missing_group(subscriber, &membership.group));
-                }
-            }
+            let owner = || Owner::User(subscriber.name().to_owned());
+            problems.extend(self.missing_groups(owner, subscriber.memberships()));
+        }
+        for device in self.devices.iter() {
+            problems.extend(device.terms().as_ref().err().cloned());
+            let owner = || Owner::Device(device.mac());
+            problems.extend(self.missing_groups(owner, device.memberships()));
         }
         problems.sort_by(|one, other| one.owner.cmp(&other.owner));
         problems
     }
+
+    fn missing_groups(
+        &self,
+        owner: impl Fn() -> Owner,
+        memberships: &[Membership],
+    ) -> impl Iterator<Item = Problem> {
+        let names = memberships.iter().map(|membership| &membership.group);
+        let missing = names.filter(|name| !self.groups.contains_key(*name));
+        missing.map(move |name| missing_group(owner(), name))
+    }
 }
 
-/// That a subscriber is in a group which is not there.
-pub(crate) fn missing_group(subscriber: &Subscriber, group: &str) -> Problem {
+/// Definitions that are new or different.
+struct Added<'a> {
+    users: &'a [User],
+    devices: &'a [Device],
+    groups: &'a [Group],
+    nases: &'a [Nas],
+    seq: u64,
+}
+
+/// That somebody is in a group which is not there.
+pub(crate) fn missing_group(owner: Owner, group: &str) -> Problem {
     Problem {
-        owner: Owner::User(subscriber.name().to_owned()),
+        owner,
         line: None,
         fault: Fault::GroupMissing(group.to_owned()),
     }
@@ -158,16 +210,23 @@ pub(crate) fn missing_group(subscriber: &Subscriber, group: &str) -> Problem {
 
 const SHARDS: usize = 1024;
 
-type Shard = HashMap<String, Arc<Subscriber>>;
-
-/// Subscribers by name, spread so that a change copies a thousandth of them.
-#[derive(Debug, Clone)]
-struct Shards {
-    shards: Vec<Arc<Shard>>,
+/// What is found by a key, spread so that a change copies a thousandth of it.
+#[derive(Debug)]
+struct Shards<K, V> {
+    shards: Vec<Arc<HashMap<K, Arc<V>>>>,
     hasher: RandomState,
 }
 
-impl Default for Shards {
+impl<K, V> Clone for Shards<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            shards: self.shards.clone(),
+            hasher: self.hasher.clone(),
+        }
+    }
+}
+
+impl<K, V> Default for Shards<K, V> {
     fn default() -> Self {
         Self {
             shards: vec![Arc::default(); SHARDS],
@@ -176,30 +235,35 @@ impl Default for Shards {
     }
 }
 
-impl Shards {
-    fn index(&self, name: &str) -> usize {
+impl<K: Hash + Eq + Clone, V> Shards<K, V> {
+    fn index<Q: Hash + ?Sized>(&self, key: &Q) -> usize {
         // The remainder is below SHARDS.
-        usize::try_from(self.hasher.hash_one(name) % SHARDS as u64).unwrap_or(0)
+        usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0)
     }
 
-    fn find(&self, name: &str) -> Option<&Arc<Subscriber>> {
-        self.shards[self.index(name)].get(name)
+    fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&Arc<V>>
+    where
+        K: Borrow<Q>,
+    {
+        self.shards[self.index(key)].get(key)
     }
 
-    fn insert(&mut self, subscriber: Subscriber) {
-        let index = self.index(subscriber.name());
-        let shard = Arc::make_mut(&mut self.shards[index]);
-        shard.insert(subscriber.name().to_owned(), Arc::new(subscriber));
+    fn insert(&mut self, key: K, value: V) {
+        let index = self.index(&key);
+        Arc::make_mut(&mut self.shards[index]).insert(key, Arc::new(value));
     }
 
-    fn remove(&mut self, name: &str) {
-        let index = self.index(name);
-        if self.shards[index].contains_key(name) {
-            Arc::make_mut(&mut self.shards[index]).remove(name);
+    fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        let index = self.index(key);
+        if self.shards[index].contains_key(key) {
+            Arc::make_mut(&mut self.shards[index]).remove(key);
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Arc<Subscriber>> {
+    fn iter(&self) -> impl Iterator<Item = &Arc<V>> {
         self.shards.iter().flat_map(|shard| shard.values())
     }
 

@@ -1,11 +1,12 @@
-//! A user or group with its attributes looked up, ready for decisions.
+//! A user, device or group with its attributes looked up, ready for decisions.
 
 use portreeve_auth::{Credential, CredentialError};
 use portreeve_proto::AttributeList;
 
 use crate::{
     attribute::{Conditions, Fault, Lexicon, Owner, Problem, reply},
-    definition::{Group, Membership, User},
+    definition::{Device, Group, Membership, User},
+    station::Mac,
 };
 
 /// Who may ask to be let in.
@@ -18,7 +19,17 @@ pub struct Subscriber {
     terms: Result<OwnTerms, Problem>,
 }
 
-/// What one user or one group asks and gives.
+/// A device that may ask to be let in by its address. There is nothing it could prove itself by.
+#[derive(Debug, Clone)]
+pub struct DeviceTerms {
+    mac: Mac,
+    label: String,
+    enabled: bool,
+    memberships: Box<[Membership]>,
+    terms: Result<OwnTerms, Problem>,
+}
+
+/// What one user, device or group asks and gives.
 #[derive(Debug, Clone, Default)]
 pub struct OwnTerms {
     /// What must hold of the request.
@@ -89,6 +100,46 @@ impl Subscriber {
             });
         }
         problems
+    }
+}
+
+impl DeviceTerms {
+    /// Looks up what a device's definition names. What is broken is kept as such, to refuse the
+    /// device by.
+    pub fn new(device: &Device, lexicon: &mut Lexicon<'_>) -> Self {
+        let owner = Owner::Device(device.mac);
+        Self {
+            mac: device.mac,
+            label: device.label.clone(),
+            enabled: device.enabled,
+            memberships: device.groups.clone().into(),
+            terms: OwnTerms::new(&owner, &device.check, &device.reply, lexicon),
+        }
+    }
+
+    /// Its address.
+    pub const fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// What people call it; may be empty.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether it may come in at all.
+    pub const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// The groups it is in, in no order.
+    pub fn memberships(&self) -> &[Membership] {
+        &self.memberships
+    }
+
+    /// What the device's own definition asks and gives.
+    pub const fn terms(&self) -> &Result<OwnTerms, Problem> {
+        &self.terms
     }
 }
 

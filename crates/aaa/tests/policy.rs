@@ -33,8 +33,8 @@ fn snapshot(user: User, groups: Vec<Group>) -> Snapshot {
     let definitions = Definitions {
         users: vec![user],
         groups,
-        nases: vec![],
         seq: 1,
+        ..Definitions::default()
     };
     Snapshot::new(&definitions, Arc::new(Dictionary::builtin().clone()))
 }

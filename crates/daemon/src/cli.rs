@@ -39,17 +39,20 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the server; the first run makes the data directory ready
     Serve(commands::serve::Arguments),
-    /// Check configuration, permissions, users, groups and NASes before the server is started
+    /// Check configuration, permissions, users, devices, groups and NASes before the server is started
     Check(commands::check::Arguments),
     /// Say whether the server is answering, and what it has done
     Status(commands::status::Arguments),
     /// Users: who may come in
     #[command(subcommand)]
     User(commands::user::Action),
+    /// Devices: what is let in by its MAC address, without a log-in
+    #[command(subcommand)]
+    Device(commands::device::Action),
     /// NASes: the routers, access points and switches that may ask
     #[command(subcommand)]
     Nas(commands::nas::Action),
-    /// Groups: conditions and attributes that several users share
+    /// Groups: conditions and attributes that several users or devices share
     #[command(subcommand)]
     Group(commands::group::Action),
     /// Sessions: who is connected, and who was
@@ -58,6 +61,8 @@ enum Command {
     /// Certificates: of this server and of its RadSec peers
     #[command(subcommand)]
     Cert(commands::cert::Action),
+    /// What a user's device is given so that it joins: profiles, settings, a link that is good once
+    Profile(commands::profile::Arguments),
     /// Be a RADIUS client: log in, account, ask whether a server is there, change or end a session
     #[command(subcommand)]
     Send(commands::send::Action),
@@ -101,10 +106,12 @@ impl Command {
             Self::Check(arguments) => commands::check::run(&arguments, context),
             Self::Status(arguments) => commands::status::run(&arguments, context),
             Self::User(action) => commands::user::run(action, context),
+            Self::Device(action) => commands::device::run(action, context),
             Self::Nas(action) => commands::nas::run(action, context),
             Self::Group(action) => commands::group::run(action, context),
             Self::Session(action) => commands::session::run(&action, context),
             Self::Cert(action) => commands::cert::run(action, context),
+            Self::Profile(arguments) => commands::profile::run(arguments, context),
             Self::Send(action) => commands::send::run(&action, context),
             Self::Bench(action) => commands::bench::run(&action, context),
             Self::Decode(arguments) => commands::decode::run(&arguments, context),

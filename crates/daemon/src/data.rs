@@ -253,7 +253,8 @@ impl DataDir {
     /// What others on this machine can do here that they should not be able to, one line each.
     pub(crate) fn exposures(&self) -> Vec<String> {
         let ours = fs::metadata(&self.path).map(|found| found.uid()).ok();
-        let secrets = ["ca.key", "server.pem", "client.pem"].map(|key| self.authority().join(key));
+        let secrets = ["ca.key", "server.pem", "client.pem", "ocsp.pem"];
+        let secrets = secrets.map(|key| self.authority().join(key));
         [self.path.clone(), self.database(), self.decisions()]
             .into_iter()
             .chain([self.authority()])

@@ -5,6 +5,7 @@ use std::{error::Error, fmt, io, path::PathBuf, process::ExitCode};
 use portreeve_aaa::{
     definition::Invalid,
     port::{Definition, StoreError},
+    station::Mac,
 };
 use portreeve_auth::CredentialError;
 
@@ -68,12 +69,23 @@ pub(crate) enum Failure {
         name: String,
         nearest: Option<String>,
     },
+    #[error(
+        "{0} is a private (random) address, which phones make up and change, so that the device \
+         would soon be unknown again: switch the private address off for this network on the \
+         device and add the address it comes with then, or take this one all the same with \
+         --random"
+    )]
+    RandomAddress(Mac),
     #[error(transparent)]
     Reach(#[from] crate::commands::nas::BadReach),
     #[error("cannot print")]
     Output(#[source] io::Error),
     #[error(transparent)]
     Parcel(#[from] crate::commands::cert::ParcelError),
+    #[error(transparent)]
+    Parcels(#[from] crate::profile::parcels::ParcelsError),
+    #[error(transparent)]
+    Profile(#[from] crate::profile::ProfileError),
     #[error("the system gives no random numbers")]
     Random(#[source] io::Error),
     /// What was printed says it already.
@@ -89,6 +101,10 @@ pub(crate) enum Failure {
     Status(#[from] crate::commands::status::NotServing),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Undelivered(#[from] crate::commands::profile::Undelivered),
+    #[error(transparent)]
+    Unfit(#[from] crate::commands::profile::Unfit),
     #[error("{0}")]
     Unknown(Unknown),
     #[error("{0}")]
@@ -182,7 +198,10 @@ impl Failure {
             Self::Authority(error) if error.is_usage() => Exit::Usage,
             Self::Bench(error) if error.is_usage() => Exit::Usage,
             Self::Decode(error) if error.is_usage() => Exit::Usage,
+            Self::Profile(error) if error.is_usage() => Exit::Usage,
             Self::Send(error) if error.is_usage() => Exit::Usage,
+            Self::Undelivered(error) if error.is_usage() => Exit::Usage,
+            Self::Unfit(error) if error.is_usage() => Exit::Usage,
             // Whoever reads has read enough: `portreeve log | head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             _ => Exit::Failed,

@@ -13,6 +13,8 @@ mod data;
 mod failure;
 mod forwarding;
 mod output;
+mod portal;
+mod profile;
 mod service;
 mod serving;
 mod suggest;

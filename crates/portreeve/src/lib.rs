@@ -30,6 +30,7 @@ pub mod blocking;
 pub mod client;
 mod connection;
 pub mod dictionary;
+pub mod eap;
 mod error;
 pub mod handler;
 mod random;

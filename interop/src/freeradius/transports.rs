@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
+use super::eap;
 use crate::certificates::Identity;
+use crate::eap::EapTerms;
 use crate::{Must as _, Ports};
 
 /// What a FreeRADIUS does beside answering over UDP.
@@ -15,6 +18,8 @@ pub struct Extras {
     pub coa: bool,
     /// Answers nothing itself and sends everything here.
     pub upstream: Option<Upstream>,
+    /// Takes part in EAP, and does not wait before it rejects.
+    pub eap: Option<EapTerms>,
 }
 
 /// Another server, and how it is reached.
@@ -50,6 +55,14 @@ impl Extras {
             text += &upstream.blocks();
         }
         text
+    }
+
+    /// Modules that only some servers have.
+    pub(super) fn modules(&self, folder: &Path) -> String {
+        let terms = self.eap.as_ref();
+        terms
+            .map(|terms| eap::modules(folder, terms))
+            .unwrap_or_default()
     }
 
     /// Listeners of the server.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged.
 
+mod hostap;
 mod options;
 mod steps;
 mod stream;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cargo_metadata::{MetadataCommand, TargetKind};
 
 use super::tools::{self, Tool};
-use super::{Outcome, stream};
+use super::{Outcome, hostap, stream};
 
 /// How long a self-contained example may take.
 const EXAMPLE_PATIENCE: Duration = Duration::from_mins(1);
@@ -262,7 +262,8 @@ fn interop(root: &Path, subject: &str, files: &str, closing: &mut Vec<String>) -
         .env("PORTREEVE_SUBJECT", subject)
         .env("PORTREEVE_BIN", target(root).join("release/portreeve"))
         .env("PORTREEVE_OPENSSL_BIN", openssl_binary(root))
-        .env("PORTREEVE_VENV", tools::venv(root));
+        .env("PORTREEVE_VENV", tools::venv(root))
+        .env("PORTREEVE_HOSTAP", hostap::folder(root));
     finish(&mut command, closing)
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fmt, fs};
 
-use super::{steps, stream};
+use super::{hostap, steps, stream};
 
 /// The client library from the Python package index, and what its MS-CHAP needs.
 const PYRAD2: &str = "pyrad2[mschap]==3.2";
@@ -22,6 +22,14 @@ pub(super) const INTEROP: &[Tool] = &[
     Tool::Openssl,
     Tool::Radsecproxy,
     Tool::Dnsmasq,
+    Tool::EapolTest,
+    Tool::Hostapd,
+    Tool::WpaSupplicant,
+    Tool::Iproute,
+    Tool::Libssl,
+    Tool::PkgConfig,
+    Tool::BuildEssential,
+    Tool::Hostap,
 ];
 
 /// What the feature `openssl` is built with.
@@ -38,8 +46,14 @@ pub(super) enum Tool {
     Openssl,
     Radsecproxy,
     Dnsmasq,
+    EapolTest,
+    Hostapd,
+    WpaSupplicant,
+    Iproute,
     Libssl,
     PkgConfig,
+    BuildEssential,
+    Hostap,
 }
 
 impl Tool {
@@ -54,8 +68,14 @@ impl Tool {
             Self::Openssl => "openssl",
             Self::Radsecproxy => "radsecproxy",
             Self::Dnsmasq => "dnsmasq-base",
+            Self::EapolTest => "eapoltest",
+            Self::Hostapd => "hostapd",
+            Self::WpaSupplicant => "wpasupplicant",
+            Self::Iproute => "iproute2",
             Self::Libssl => "libssl-dev",
             Self::PkgConfig => "pkg-config",
+            Self::BuildEssential => "build-essential",
+            Self::Hostap => "hostap with TEAP",
         }
     }
 
@@ -70,8 +90,14 @@ impl Tool {
             Self::Openssl => "makes certificates, speaks TLS and DTLS",
             Self::Radsecproxy => "RadSec and DTLS, both as client and as server",
             Self::Dnsmasq => "a name server that names home servers",
-            Self::Libssl => "what the feature openssl is built on",
+            Self::EapolTest => "a supplicant for EAP without a network",
+            Self::Hostapd => "a switch that asks who is there, and an EAP server",
+            Self::WpaSupplicant => "a supplicant at the end of a cable",
+            Self::Iproute => "lays the cable: veth and network namespaces",
+            Self::Libssl => "what the feature openssl is built on, and hostap",
             Self::PkgConfig => "finds it",
+            Self::BuildEssential => "builds what Debian has in source only",
+            Self::Hostap => "a supplicant and a server for TEAP, built in target/hostap",
         }
     }
 
@@ -90,13 +116,23 @@ impl Tool {
             Self::Openssl => on_path("openssl").is_some(),
             Self::Radsecproxy => on_path("radsecproxy").is_some(),
             Self::Dnsmasq => on_path("dnsmasq").is_some(),
+            Self::EapolTest => on_path("eapol_test").is_some(),
+            Self::Hostapd => on_path("hostapd").is_some() && on_path("hostapd_cli").is_some(),
+            Self::WpaSupplicant => {
+                on_path("wpa_supplicant").is_some() && on_path("wpa_cli").is_some()
+            }
+            Self::Iproute => on_path("ip").is_some(),
             Self::Libssl => Path::new("/usr/include/openssl/ssl.h").is_file(),
             Self::PkgConfig => on_path("pkg-config").is_some(),
+            Self::BuildEssential => ["dpkg-source", "make", "gcc"]
+                .iter()
+                .all(|name| on_path(name).is_some()),
+            Self::Hostap => hostap::is_present(root),
         }
     }
 
     fn is_debian(self) -> bool {
-        self != Self::Pyrad2
+        !matches!(self, Self::Pyrad2 | Self::Hostap)
     }
 }
 
@@ -166,6 +202,9 @@ pub(super) fn provide(
     if missing.contains(&Tool::Pyrad2) {
         install_pyrad2(root)?;
     }
+    if missing.contains(&Tool::Hostap) {
+        hostap::install(root)?;
+    }
     match absent().next() {
         Some(tool) => Err(Problem::StillMissing(tool.name())),
         None => Ok(BTreeSet::new()),
@@ -227,7 +266,11 @@ fn succeeds(command: &mut Command, check: fn(&str) -> bool) -> bool {
     output.is_ok_and(|o| o.status.success() && check(&String::from_utf8_lossy(&o.stdout)))
 }
 
-fn finish(command: &mut Command) -> Result<(), Problem> {
+/// Runs a command to its end.
+///
+/// # Errors
+/// If it does not succeed.
+pub(super) fn finish(command: &mut Command) -> Result<(), Problem> {
     let failed = |command: &Command, reason: String| {
         Err(Problem::Failed {
             command: stream::describe(command),

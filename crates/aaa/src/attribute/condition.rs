@@ -89,8 +89,8 @@ impl Conditions {
     /// Checks a request. Everything but the request has been read and looked up before.
     ///
     /// # Errors
-    /// The first condition that does not hold; `group` is whose conditions these are.
-    pub fn check(&self, packet: &Packet<'_>, group: Option<&str>) -> Result<(), FailedCheck> {
+    /// The first condition that does not hold; `owner` is whose conditions these are.
+    pub fn check(&self, packet: &Packet<'_>, owner: impl Fn() -> Owner) -> Result<(), FailedCheck> {
         self.0.iter().try_for_each(|condition| {
             let found = condition.subject.found(packet);
             if condition.holds(&found) {
@@ -100,7 +100,7 @@ impl Conditions {
                 attribute: condition.subject.name.clone(),
                 wanted: condition.wanted.clone(),
                 found: found.first().map(|value| condition.subject.shown(value)),
-                group: group.map(str::to_owned),
+                owner: owner(),
             })
         })
     }
@@ -142,7 +142,7 @@ mod tests {
         .unwrap();
         let packet = Packet::parse(&octets).unwrap();
         conditions
-            .check(&packet, None)
+            .check(&packet, || owner.clone())
             .map_err(|failed| failed.to_string())
     }
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use portreeve_proto::{EncodeError, dictionary::PairError};
 
-use crate::shown::Shown;
+use crate::{shown::Shown, station::Mac};
 
 pub use condition::Conditions;
 pub use describe::describe;
@@ -31,8 +31,12 @@ pub struct Problem {
 /// Whose definition it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Owner {
+    /// A device, by address.
+    Device(Mac),
     /// A group, by name.
     Group(String),
+    /// A key of the configuration.
+    Setting(&'static str),
     /// A user, by name.
     User(String),
 }
@@ -78,7 +82,9 @@ impl fmt::Display for Problem {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Device(mac) => write!(f, "device {mac}"),
             Self::Group(name) => write!(f, "group {}", Shown::new(name)),
+            Self::Setting(key) => write!(f, "setting {key}"),
             Self::User(name) => write!(f, "user {}", Shown::new(name)),
         }
     }

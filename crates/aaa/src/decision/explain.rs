@@ -3,7 +3,7 @@ use std::{fmt, net::IpAddr};
 use portreeve_proto::Discard;
 
 use super::{Asked, CheckOutcome, Decision, NO_CONNECTION, Outcome};
-use crate::{definition::DialectName, refusal::argument, shown::Shown, station::Mac};
+use crate::{definition::DialectName, refusal::argument, shown::Shown};
 
 /// Why a packet got no answer, for the administrator: without a capital and a full stop.
 pub const fn discard_sentence(discard: Discard) -> &'static str {
@@ -137,8 +137,7 @@ fn write_explanation(decision: &Decision, out: &mut fmt::Formatter<'_>) -> fmt::
     }
     writeln!(out, ".")?;
     if let Some(station) = &decision.calling_station {
-        let private = Mac::parse(station.as_str()).is_some_and(Mac::is_locally_administered);
-        let note = if private {
+        let note = if decision.has_random_station() {
             ", an address it made up and may change"
         } else {
             ""

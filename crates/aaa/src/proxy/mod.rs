@@ -16,6 +16,7 @@ pub use conversations::Conversations;
 pub use filter::{BadEntry, Direction, Filter, Trust};
 pub use hop::{HopKey, HopMark};
 pub use nai::{BadName, Nai, NameForms};
+pub(crate) use nai::{check_realm, is_domain};
 pub use obstacle::{Obstacle, Undiscovered};
 pub use pool::{Member, Mode, Order, Pool, Stickiness};
 pub use route::{

@@ -131,7 +131,7 @@ pub(super) fn fold(realm: &str) -> String {
 
 /// Labels of letters, digits and inner hyphens, joined by dots (RFC 7542 section 2.2). A single
 /// label is let pass: routes to such realms exist, and only a route makes one mean something.
-pub(super) fn check_realm(realm: &str) -> Result<(), BadName> {
+pub(crate) fn check_realm(realm: &str) -> Result<(), BadName> {
     if realm.is_empty() {
         return Err(BadName::EmptyRealm);
     }
@@ -157,7 +157,7 @@ fn is_realm_character(character: char) -> bool {
 }
 
 /// As a realm; the short names of old domains may also have underscores.
-fn is_domain(domain: &str) -> bool {
+pub(crate) fn is_domain(domain: &str) -> bool {
     check_realm(&domain.replace('_', "x")).is_ok()
 }
 

@@ -42,6 +42,17 @@ pub enum Failure {
     /// The conversation does not come to an end.
     #[error("no end after {0} messages")]
     TooManyRounds(u16),
+    /// What it continues is not there any more.
+    #[error("the conversation it belongs to has expired, or belongs to another access point")]
+    Expired,
+    /// The peer fell silent.
+    #[error("the device fell silent{}", after(*method, *rounds))]
+    Abandoned {
+        /// The method that ran.
+        method: Option<Type>,
+        /// How many Requests it had been sent.
+        rounds: u16,
+    },
     /// What is stored cannot answer what is asked inside a tunnel.
     #[error(
         "the password is stored as {scheme}, which cannot serve {means}; see what `user show` says \
@@ -98,6 +109,56 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Every label that is not that of a refusal without EAP too.
+    pub const LABELS: [&'static str; 46] = [
+        "refused",
+        "eap_no_common_method",
+        "eap_broken",
+        "eap_peer_gave_up",
+        "eap_too_many_rounds",
+        "eap_expired",
+        "eap_abandoned",
+        "eap_no_common_inner",
+        "eap_inner_not_offered",
+        "eap_no_inner_identity",
+        "eap_peer_ended",
+        "eap_crypto_binding",
+        "eap_no_crypto_binding",
+        "eap_no_such_identity",
+        "tls_alert_unknown_ca",
+        "tls_alert_bad_certificate",
+        "tls_alert_unsupported_certificate",
+        "tls_alert_certificate_revoked",
+        "tls_alert_certificate_expired",
+        "tls_alert_certificate_unknown",
+        "tls_alert_access_denied",
+        "tls_alert_handshake_failure",
+        "tls_alert_protocol_version",
+        "tls_alert_other",
+        "tls_old_version",
+        "tls_new_version",
+        "tls_no_cipher",
+        "tls_no_group",
+        "tls_no_signature",
+        "tls_no_certificate",
+        "tls_no_strong_certificate",
+        "tls_certificate_expired",
+        "tls_certificate_not_yet_valid",
+        "tls_certificate_revoked",
+        "tls_certificate_unknown_issuer",
+        "tls_certificate_wrong_purpose",
+        "tls_certificate_too_weak",
+        "tls_certificate_bad_signature",
+        "tls_certificate_unusable",
+        "tls_no_revocation_list",
+        "tls_bad_revocation_list",
+        "tls_fragments",
+        "tls_garbage",
+        "tls_not_resumable",
+        "tls_no_client_ca",
+        "tls_internal",
+    ];
+
     /// Its name as a metric label.
     pub const fn label(&self) -> &'static str {
         match self {
@@ -108,6 +169,8 @@ impl Failure {
             Self::PeerGaveUp(_) => "eap_peer_gave_up",
             Self::Tls(trouble) => trouble.label(),
             Self::TooManyRounds(_) => "eap_too_many_rounds",
+            Self::Expired => "eap_expired",
+            Self::Abandoned { .. } => "eap_abandoned",
             Self::CannotServe { .. } => "cannot_serve",
             Self::NoCommonInner { .. } => "eap_no_common_inner",
             Self::InnerNotOffered(_) => "eap_inner_not_offered",
@@ -118,6 +181,46 @@ impl Failure {
             Self::NoSuchIdentity(_) => "eap_no_such_identity",
         }
     }
+
+    /// What the administrator can do about it; `None` where the sentence says it all.
+    pub const fn cure(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoCommonMethod { .. } => {
+                "choose one of the offered methods on the device, or add its own to `eap.methods` \
+                 in portreeve.toml"
+            }
+            Self::Expired => {
+                "raise the RADIUS timeout of the access point to 3 s or more; see whether it asks \
+                 several servers in turn"
+            }
+            Self::Abandoned {
+                method: Some(Type::TLS | Type::PEAP | Type::TTLS | Type::TEAP),
+                ..
+            } => {
+                "most often the device does not trust the server's certificate and says nothing: \
+                 install the profile on it (portreeve profile); else the access point loses long \
+                 packets: lower `eap.fragment_octets`"
+            }
+            Self::Abandoned { .. } => {
+                "see whether somebody is asked for a password on the device, and whether it is in \
+                 reach of the access point"
+            }
+            Self::PeerGaveUp(_) => {
+                "the device knows another password than the server, or its person did not confirm: \
+                 enter it again on the device"
+            }
+            Self::TooManyRounds(_) => "raise `eap.fragment_octets` in portreeve.toml",
+            // The others say it themselves.
+            _ => return None,
+        })
+    }
+}
+
+fn after(method: Option<Type>, rounds: u16) -> String {
+    match method {
+        Some(method) => format!(" in the middle of {method}, after {rounds} messages"),
+        None => " before any method was agreed on".to_owned(),
+    }
 }
 
 fn listed(kinds: &[Type]) -> String {
@@ -126,4 +229,111 @@ fn listed(kinds: &[Type]) -> String {
     }
     let names: Vec<String> = kinds.iter().map(Type::to_string).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eap::Inner;
+
+    fn every() -> Vec<Failure> {
+        let means = Means::inside(Type::PEAP, Inner::Eap(Type::MSCHAPV2));
+        let (wanted, offered) = (vec![Type::MD5], vec![Type::PEAP, Type::TLS]);
+        let mut every = vec![
+            Failure::Refused,
+            Failure::NoCommonMethod {
+                wanted: wanted.clone(),
+                offered: offered.clone(),
+            },
+            Failure::Broken {
+                method: Type::GTC,
+                what: "it is too long",
+            },
+            Failure::PeerGaveUp(Type::MSCHAPV2),
+            Failure::TooManyRounds(100),
+            Failure::Expired,
+            Failure::Abandoned {
+                method: Some(Type::PEAP),
+                rounds: 3,
+            },
+            Failure::NoCommonInner {
+                outer: Type::PEAP,
+                wanted,
+                offered,
+            },
+            Failure::InnerNotOffered(means),
+            Failure::NoInnerIdentity(means),
+            Failure::PeerEnded(Type::PEAP),
+            Failure::CryptoBinding(Type::PEAP),
+            Failure::NoCryptoBinding(Type::PEAP),
+            Failure::NoSuchIdentity("machine"),
+        ];
+        every.extend(
+            [48, 42, 43, 44, 45, 46, 49, 40, 70, 80]
+                .map(|number| Failure::Tls(tls::Trouble::Alert(tls::Alert::of(number)))),
+        );
+        every.extend(tls_troubles().map(Failure::Tls));
+        every
+    }
+
+    fn tls_troubles() -> [tls::Trouble; 22] {
+        use tls::Trouble;
+        let who = tls::Presented::of(&[].as_slice().into());
+        [
+            Trouble::OldVersion {
+                offered: "TLS 1.0".to_owned(),
+                allowed: tls::Version::Tls12,
+            },
+            Trouble::NewVersion("TLS 1.3".to_owned()),
+            Trouble::NoCipher("RC4".to_owned()),
+            Trouble::NoGroup,
+            Trouble::NoSignature,
+            Trouble::NoCertificate,
+            Trouble::NoStrongCertificate,
+            Trouble::Expired {
+                who: who.clone(),
+                on_s: Some(1_700_000_000),
+            },
+            Trouble::NotYetValid {
+                who: who.clone(),
+                from_s: None,
+            },
+            Trouble::Revoked {
+                who: who.clone(),
+                on_s: None,
+            },
+            Trouble::UnknownIssuer { who: who.clone() },
+            Trouble::WrongPurpose(who.clone()),
+            Trouble::TooWeak(who.clone()),
+            Trouble::BadSignature(who.clone()),
+            Trouble::BadCertificate {
+                who: who.clone(),
+                what: "a critical extension is unknown",
+            },
+            Trouble::NoRevocationList { who: who.clone() },
+            Trouble::BadRevocationList {
+                who,
+                what: "has run out".to_owned(),
+            },
+            Trouble::Fragments(tls::fragments::Fault::Long),
+            Trouble::Garbage("it is not TLS".to_owned()),
+            Trouble::NotResumable,
+            Trouble::NoClientCa,
+            Trouble::Internal("no entropy".to_owned()),
+        ]
+    }
+
+    #[test]
+    fn every_failure_has_its_own_label_and_a_sentence() {
+        let every = every();
+        let labels: Vec<_> = every.iter().map(Failure::label).collect();
+        assert_eq!(labels, Failure::LABELS);
+        for failure in &every[1..] {
+            let sentence = failure.to_string();
+            assert!(
+                sentence.len() > 15 && !sentence.ends_with('.'),
+                "{sentence}"
+            );
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub(super) fn create(
     let (chain, key_pem) = if let Some((certificate, key)) = &beginning.import {
         imported(certificate, key, now)?
     } else {
-        let ca = sign::new_ca(&beginning.permits, now)?;
+        let ca = sign::new_ca(&beginning.permits, beginning.key, now)?;
         (vec![ca.der], ca.key_pem)
     };
     let draft = place.draft();

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use der::{Decode as _, TagNumber, asn1::ContextSpecific};
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 use x509_parser::{
@@ -11,10 +12,11 @@ use x509_parser::{
     pem::Pem,
     prelude::{CertificateRevocationList, FromDer as _, X509Certificate},
     public_key::PublicKey,
-    x509::{SubjectPublicKeyInfo, X509Name},
+    x509::{AttributeTypeAndValue, SubjectPublicKeyInfo},
 };
 
 use super::{
+    extensions::{TrustOverride, UPN},
     names::{Constraints, Names, Permit},
     record::{Purpose, Reason, Revocation},
 };
@@ -26,6 +28,8 @@ pub(crate) struct Details {
     pub(crate) serial: String,
     pub(crate) subject: String,
     pub(crate) common_name: String,
+    /// The organizational unit: for a user's certificate the device it is on.
+    pub(crate) device: Option<String>,
     pub(crate) issuer: String,
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
@@ -36,6 +40,8 @@ pub(crate) struct Details {
     pub(crate) fingerprint: String,
     /// What it is good for, as far as it says so.
     pub(crate) purpose: Option<Purpose>,
+    /// Whether it forbids people to trust another certificate in its place.
+    pub(crate) trust_override: TrustOverride,
     pub(super) key_id: Option<Vec<u8>>,
     pub(super) issuer_key_id: Option<Vec<u8>>,
     pub(super) may_sign: bool,
@@ -57,7 +63,9 @@ impl Details {
         let mut details = Self {
             serial: hex(strip(certificate.raw_serial())),
             subject: certificate.subject().to_string(),
-            common_name: common_name(certificate.subject()),
+            common_name: first(certificate.subject().iter_common_name()),
+            device: Some(first(certificate.subject().iter_organizational_unit()))
+                .filter(|unit| !unit.is_empty()),
             issuer: certificate.issuer().to_string(),
             not_before: seconds(validity.not_before.timestamp()),
             not_after: seconds(validity.not_after.timestamp()),
@@ -65,6 +73,7 @@ impl Details {
             key: key_words(certificate.public_key()),
             fingerprint: fingerprint(der),
             purpose: None,
+            trust_override: TrustOverride::Off,
             key_id: None,
             issuer_key_id: None,
             may_sign: certificate.is_ca(),
@@ -77,6 +86,9 @@ impl Details {
         }
         if details.may_sign {
             details.purpose = Some(Purpose::Ca);
+        } else if details.purpose == Some(Purpose::Client) && !details.names.upns.is_empty() {
+            // Ours speaks for hosts.
+            details.purpose = Some(Purpose::User);
         }
         Ok(details)
     }
@@ -91,8 +103,15 @@ impl Details {
                     (true, true) => Some(Purpose::Peer),
                     (true, false) => Some(Purpose::Server),
                     (false, true) => Some(Purpose::Client),
+                    (false, false) if usage.ocsp_signing => Some(Purpose::Ocsp),
                     (false, false) => None,
                 };
+            }
+            ParsedExtension::CertificatePolicies(policies) => {
+                let mut known = policies
+                    .iter()
+                    .filter_map(|policy| TrustOverride::of(&policy.policy_id.to_id_string()));
+                self.trust_override = known.next().unwrap_or_default();
             }
             ParsedExtension::SubjectKeyIdentifier(id) => self.key_id = Some(id.0.to_vec()),
             ParsedExtension::AuthorityKeyIdentifier(id) => {
@@ -155,10 +174,22 @@ fn names_of(names: &[GeneralName<'_>]) -> Names {
                 read.dns.insert(name.to_ascii_lowercase());
             }
             GeneralName::IPAddress(octets) => read.addresses.extend(address_of(octets)),
+            GeneralName::RFC822Name(name) => {
+                read.emails.insert((*name).to_owned());
+            }
+            GeneralName::OtherName(kind, value) if kind.to_id_string() == UPN => {
+                read.upns.extend(upn(value));
+            }
             _ => {}
         }
     }
     read
+}
+
+/// The value of an `otherName`: `[0] EXPLICIT UTF8String`.
+fn upn(value: &[u8]) -> Option<String> {
+    let value = ContextSpecific::<String>::from_der(value).ok()?;
+    (value.tag_number == TagNumber(0)).then_some(value.value)
 }
 
 fn address_of(octets: &[u8]) -> Option<IpAddr> {
@@ -170,9 +201,8 @@ fn address_of(octets: &[u8]) -> Option<IpAddr> {
         .map(|octets| Ipv6Addr::from(octets).into())
 }
 
-fn common_name(name: &X509Name<'_>) -> String {
-    let first = name.iter_common_name().next();
-    let text = first.and_then(|name| name.as_str().ok());
+fn first<'a>(mut attributes: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>) -> String {
+    let text = attributes.next().and_then(|name| name.as_str().ok());
     text.unwrap_or_default().to_owned()
 }
 
@@ -189,12 +219,12 @@ fn key_words(key: &SubjectPublicKeyInfo<'_>) -> String {
     }
 }
 
-fn strip(octets: &[u8]) -> &[u8] {
+pub(super) fn strip(octets: &[u8]) -> &[u8] {
     let zeros = octets.iter().take_while(|octet| **octet == 0).count();
     &octets[zeros.min(octets.len().saturating_sub(1))..]
 }
 
-pub(super) fn hex(octets: &[u8]) -> String {
+pub(crate) fn hex(octets: &[u8]) -> String {
     use std::fmt::Write as _;
     octets.iter().fold(String::new(), |mut text, octet| {
         // Writing to a `String` cannot fail.

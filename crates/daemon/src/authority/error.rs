@@ -34,6 +34,8 @@ pub(crate) enum AuthorityError {
     },
     #[error("cannot sign")]
     Sign(#[from] rcgen::Error),
+    #[error("cannot write a certificate: {0}")]
+    Encode(#[from] der::Error),
     #[error("the system gives no random numbers")]
     Random,
     #[error(
@@ -58,9 +60,16 @@ pub(crate) enum AuthorityError {
 pub(crate) enum Refused {
     #[error(
         "--peer '{0}': a name is 1 to 64 letters, digits, '.', '-', '_', '@' or spaces and begins \
-         with a letter or a digit; 'ca', 'server' and 'client' are our own"
+         with a letter or a digit; 'ca', 'server', 'client' and 'ocsp' are our own"
     )]
     Name(String),
+    #[error(
+        "--user '{0}': a certificate has room for a name of 1 to 64 characters, none of them a \
+         control character"
+    )]
+    UserName(String),
+    #[error("--device '{0}': 1 to 64 characters, none of them a control character")]
+    Device(String),
     #[error(
         "this CA may not sign {0} (its name constraints); give names it may sign with --dns and \
          --ip"
@@ -68,6 +77,12 @@ pub(crate) enum Refused {
     Constrained(String),
     #[error("--days: from 1 to {most}, the days that the CA itself is still good")]
     Days { most: u64 },
+    #[error("--days: from 1 to {most} for a user's certificate")]
+    UserDays { most: u64 },
+    #[error(
+        "certificate {0} is one of our own, which `portreeve cert renew` without a name renews"
+    )]
+    RenewOurs(String),
     #[error("--server: at most {0} names and addresses")]
     TooManyNames(usize),
     #[error(
@@ -92,7 +107,14 @@ impl AuthorityError {
     pub(crate) const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Refused(Refused::Name(_) | Refused::Days { .. } | Refused::TooManyNames(_))
+            Self::Refused(
+                Refused::Name(_)
+                    | Refused::UserName(_)
+                    | Refused::Device(_)
+                    | Refused::Days { .. }
+                    | Refused::UserDays { .. }
+                    | Refused::TooManyNames(_)
+            )
         )
     }
 }

@@ -10,7 +10,7 @@ use super::{
     AuthorityError,
     details::{Details, Revoked, certificates},
     place::{ISSUED, OPEN, Place, SECRET},
-    record::{Purpose, Record},
+    record::{Purpose, Record, Revocation},
 };
 
 /// The records, the oldest first.
@@ -50,6 +50,29 @@ pub(super) fn read(place: &Place, revoked: &Revoked) -> Result<Index, AuthorityE
         .records
         .sort_by(|a, b| (a.not_before, &a.serial).cmp(&(b.not_before, &b.serial)));
     Ok(index)
+}
+
+/// What is known of one certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// We have not issued it.
+    No,
+    /// Its record says no evil; the revocation list is for the caller to look at.
+    Good,
+    Revoked(Revocation),
+}
+
+/// Looks for one certificate by its serial in hexadecimal. Where the record is damaged, the
+/// certificate itself proves that it was issued.
+pub(super) fn known(place: &Place, serial: &str) -> Known {
+    if serial.is_empty() || !serial.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        return Known::No;
+    }
+    match read_record(place, serial) {
+        Ok(Some(record)) => record.revoked.map_or(Known::Good, Known::Revoked),
+        _ if place.path(&format!("{ISSUED}/{serial}.pem")).exists() => Known::Good,
+        _ => Known::No,
+    }
 }
 
 /// Keeps a record whose certificate is there.

@@ -1,16 +1,18 @@
 //! The files of the authority as they were read.
 
-use std::fmt;
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
     AuthorityError,
-    details::{Details, Revoked, blocks, certificates, pem},
-    names::Names,
+    details::{Details, Revoked, blocks, certificates, pem, unhex},
+    extensions::TrustOverride,
+    names::{Names, dns_name},
     place::{CA, CRL, Place, SERVER_NAMES, Stamp},
-    record::Purpose,
+    record::{Purpose, Revocation},
+    sign::KeyType,
 };
 
 /// A certificate of ours and its key.
@@ -32,13 +34,30 @@ impl fmt::Debug for Identity {
 }
 
 /// What the server's certificate is to say besides what this machine is called.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ServerNames {
     /// Chosen once and kept, so that no device asks whether it may trust another name.
     #[serde(default)]
     pub(super) common_name: String,
     #[serde(flatten)]
     pub(super) names: Names,
+    #[serde(default)]
+    pub(super) key_type: KeyType,
+    #[serde(default)]
+    pub(super) trust_override: TrustOverride,
+}
+
+impl ServerNames {
+    /// The common name, if devices can be told to look for it: a DNS name with a dot.
+    pub(super) fn server_name(&self) -> Option<&str> {
+        let name = Some(self.common_name.as_str());
+        name.filter(|name| name.contains('.') && dns_name(name).is_some())
+    }
+
+    /// Whether a certificate is as it is to be, but for its names and its age.
+    pub(super) fn fit(&self, details: &Details) -> bool {
+        details.key == self.key_type.words() && details.trust_override == self.trust_override
+    }
 }
 
 /// The files as they were read.
@@ -51,9 +70,12 @@ pub(super) struct Loaded {
     pub(super) ca_pem: String,
     pub(super) bundle_pem: String,
     pub(super) revoked: Revoked,
+    /// The entries of [`Self::revoked`] by the octets of their serials.
+    pub(super) by_serial: Arc<HashMap<Box<[u8]>, Revocation>>,
     pub(super) crl_pem: Option<String>,
     pub(super) server: Option<Identity>,
     pub(super) client: Option<Identity>,
+    pub(super) ocsp: Option<Identity>,
     pub(super) server_names: ServerNames,
 }
 
@@ -95,14 +117,23 @@ impl Loaded {
             ca_pem: armoured(first),
             bundle_pem: chain.iter().map(armoured).collect(),
             crl_pem: crl_pem.filter(|_| revoked.is_some()),
+            by_serial: Arc::new(by_serial(revoked.as_ref())),
             revoked: revoked.unwrap_or_default(),
             server: identity(place, Purpose::Server, first)?,
             client: identity(place, Purpose::Client, first)?,
+            ocsp: identity(place, Purpose::Ocsp, first)?,
             server_names,
             ca,
             chain,
         })
     }
+}
+
+fn by_serial(revoked: Option<&Revoked>) -> HashMap<Box<[u8]>, Revocation> {
+    let entries = revoked.into_iter().flat_map(|revoked| &revoked.entries);
+    entries
+        .filter_map(|(serial, revocation)| Some((unhex(serial)?.into(), *revocation)))
+        .collect()
 }
 
 /// A certificate of ours, if it is whole and by this CA; else it will be made anew.
@@ -128,13 +159,15 @@ fn identity(place: &Place, own: Purpose, ca: &[u8]) -> Result<Option<Identity>, 
 }
 
 pub(super) fn stamp(place: &Place) -> Stamp {
-    place.stamp([CA, CRL, file_of(Purpose::Server), file_of(Purpose::Client)])
+    let own = [Purpose::Server, Purpose::Client, Purpose::Ocsp].map(file_of);
+    place.stamp([CA, CRL, own[0], own[1], own[2]])
 }
 
 /// Certificate and key together, so that one is never seen without the other.
 pub(super) const fn file_of(own: Purpose) -> &'static str {
     match own {
         Purpose::Server => "server.pem",
+        Purpose::Ocsp => "ocsp.pem",
         _ => "client.pem",
     }
 }

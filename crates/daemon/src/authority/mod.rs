@@ -1,5 +1,5 @@
-//! The built-in certificate authority: it makes and revokes the certificates of this server and of
-//! its RadSec peers.
+//! The built-in certificate authority: it makes and revokes the certificates of this server, of its
+//! RadSec peers, and of users who log in by certificate.
 //!
 //! It lives in `ca/` of the data directory. Whoever changes something holds a lock for as long as
 //! that takes; whoever reads sees whole files, for each is replaced at once. The key of the CA is
@@ -17,10 +17,14 @@
 
 mod begin;
 mod details;
+mod eap;
 mod error;
+mod extensions;
 mod index;
 mod loaded;
 mod names;
+pub(crate) mod ocsp;
+mod pkcs12;
 mod place;
 mod record;
 mod sign;
@@ -35,14 +39,17 @@ use self::{
     loaded::{Loaded, stamp},
     place::{CA, Place},
     sign::Leaf,
-    work::{Chore, peer_name},
+    work::{Chore, is_room_for, peer_name},
 };
 pub(crate) use self::{
-    details::{Details, Request, Revoked, blocks, pem},
+    details::{Details, Request, blocks, hex, pem},
+    eap::key_of,
     error::{AuthorityError, Refused},
+    extensions::{Published, TrustOverride},
     index::Index,
     loaded::Identity,
     names::{Names, Permit, dns_name},
+    pkcs12::{Pkcs12Error, Wrapping, pkcs12},
     place::{read_text, write_atomically},
     record::{DAY, Purpose, Reason, Record, Revocation, State, Warning, expiring},
     sign::KeyType,
@@ -54,6 +61,10 @@ const CRL_EVERY: u64 = DAY;
 /// How long the certificate of a peer is good where nothing else is said: two years, for most have
 /// nobody who renews it.
 pub(crate) const PEER_DAYS: u64 = 730;
+/// As [`PEER_DAYS`], for a user: a little more than a year.
+pub(crate) const USER_DAYS: u64 = 398;
+/// The most days for a user: what Apple's systems take of any certificate.
+pub(crate) const MOST_USER_DAYS: u64 = 825;
 /// The most names and addresses that an administrator may add to the server's certificate.
 const MOST_EXTRA: usize = 32;
 /// A certificate keeps the addresses this machine no longer has until it is renewed in its turn, up
@@ -85,12 +96,23 @@ pub(crate) struct Authority {
     place: Place,
     loaded: Loaded,
     generation: u64,
+    /// Whether it answers by OCSP, and keeps a certificate for that.
+    answers: bool,
+}
+
+/// Whether a certificate that our CA signed is still good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good,
+    Revoked(Revocation),
+    /// The revocation list is damaged, so that nobody can be believed.
+    NotKnown,
 }
 
 /// What [`Authority::keep`] has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kept {
-    Renewed(Record, Why),
+    Renewed(Box<Record>, Why),
     Listed,
 }
 
@@ -100,6 +122,7 @@ pub(crate) enum Why {
     Missing,
     Aged,
     Names,
+    Settings,
     Revoked,
     Asked,
 }
@@ -110,6 +133,7 @@ impl Why {
             Self::Missing => "there was none",
             Self::Aged => "less than a third of its life was left",
             Self::Names => "this machine has a new name or address",
+            Self::Settings => "its settings were changed",
             Self::Revoked => "it was revoked",
             Self::Asked => "asked for",
         }
@@ -120,10 +144,23 @@ impl Why {
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) name: String,
+    pub(crate) holder: Holder,
+    /// What it speaks for besides the name.
     pub(crate) names: Names,
-    /// [`PEER_DAYS`] where nothing is said.
+    /// [`PEER_DAYS`] or [`USER_DAYS`] where nothing is said.
     pub(crate) days: Option<u64>,
     pub(crate) key: KeySource,
+    /// Where it says that its standing can be asked.
+    pub(crate) published: Option<Published>,
+}
+
+/// Whom a certificate is issued to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A RadSec peer.
+    Peer,
+    /// A user, on a device that people know by this name.
+    User { device: Option<String> },
 }
 
 /// Where the key of a certificate comes from.
@@ -145,17 +182,71 @@ pub(crate) struct Issued {
 #[derive(Debug, Default)]
 pub(crate) struct Beginning {
     pub(crate) permits: Vec<Permit>,
+    /// The key of a CA that is made here.
+    pub(crate) key: KeyType,
     /// The files of a certificate and its key.
     pub(crate) import: Option<(PathBuf, PathBuf)>,
     /// Whether to put aside what is there.
     pub(crate) force: bool,
 }
 
+/// What the server's certificate shall be from now on; what is not said stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerSettings {
+    /// Names and addresses it speaks for besides those of this machine.
+    pub(crate) more: Names,
+    /// The name that devices are told to look for.
+    pub(crate) name: Option<String>,
+    pub(crate) key_type: Option<KeyType>,
+    pub(crate) trust_override: Option<TrustOverride>,
+}
+
 impl Order {
-    /// Refuses a name that no peer can have, before anything is done.
+    /// For a user, with a key that is made here.
+    pub(crate) fn user(name: &str, device: Option<&str>, key: KeyType) -> Self {
+        Self {
+            name: name.to_owned(),
+            holder: Holder::User {
+                device: device.map(str::to_owned),
+            },
+            names: Names::default(),
+            days: None,
+            key: KeySource::Make(key),
+            published: None,
+        }
+    }
+
+    /// Refuses a name that nobody can have, before anything is done.
     pub(crate) fn checked(self) -> Result<Self, AuthorityError> {
-        peer_name(&self.name)?;
+        self.check()?;
         Ok(self)
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        match &self.holder {
+            Holder::Peer => peer_name(&self.name).map(|_| ()),
+            Holder::User { .. } if !is_room_for(&self.name) => {
+                Err(Refused::UserName(self.name.clone()))
+            }
+            Holder::User {
+                device: Some(device),
+            } if !is_room_for(device) => Err(Refused::Device(device.clone())),
+            Holder::User { .. } => Ok(()),
+        }
+    }
+
+    /// How many days it is good, under a CA that is good for `most`.
+    fn life(&self, most: u64) -> Result<u64, Refused> {
+        let user = matches!(self.holder, Holder::User { .. });
+        let usual = if user { USER_DAYS } else { PEER_DAYS };
+        match self.days {
+            Some(days) if user && (days == 0 || days > MOST_USER_DAYS) => Err(Refused::UserDays {
+                most: most.min(MOST_USER_DAYS),
+            }),
+            Some(days) if days == 0 || days > most => Err(Refused::Days { most }),
+            Some(days) => Ok(days),
+            None => Ok(usual.min(most.max(1))),
+        }
     }
 }
 
@@ -217,6 +308,7 @@ impl Authority {
             place,
             loaded,
             generation: 1,
+            answers: false,
         })
     }
 
@@ -251,9 +343,55 @@ impl Authority {
     }
 
     /// What the revocation list says.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the TLS listeners"))]
-    pub(crate) const fn revoked(&self) -> &Revoked {
+    #[cfg(test)]
+    pub(crate) const fn list(&self) -> &details::Revoked {
         &self.loaded.revoked
+    }
+
+    /// From when to when the revocation list is good, in seconds since 1970.
+    pub(crate) const fn listed(&self) -> (u64, u64) {
+        let list = &self.loaded.revoked;
+        (list.this_update, list.next_update)
+    }
+
+    /// Whether the certificate with this serial, which our CA has to have signed, is still good.
+    /// Nothing is read for that: whoever holds the authority of a running server knows of a
+    /// revocation within a second.
+    pub(crate) fn standing(&self, serial: &[u8]) -> Standing {
+        if self.loaded.crl_pem.is_none() {
+            return Standing::NotKnown;
+        }
+        self.revocation(serial)
+            .map_or(Standing::Good, Standing::Revoked)
+    }
+
+    fn revocation(&self, serial: &[u8]) -> Option<Revocation> {
+        let serial = details::strip(serial);
+        self.loaded.by_serial.get(serial).copied()
+    }
+
+    fn is_listed(&self, serial: &[u8]) -> bool {
+        self.revocation(serial).is_some()
+    }
+
+    /// From now on a certificate for answers by OCSP is kept as well.
+    pub(crate) fn answering(mut self) -> Self {
+        self.answers = true;
+        self
+    }
+
+    /// What signs answers by OCSP. `None` unless it is [`Self::answering`], and until the next
+    /// [`Self::keep`].
+    pub(crate) const fn ocsp_identity(&self) -> Option<&Identity> {
+        self.loaded.ocsp.as_ref()
+    }
+
+    /// The name that devices are told to look for in the server's certificate. `None` where there
+    /// is none that the CA may sign; `portreeve cert issue --server --name NAME` gives it one.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        let name = self.loaded.server_names.server_name()?;
+        let shown = self.loaded.server.as_ref()?;
+        shown.details.names.dns.contains(name).then_some(name)
     }
 
     /// What the server shows to whoever connects. `None` only until the next [`Self::keep`].
@@ -274,7 +412,7 @@ impl Authority {
     }
 
     /// Takes over what another process has changed, and says whether there was anything. Asks the
-    /// system about four files where there was not: cheap enough for several times a second. Where
+    /// system about five files where there was not: cheap enough for several times a second. Where
     /// it fails, all is as before.
     pub(crate) fn refresh(&mut self) -> Result<bool, AuthorityError> {
         if stamp(&self.place) == self.loaded.stamp {
@@ -348,30 +486,49 @@ impl Authority {
     pub(crate) fn renew(&mut self, machine: &Names, now: u64) -> Result<Vec<Kept>, AuthorityError> {
         let _guard = self.place.lock()?;
         self.refresh()?;
-        let chores = [Purpose::Server, Purpose::Client].map(|own| Chore::Own(own, Why::Asked));
+        let mut chores = [Purpose::Server, Purpose::Client]
+            .map(|own| Chore::Own(own, Why::Asked))
+            .to_vec();
+        if self.loaded.ocsp.is_some() {
+            chores.push(Chore::Own(Purpose::Ocsp, Why::Asked));
+        }
         self.work_off(&chores, machine, now)
     }
 
-    /// Adds names to what the server's certificate says from now on, and makes it anew.
-    pub(crate) fn rename(
+    /// Changes what the server's certificate says from now on, and makes it anew. A name that
+    /// devices were told stays in it when another takes its place.
+    pub(crate) fn set_server(
         &mut self,
-        more: &Names,
+        settings: &ServerSettings,
         machine: &Names,
         now: u64,
     ) -> Result<Vec<Kept>, AuthorityError> {
         let _guard = self.place.lock()?;
         self.refresh()?;
-        self.refuse_foreign(more)?;
+        self.refuse_foreign(&settings.more)?;
         let mut wanted = self.loaded.server_names.clone();
-        if wanted.names.dns.is_empty()
-            && let Some(first) = more.dns.first()
-        {
-            wanted.common_name.clone_from(first);
+        // The first name that somebody gives is better than the one that was made up.
+        let first = settings.more.dns.first();
+        let given = first.filter(|name| wanted.names.dns.is_empty() && name.contains('.'));
+        if let Some(name) = settings.name.as_ref().or(given) {
+            let named = Names {
+                dns: [name.clone()].into(),
+                ..Names::default()
+            };
+            self.refuse_foreign(&named)?;
+            wanted.names = wanted.names.with(&named);
+            wanted
+                .names
+                .dns
+                .extend(wanted.server_name().map(str::to_owned));
+            wanted.common_name.clone_from(name);
         }
-        wanted.names = wanted.names.with(more);
+        wanted.names = wanted.names.with(&settings.more);
         if wanted.names.len() > MOST_EXTRA {
             return Err(Refused::TooManyNames(MOST_EXTRA).into());
         }
+        wanted.key_type = settings.key_type.unwrap_or(wanted.key_type);
+        wanted.trust_override = settings.trust_override.unwrap_or(wanted.trust_override);
         self.set_server_names(wanted)?;
         let chores = [Chore::Own(Purpose::Server, Why::Asked)];
         let mut kept = self.work_off(&chores, machine, now)?;
@@ -380,24 +537,31 @@ impl Authority {
         Ok(kept)
     }
 
-    /// Issues a certificate to a peer.
+    /// Issues a certificate to somebody else.
     pub(crate) fn issue(&mut self, order: &Order, now: u64) -> Result<Issued, AuthorityError> {
-        let name = peer_name(&order.name)?;
+        order.check()?;
+        let name = order.name.as_str();
         let _guard = self.place.lock()?;
         self.refresh()?;
         let signer = self.signer(now)?;
-        let names = self.peer_names(name, &order.names)?;
-        let most = (self.loaded.ca.not_after - now) / DAY;
-        let days = match order.days {
-            Some(days) if days == 0 || days > most => return Err(Refused::Days { most }.into()),
-            Some(days) => days,
-            None => PEER_DAYS.min(most.max(1)),
+        let (purpose, device) = match &order.holder {
+            Holder::Peer => (Purpose::Peer, None),
+            Holder::User { device } => (Purpose::User, device.as_deref()),
+        };
+        let names = if purpose == Purpose::User {
+            self.refuse_foreign(&order.names)?;
+            Names::of_user(name).with(&order.names)
+        } else {
+            self.peer_names(name, &order.names)?
         };
         let leaf = Leaf {
             common_name: name,
+            device,
             names: &names,
-            purpose: Purpose::Peer,
-            days,
+            purpose,
+            days: order.life((self.loaded.ca.not_after - now) / DAY)?,
+            trust_override: TrustOverride::Off,
+            published: order.published.as_ref(),
         };
         let (der, key_pem) = match &order.key {
             KeySource::Make(kind) => {
@@ -408,7 +572,7 @@ impl Authority {
                 (signer.sign_for(&leaf, &request.public_key, now)?, None)
             }
         };
-        let record = self.record(&der, name, Purpose::Peer)?;
+        let record = self.record(&der, name, purpose)?;
         Ok(Issued {
             record,
             chain_pem: self.chain_pem(&der),
@@ -417,37 +581,42 @@ impl Authority {
         })
     }
 
-    /// Revokes a certificate: from then on it is in the list. One of ours is made anew at once.
+    /// Revokes certificates, all or none: from then on they are in the list. Those of ours are made
+    /// anew at once.
     pub(crate) fn revoke(
         &mut self,
-        serial: &str,
+        serials: &[&str],
         reason: Reason,
         machine: &Names,
         now: u64,
     ) -> Result<Vec<Kept>, AuthorityError> {
         let _guard = self.place.lock()?;
         self.refresh()?;
-        let index = self.issued()?;
-        let record = index
-            .records
-            .into_iter()
-            .find(|record| record.serial == serial);
-        let mut record = record.ok_or_else(|| AuthorityError::Unknown(serial.to_owned()))?;
-        if record.purpose == Purpose::Ca {
-            return Err(Refused::RevokeCa.into());
-        }
-        if let Some(revoked) = record.revoked {
-            return Err(AuthorityError::RevokedAlready {
-                serial: serial.to_owned(),
-                when: date(revoked.at),
-            });
+        let records = self.issued()?.records;
+        let mut revoked = Vec::new();
+        for serial in serials {
+            let record = records.iter().find(|record| record.serial == *serial);
+            let record = record.ok_or_else(|| AuthorityError::Unknown((*serial).to_owned()))?;
+            if record.purpose == Purpose::Ca {
+                return Err(Refused::RevokeCa.into());
+            }
+            if let Some(revoked) = record.revoked {
+                return Err(AuthorityError::RevokedAlready {
+                    serial: (*serial).to_owned(),
+                    when: date(revoked.at),
+                });
+            }
+            revoked.push(record.clone());
         }
         let revocation = Revocation { at: now, reason };
         let signer = self.signer(now)?;
-        // The list before the record: it is what others read, and the record follows it.
-        self.sign_list(&signer, Some((serial, revocation)), now)?;
-        record.revoked = Some(revocation);
-        index::write(&self.place, &record)?;
+        let entries: Vec<_> = serials.iter().map(|serial| (*serial, revocation)).collect();
+        // The list before the records: it is what others read, and the records follow it.
+        self.sign_list(&signer, &entries, now)?;
+        for record in &mut revoked {
+            record.revoked = Some(revocation);
+            index::write(&self.place, record)?;
+        }
         self.refresh()?;
         let chores = self.chores(machine, now);
         self.work_off(&chores, machine, now)

@@ -14,13 +14,22 @@ use serde::{Deserialize, Serialize};
 /// more, which nobody asks for.
 const MOST_ADDRESSES: usize = 48;
 
-/// DNS names, in lower case, and addresses.
+/// What the server is called where this machine is not called anything.
+const HOME: &str = "radius.home.arpa";
+
+/// DNS names, in lower case, and addresses; for people also e-mail addresses and user names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Names {
     #[serde(default)]
     pub(crate) dns: BTreeSet<String>,
     #[serde(default)]
     pub(crate) addresses: BTreeSet<IpAddr>,
+    /// As `rfc822Name` (RFC 5280, 4.2.1.6).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) emails: BTreeSet<String>,
+    /// User principal names, which Windows looks for: an `otherName` of type 1.3.6.1.4.1.311.20.2.3.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) upns: BTreeSet<String>,
 }
 
 impl Names {
@@ -29,18 +38,63 @@ impl Names {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.dns.len() + self.addresses.len()
+        self.dns.len() + self.addresses.len() + self.emails.len() + self.upns.len()
     }
 
     /// These and those.
     pub(crate) fn with(mut self, more: &Self) -> Self {
         self.dns.extend(more.dns.iter().cloned());
         self.addresses.extend(&more.addresses);
+        self.emails.extend(more.emails.iter().cloned());
+        self.upns.extend(more.upns.iter().cloned());
         self
     }
 
     pub(crate) fn covers(&self, others: &Self) -> bool {
-        self.dns.is_superset(&others.dns) && self.addresses.is_superset(&others.addresses)
+        self.dns.is_superset(&others.dns)
+            && self.addresses.is_superset(&others.addresses)
+            && self.emails.is_superset(&others.emails)
+            && self.upns.is_superset(&others.upns)
+    }
+
+    /// What a certificate calls a user: always as user principal name, and as e-mail address where
+    /// it reads like one.
+    pub(crate) fn of_user(name: &str) -> Self {
+        Self {
+            emails: is_email(name)
+                .then(|| name.to_owned())
+                .into_iter()
+                .collect(),
+            upns: [name.to_owned()].into(),
+            ..Self::default()
+        }
+    }
+
+    /// The name that devices are told to look for in the server's certificate: what this machine
+    /// is called where that has a dot, as Android wants it; else one made of it below `home.arpa`,
+    /// which is for networks like these (RFC 8375). It need not be known to DNS. `None` where the
+    /// CA may sign no such name.
+    pub(crate) fn server_name(&self, constraints: &Constraints) -> Option<String> {
+        let hosts = || {
+            self.dns
+                .iter()
+                .filter(|name| !name.starts_with("localhost"))
+        };
+        let full = hosts().filter(|name| name.contains('.')).cloned();
+        let made = hosts().map(|host| match host.split('.').next() {
+            None | Some("radius") => HOME.to_owned(),
+            Some(host) => format!("radius.{host}.home.arpa"),
+        });
+        let below = constraints
+            .permitted
+            .iter()
+            .filter_map(|permit| match permit {
+                Permit::Dns(base) => Some(format!("radius.{}", base.trim_start_matches('.'))),
+                Permit::Address(_) => None,
+            });
+        let all = full.chain(made).chain([HOME.to_owned()]).chain(below);
+        let mut good = all.filter(|name| dns_name(name).is_some() && constraints.allow_dns(name));
+        good.next()
     }
 
     /// Those that a CA may sign.
@@ -54,7 +108,10 @@ impl Names {
     /// Names first, in words.
     pub(crate) fn words(&self) -> Vec<String> {
         let addresses = self.addresses.iter().map(IpAddr::to_string);
-        self.dns.iter().cloned().chain(addresses).collect()
+        let dns = self.dns.iter().cloned().chain(addresses);
+        let emails = self.emails.iter().map(|email| format!("email:{email}"));
+        let upns = self.upns.iter().map(|upn| format!("upn:{upn}"));
+        dns.chain(emails).chain(upns).collect()
     }
 
     /// What this machine is called and where it can be reached.
@@ -116,6 +173,23 @@ pub(crate) fn dns_name(text: &str) -> Option<String> {
     let last = text.rsplit('.').next().unwrap_or("");
     let numeric = last.bytes().all(|octet| octet.is_ascii_digit());
     (text.len() <= 253 && !numeric && text.split('.').all(good)).then(|| text.to_ascii_lowercase())
+}
+
+/// Whether a user's name is also an e-mail address, of the plain kind that certificates have room
+/// for: ASCII, one `@`, and a host with a dot behind it.
+fn is_email(name: &str) -> bool {
+    let Some((local, host)) = name.split_once('@') else {
+        return false;
+    };
+    let good =
+        |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&octet);
+    (1..=64).contains(&local.len())
+        && local.bytes().all(good)
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && host.contains('.')
+        && !host.ends_with('.')
+        && dns_name(host).is_some()
 }
 
 /// One thing that a CA may sign: `dns:NAME` or `ip:PREFIX`.
@@ -234,6 +308,64 @@ mod tests {
             &long,
         ] {
             assert_eq!(dns_name(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn devices_are_told_a_name_with_a_dot_that_the_ca_may_sign() {
+        let chosen = |host: &[&str], permits: &[&str]| {
+            let names = Names {
+                dns: host.iter().map(ToString::to_string).collect(),
+                ..Names::default()
+            };
+            let constraints = Constraints {
+                permitted: permits
+                    .iter()
+                    .map(|permit| permit.parse().unwrap())
+                    .collect(),
+                excluded: Vec::new(),
+            };
+            names.server_name(&constraints).unwrap_or_default()
+        };
+        assert_eq!(
+            chosen(&["localhost", "aaa.example.org"], &[]),
+            "aaa.example.org"
+        );
+        assert_eq!(chosen(&["localhost", "gate"], &[]), "radius.gate.home.arpa");
+        assert_eq!(chosen(&["localhost", "radius"], &[]), "radius.home.arpa");
+        assert_eq!(chosen(&["localhost"], &[]), "radius.home.arpa");
+        assert_eq!(chosen(&["localhost.localdomain"], &[]), "radius.home.arpa");
+        let permit = ["dns:example.org"];
+        assert_eq!(chosen(&["gate"], &permit), "radius.example.org");
+        assert_eq!(chosen(&["gate.example.org"], &permit), "gate.example.org");
+        assert_eq!(
+            chosen(&["gate"], &["ip:192.0.2.0/24"]),
+            "radius.gate.home.arpa"
+        );
+        let none = Constraints {
+            permitted: Vec::new(),
+            excluded: vec![Permit::Dns(String::new())],
+        };
+        assert_eq!(Names::default().server_name(&none), None);
+    }
+
+    #[test]
+    fn a_user_is_called_by_principal_name_and_by_address_where_it_is_one() {
+        for (name, email) in [
+            ("tim@example.org", true),
+            ("t.o'neil+wifi@mail.example.org", true),
+            ("tim", false),
+            ("tim@localhost", false),
+            ("tim@exa mple.org", false),
+            ("a@b@example.org", false),
+            (".tim@example.org", false),
+            ("tím@example.org", false),
+            ("@example.org", false),
+        ] {
+            let names = Names::of_user(name);
+            assert_eq!(names.upns, [name.to_owned()].into());
+            assert_eq!(names.emails.contains(name), email, "{name}");
+            assert_eq!(names.len(), 1 + usize::from(email));
         }
     }
 

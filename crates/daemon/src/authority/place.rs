@@ -46,7 +46,7 @@ pub(super) struct Guard {
 
 /// What tells one state of the files from another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Stamp([Option<(u64, i64, i64, u64)>; 4]);
+pub(super) struct Stamp([Option<(u64, i64, i64, u64)>; 5]);
 
 impl Place {
     pub(super) fn of(data: &DataDir) -> Self {
@@ -153,7 +153,7 @@ impl Place {
     }
 
     /// Every change replaces a file by another: its number, its time or its length differs.
-    pub(super) fn stamp(&self, names: [&str; 4]) -> Stamp {
+    pub(super) fn stamp(&self, names: [&str; 5]) -> Stamp {
         Stamp(names.map(|name| {
             let found = fs::metadata(self.path(name)).ok()?;
             Some((found.ino(), found.ctime(), found.ctime_nsec(), found.len()))

@@ -22,6 +22,10 @@ pub(crate) enum Purpose {
     Client,
     /// A RadSec peer: it connects to us, and we may connect to it.
     Peer,
+    /// A user, on one device: for EAP-TLS and the like.
+    User,
+    /// Signs what this server says of other certificates (OCSP).
+    Ocsp,
 }
 
 impl Purpose {
@@ -31,12 +35,14 @@ impl Purpose {
             Self::Server => "server",
             Self::Client => "client",
             Self::Peer => "peer",
+            Self::User => "user",
+            Self::Ocsp => "ocsp",
         }
     }
 
     /// Whether there is one of its kind in use at a time, and it is ours.
     pub(crate) const fn is_ours(self) -> bool {
-        !matches!(self, Self::Peer)
+        !matches!(self, Self::Peer | Self::User)
     }
 }
 
@@ -86,6 +92,9 @@ pub(crate) struct Record {
     /// Hexadecimal, in lower case.
     pub(crate) serial: String,
     pub(crate) name: String,
+    /// The device of a user it was issued for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<String>,
     pub(crate) purpose: Purpose,
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
@@ -126,6 +135,7 @@ impl Record {
         Self {
             serial: details.serial.clone(),
             name: name.to_owned(),
+            device: details.device.clone(),
             purpose,
             not_before: details.not_before,
             not_after: details.not_after,
@@ -178,6 +188,7 @@ fn days_between(now: u64, end: u64) -> i64 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Warning {
     pub(crate) name: String,
+    pub(crate) device: Option<String>,
     pub(crate) purpose: Purpose,
     pub(crate) serial: String,
     /// Whole days; below zero once it has expired.
@@ -190,6 +201,7 @@ impl Warning {
     fn of(record: &Record, now: u64) -> Option<Self> {
         Some(Self {
             name: record.name.clone(),
+            device: record.device.clone(),
             purpose: record.purpose,
             serial: record.serial.clone(),
             days_left: record.days_left(now),
@@ -204,6 +216,11 @@ impl Warning {
             Purpose::Server => "the server's certificate".to_owned(),
             Purpose::Client => "the certificate for outgoing connections".to_owned(),
             Purpose::Peer => format!("the certificate of peer '{}'", self.name),
+            Purpose::User => match &self.device {
+                Some(device) => format!("the certificate of user '{}' on {device}", self.name),
+                None => format!("the certificate of user '{}'", self.name),
+            },
+            Purpose::Ocsp => "the certificate that signs OCSP answers".to_owned(),
         };
         let when = match self.days_left {
             ..0 => "has expired".to_owned(),
@@ -213,10 +230,11 @@ impl Warning {
         };
         let cure = match self.purpose {
             Purpose::Ca => "make a new one: portreeve cert init --force".to_owned(),
-            Purpose::Server | Purpose::Client => {
+            Purpose::Server | Purpose::Client | Purpose::Ocsp => {
                 "the running server renews it; by hand: portreeve cert renew".to_owned()
             }
             Purpose::Peer => format!("issue another: portreeve cert issue --peer '{}'", self.name),
+            Purpose::User => format!("issue another: portreeve cert renew {}", self.serial),
         };
         format!("{whose} ({}) {when}; {cure}", self.serial)
     }
@@ -238,7 +256,7 @@ pub(crate) fn is_replaced(record: &Record, records: &[Record]) -> bool {
     records.iter().any(|other| {
         other.serial != record.serial
             && other.purpose == record.purpose
-            && other.name == record.name
+            && (&other.name, &other.device) == (&record.name, &record.device)
             && other.revoked.is_none()
             && (other.not_after, other.not_before) > (record.not_after, record.not_before)
     })
@@ -252,6 +270,7 @@ mod tests {
         Record {
             serial: serial.to_owned(),
             name: "ap".to_owned(),
+            device: None,
             purpose: Purpose::Peer,
             not_before: 0,
             not_after,
@@ -300,5 +319,21 @@ mod tests {
             reason: Reason::Superseded,
         });
         assert_eq!(expiring(&records, 5 * DAY)[0].serial, "1");
+    }
+
+    #[test]
+    fn one_device_of_a_user_does_not_stand_in_for_another() {
+        let mut records = vec![record("1", 10 * DAY), record("2", 20 * DAY)];
+        for (record, device) in records.iter_mut().zip(["phone", "laptop"]) {
+            record.purpose = Purpose::User;
+            record.device = Some(device.to_owned());
+        }
+        let said = expiring(&records, 5 * DAY);
+        assert_eq!(said.len(), 2);
+        let words = said[0].words();
+        assert!(
+            words.contains("'ap' on phone") && words.contains("cert renew 1"),
+            "{words}"
+        );
     }
 }

@@ -8,6 +8,8 @@ use super::{
     *,
 };
 
+mod people;
+
 /// A moment at which the tests begin: 2026-01-01.
 const NOW: u64 = 1_767_225_600;
 
@@ -30,6 +32,7 @@ fn machine() -> Names {
     Names {
         dns: ["radius".to_owned(), "localhost".to_owned()].into(),
         addresses: ["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()].into(),
+        ..Names::default()
     }
 }
 
@@ -42,9 +45,11 @@ fn made(site: &Site) -> Authority {
 fn order(name: &str) -> Order {
     Order {
         name: name.to_owned(),
+        holder: Holder::Peer,
         names: Names::default(),
         days: None,
         key: KeySource::Make(KeyType::P256),
+        published: None,
     }
 }
 
@@ -68,7 +73,7 @@ fn the_first_run_makes_a_ca_and_certificates_of_ours() {
     let shown = &server(&authority).details;
     assert_eq!(shown.purpose, Some(Purpose::Server));
     assert!(shown.names.covers(&machine()));
-    assert_eq!(shown.common_name, "radius");
+    assert_eq!(shown.common_name, "radius.home.arpa");
     let life = shown.not_after - shown.not_before;
     assert_eq!(life, 397 * DAY);
     assert!(shown.not_before < NOW);
@@ -125,7 +130,12 @@ fn a_peer_gets_what_was_asked_for_and_its_key_is_not_kept() {
         .addresses
         .insert("198.51.100.7".parse().unwrap());
     wanted.days = Some(90);
-    for key in [KeyType::P256, KeyType::P384, KeyType::Rsa2048] {
+    for key in [
+        KeyType::P256,
+        KeyType::P384,
+        KeyType::Rsa2048,
+        KeyType::Rsa3072,
+    ] {
         wanted.key = KeySource::Make(key);
         let issued = authority.issue(&wanted, NOW).unwrap();
         let details = Details::of(&issued.der).unwrap();
@@ -198,29 +208,29 @@ fn what_is_revoked_is_in_the_list_and_stays_there() {
         "a peer's certificate is none of the listeners' business"
     );
     let serial = issued.record.serial;
-    let before = authority.revoked().number;
+    let before = authority.list().number;
     authority
-        .revoke(&serial, Reason::KeyCompromise, &machine(), NOW + 5)
+        .revoke(&[&serial], Reason::KeyCompromise, &machine(), NOW + 5)
         .unwrap();
     let generation = reader.generation();
     assert!(reader.refresh().unwrap());
     assert!(reader.generation() > generation);
-    let listed = &reader.revoked().entries;
+    let listed = &reader.list().entries;
     let revocation = Revocation {
         at: NOW + 5,
         reason: Reason::KeyCompromise,
     };
     assert_eq!(listed[..], [(serial.clone(), revocation)]);
-    assert!(reader.revoked().number > before);
-    let again = authority.revoke(&serial, Reason::Unspecified, &machine(), NOW + 6);
+    assert!(reader.list().number > before);
+    let again = authority.revoke(&[&serial], Reason::Unspecified, &machine(), NOW + 6);
     assert!(matches!(again, Err(AuthorityError::RevokedAlready { .. })));
     let kept = authority.keep(&machine(), NOW + 2 * DAY).unwrap();
     assert_eq!(kept, [Kept::Listed]);
-    assert_eq!(authority.revoked().entries.len(), 1);
-    assert!(authority.revoked().next_update > NOW + 8 * DAY);
+    assert_eq!(authority.list().entries.len(), 1);
+    assert!(authority.list().next_update > NOW + 8 * DAY);
     let gone = NOW + 800 * DAY;
     authority.keep(&machine(), gone).unwrap();
-    assert!(authority.revoked().entries.is_empty(), "long expired");
+    assert!(authority.list().entries.is_empty(), "long expired");
 }
 
 #[test]
@@ -229,7 +239,7 @@ fn our_own_certificate_is_made_anew_when_it_is_revoked() {
     let mut authority = made(&site);
     let serial = server(&authority).details.serial.clone();
     let kept = authority
-        .revoke(&serial, Reason::KeyCompromise, &machine(), NOW + 1)
+        .revoke(&[&serial], Reason::KeyCompromise, &machine(), NOW + 1)
         .unwrap();
     assert!(matches!(&kept[..], [Kept::Renewed(record, Why::Revoked)] if record.serial != serial));
     assert_ne!(server(&authority).details.serial, serial);
@@ -238,7 +248,7 @@ fn our_own_certificate_is_made_anew_when_it_is_revoked() {
         .iter()
         .find(|record| record.purpose == Purpose::Ca)
         .unwrap();
-    let refused = authority.revoke(&ca.serial, Reason::Unspecified, &machine(), NOW);
+    let refused = authority.revoke(&[&ca.serial], Reason::Unspecified, &machine(), NOW);
     assert!(matches!(
         refused,
         Err(AuthorityError::Refused(Refused::RevokeCa))
@@ -300,7 +310,13 @@ fn a_new_address_is_in_the_certificate_and_an_old_one_stays_until_renewal() {
     assert!(names.covers(&moved) && !names.covers(&machine()));
     let mut more = Names::default();
     more.dns.insert("radius.example.org".to_owned());
-    authority.rename(&more, &moved, NOW + 301 * DAY).unwrap();
+    let settings = ServerSettings {
+        more: more.clone(),
+        ..ServerSettings::default()
+    };
+    authority
+        .set_server(&settings, &moved, NOW + 301 * DAY)
+        .unwrap();
     let details = server(&authority).details.clone();
     assert!(details.names.covers(&more));
     assert_eq!(details.common_name, "radius.example.org");
@@ -323,7 +339,10 @@ fn constraints_hold_for_peers_and_for_ourselves() {
         authority.ca().limits(),
         ["dns:example.org", "ip:192.0.2.0/24"]
     );
-    assert_eq!(server(&authority).details.names.words(), ["192.0.2.1"]);
+    assert_eq!(
+        server(&authority).details.names.words(),
+        ["radius.example.org", "192.0.2.1"]
+    );
     let refused = authority.issue(&order("ap"), NOW).map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("--dns"), "{refused}");
     let mut wanted = order("ap");
@@ -421,7 +440,7 @@ fn a_torn_record_loses_nothing() {
     let good = authority.issue(&order("good"), NOW).unwrap().record;
     let bad = authority.issue(&order("bad"), NOW).unwrap().record;
     authority
-        .revoke(&bad.serial, Reason::Superseded, &machine(), NOW)
+        .revoke(&[&bad.serial], Reason::Superseded, &machine(), NOW)
         .unwrap();
     for serial in [&good.serial, &bad.serial] {
         let path = authority.path().join(format!("issued/{serial}.json"));
@@ -446,7 +465,7 @@ fn a_torn_record_loses_nothing() {
     assert!(said.contains(".json:1: "), "{said}");
     authority.keep(&machine(), NOW + 2 * DAY).unwrap();
     assert!(authority.issued().unwrap().problems.is_empty(), "mended");
-    assert_eq!(authority.revoked().entries.len(), 1);
+    assert_eq!(authority.list().entries.len(), 1);
 }
 
 #[test]
@@ -455,13 +474,13 @@ fn a_lost_list_is_signed_again_from_the_records() {
     let mut authority = made(&site);
     let record = authority.issue(&order("ap"), NOW).unwrap().record;
     authority
-        .revoke(&record.serial, Reason::Unspecified, &machine(), NOW)
+        .revoke(&[&record.serial], Reason::Unspecified, &machine(), NOW)
         .unwrap();
     fs::write(authority.path().join("crl.pem"), "torn").unwrap();
     assert!(authority.refresh().unwrap());
     assert_eq!(authority.crl_pem(), None, "nobody is believed meanwhile");
     authority.keep(&machine(), NOW + 9).unwrap();
-    assert_eq!(authority.revoked().entries[0].0, record.serial);
+    assert_eq!(authority.list().entries[0].0, record.serial);
 }
 
 #[test]
@@ -488,14 +507,14 @@ fn commands_at_the_same_time_do_not_lose_each_others_work() {
                     let name = format!("ap-{number}-{round}");
                     let record = authority.issue(&order(&name), NOW).unwrap().record;
                     authority
-                        .revoke(&record.serial, Reason::Unspecified, &machine(), NOW)
+                        .revoke(&[&record.serial], Reason::Unspecified, &machine(), NOW)
                         .unwrap();
                 }
             });
         }
     });
     let authority = Authority::open(&site.data).unwrap();
-    assert_eq!(authority.revoked().entries.len(), 12);
+    assert_eq!(authority.list().entries.len(), 12);
     assert_eq!(authority.issued().unwrap().records.len(), 15);
 }
 
@@ -533,7 +552,7 @@ proptest! {
             let mut wanted = order(&name);
             wanted.days = Some(days);
             let Ok(issued) = authority.issue(&wanted, NOW) else {
-                prop_assert!(["ca", "server", "client"].contains(&name.as_str()));
+                prop_assert!(["ca", "server", "client", "ocsp"].contains(&name.as_str()));
                 continue;
             };
             prop_assert!(Details::is_signed_by(&issued.der, &ca));

@@ -4,13 +4,14 @@ use zeroize::Zeroizing;
 
 use super::{
     Authority, AuthorityError, CRL_EVERY, Kept, LISTED, MOST_KEPT, Refused, Why, date,
-    details::{Details, Revoked, pem},
+    details::{Details, Revoked, pem, unhex},
+    extensions::TrustOverride,
     index,
     loaded::{Identity, ServerNames, file_of, private_key},
     names::{Names, dns_name},
     place::{CA_KEY, CRL, OPEN, SECRET, SERVER_NAMES},
     record::{Purpose, Record, Revocation},
-    sign::{self, KeyType, Leaf, OWN_DAYS, Signer},
+    sign::{self, KeyType, Leaf, OCSP_DAYS, OWN_DAYS, Signer},
 };
 
 /// Something that is to be done.
@@ -25,8 +26,12 @@ impl Authority {
         let wanted = self.wanted(machine);
         let mut chores = Vec::new();
         for own in [Purpose::Server, Purpose::Client] {
-            let why = self.why(self.identity(own), &wanted, now);
+            let why = self.why(own, &wanted, now);
             chores.extend(why.map(|why| Chore::Own(own, why)));
+        }
+        if self.answers {
+            let why = self.why(Purpose::Ocsp, &Names::default(), now);
+            chores.extend(why.map(|why| Chore::Own(Purpose::Ocsp, why)));
         }
         let listed = self.loaded.revoked.this_update;
         let fresh = (listed..listed + sign::BACKDATE + CRL_EVERY).contains(&now);
@@ -36,37 +41,44 @@ impl Authority {
         chores
     }
 
-    pub(super) fn why(&self, identity: Option<&Identity>, wanted: &Names, now: u64) -> Option<Why> {
-        let Some(Identity { details, .. }) = identity else {
+    fn why(&self, own: Purpose, wanted: &Names, now: u64) -> Option<Why> {
+        let Some(Identity { details, .. }) = self.identity(own) else {
             return Some(Why::Missing);
         };
         let life = details.not_after.saturating_sub(details.not_before);
-        if self
-            .loaded
-            .revoked
-            .entries
-            .iter()
-            .any(|(serial, _)| *serial == details.serial)
-        {
+        let listed = unhex(&details.serial).is_some_and(|serial| self.is_listed(&serial));
+        if listed {
             Some(Why::Revoked)
         } else if details.not_after.saturating_sub(now) < life / 3 || now < details.not_before {
             Some(Why::Aged)
         } else if !details.names.covers(wanted) {
             Some(Why::Names)
+        } else if own == Purpose::Server && !self.loaded.server_names.fit(details) {
+            Some(Why::Settings)
         } else {
             None
         }
     }
 
-    /// The names of this machine and those that were added, as far as the CA may sign them.
-    pub(super) fn wanted(&self, machine: &Names) -> Names {
-        let wanted = self.loaded.server_names.names.clone().with(machine);
+    /// The names of this machine, the one that devices are told, and those that were added, as far
+    /// as the CA may sign them.
+    fn wanted(&self, machine: &Names) -> Names {
+        let settings = &self.loaded.server_names;
+        let mut wanted = settings.names.clone().with(machine);
+        wanted.dns.extend(self.name_to_be(machine));
         wanted.within(&self.loaded.ca.constraints)
+    }
+
+    /// The name that was chosen, or will be.
+    fn name_to_be(&self, machine: &Names) -> Option<String> {
+        let chosen = self.loaded.server_names.server_name().map(str::to_owned);
+        chosen.or_else(|| machine.server_name(&self.loaded.ca.constraints))
     }
 
     pub(super) const fn identity(&self, own: Purpose) -> Option<&Identity> {
         match own {
             Purpose::Server => self.loaded.server.as_ref(),
+            Purpose::Ocsp => self.loaded.ocsp.as_ref(),
             _ => self.loaded.client.as_ref(),
         }
     }
@@ -85,10 +97,11 @@ impl Authority {
         for chore in chores {
             kept.push(match *chore {
                 Chore::Own(own, why) => {
-                    Kept::Renewed(self.renew_own(&signer, own, why, machine, now)?, why)
+                    let record = self.renew_own(&signer, own, why, machine, now)?;
+                    Kept::Renewed(Box::new(record), why)
                 }
                 Chore::List => {
-                    self.sign_list(&signer, None, now)?;
+                    self.sign_list(&signer, &[], now)?;
                     Kept::Listed
                 }
             });
@@ -119,6 +132,9 @@ impl Authority {
         machine: &Names,
         now: u64,
     ) -> Result<Record, AuthorityError> {
+        if own == Purpose::Ocsp {
+            return self.renew_ocsp(signer, now);
+        }
         let mut names = self.wanted(machine);
         if let (Why::Names, Some(old)) = (why, self.identity(own)) {
             let both = names.clone().with(&old.details.names);
@@ -127,17 +143,52 @@ impl Authority {
             }
         }
         let mut settings = self.loaded.server_names.clone();
-        if settings.common_name.is_empty() {
-            settings.common_name = common_name(&names);
-            self.set_server_names(settings.clone())?;
+        if settings.server_name().is_none() {
+            let chosen = machine.server_name(&self.loaded.ca.constraints);
+            settings.common_name = chosen.unwrap_or_else(|| "Portreeve server".to_owned());
+            if settings != self.loaded.server_names {
+                self.set_server_names(settings.clone())?;
+            }
         }
+        let (key_type, trust_override) = match own {
+            Purpose::Server => (settings.key_type, settings.trust_override),
+            _ => (KeyType::P256, TrustOverride::Off),
+        };
         let leaf = Leaf {
             common_name: &settings.common_name,
+            device: None,
             names: &names,
             purpose: own,
             days: OWN_DAYS,
+            trust_override,
+            published: None,
         };
-        let (der, key) = signer.make(&leaf, KeyType::P256, now)?;
+        self.make_own(signer, &leaf, key_type, now)
+    }
+
+    /// What signs OCSP answers, so that the key of the CA need not be where strangers ask.
+    fn renew_ocsp(&self, signer: &Signer, now: u64) -> Result<Record, AuthorityError> {
+        let leaf = Leaf {
+            common_name: "Portreeve OCSP",
+            device: None,
+            names: &Names::default(),
+            purpose: Purpose::Ocsp,
+            days: OCSP_DAYS,
+            trust_override: TrustOverride::Off,
+            published: None,
+        };
+        self.make_own(signer, &leaf, signer.delegate_key(), now)
+    }
+
+    fn make_own(
+        &self,
+        signer: &Signer,
+        leaf: &Leaf<'_>,
+        kind: KeyType,
+        now: u64,
+    ) -> Result<Record, AuthorityError> {
+        let own = leaf.purpose;
+        let (der, key) = signer.make(leaf, kind, now)?;
         let record = self.record(&der, own.as_str(), own)?;
         let text = Zeroizing::new(format!("{}{}", self.chain_pem(&der), key.as_str()));
         self.place.write(file_of(own), text.as_bytes(), SECRET)?;
@@ -174,7 +225,7 @@ impl Authority {
     pub(super) fn sign_list(
         &self,
         signer: &Signer,
-        more: Option<(&str, Revocation)>,
+        more: &[(&str, Revocation)],
         now: u64,
     ) -> Result<(), AuthorityError> {
         let index = self.issued()?;
@@ -190,7 +241,8 @@ impl Authority {
                 entries.push((record.serial.clone(), revocation));
             }
         }
-        entries.extend(more.map(|(serial, revocation)| (serial.to_owned(), revocation)));
+        let more = more.iter();
+        entries.extend(more.map(|(serial, revocation)| ((*serial).to_owned(), *revocation)));
         let past = |serial: &str| {
             let record = index.records.iter().find(|record| record.serial == serial);
             record.is_some_and(|record| record.not_after.saturating_add(LISTED) < now)
@@ -250,7 +302,7 @@ impl Authority {
 /// The name of a peer, which is also that of its files.
 pub(super) fn peer_name(name: &str) -> Result<&str, Refused> {
     let good = |letter: char| letter.is_alphanumeric() || ".-_@ ".contains(letter);
-    let reserved = ["ca", "server", "client"];
+    let reserved = ["ca", "server", "client", "ocsp"];
     let fits = name.chars().all(good)
         && name.starts_with(char::is_alphanumeric)
         && name.chars().count() <= 64
@@ -262,9 +314,8 @@ pub(super) fn peer_name(name: &str) -> Result<&str, Refused> {
     }
 }
 
-/// A name for people: the first that is not this machine's name for itself.
-fn common_name(names: &Names) -> String {
-    let mut known = names.dns.iter().filter(|name| *name != "localhost");
-    let known = known.find(|name| name.len() <= 64);
-    known.map_or_else(|| "Portreeve server".to_owned(), Clone::clone)
+/// What a certificate can call a user or a device: at most what a common name has room for
+/// (RFC 5280, appendix A).
+pub(super) fn is_room_for(name: &str) -> bool {
+    (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }

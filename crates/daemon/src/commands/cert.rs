@@ -1,7 +1,10 @@
-//! `portreeve cert`: the certificates of this server and of its RadSec peers.
+//! `portreeve cert`: the certificates of this server, of its RadSec peers, and of users.
 
+mod deliver;
 mod issue;
 mod parcel;
+mod renew;
+mod revoke;
 mod show;
 
 use std::path::PathBuf;
@@ -13,7 +16,7 @@ pub(crate) use self::parcel::ParcelError;
 use super::edit;
 use crate::{
     authority::{
-        self, Authority, Beginning, Kept, Names, Permit, Reason, Why, date, write_atomically,
+        self, Authority, Beginning, Kept, KeyType, Names, Permit, Why, date, write_atomically,
     },
     cli::{Context, Listing},
     data::Readiness,
@@ -25,20 +28,20 @@ use crate::{
 pub(crate) enum Action {
     /// Make the CA, if it is to be other than the one that is made by itself
     Init(Init),
-    /// Issue a certificate to a RadSec peer, or anew to this server
-    Issue(issue::Arguments),
+    /// Issue a certificate to a RadSec peer or a user, or anew to this server
+    Issue(Box<issue::Arguments>),
     /// List certificates that are in use
     List(show::List),
     /// Show a certificate
     Show(show::Show),
-    /// Revoke a certificate; it is refused within a second
-    Revoke(Revoke),
+    /// Revoke a certificate, or all of a user; it is refused within a second
+    Revoke(revoke::Revoke),
     /// Print the revocation list
     Crl(Written),
     /// Print the certificate of the CA: what others need to trust this server
     Ca(Written),
-    /// Renew the certificates of this server now, with new keys
-    Renew(Listing),
+    /// Renew the certificates of this server now, or issue anew what a peer or user has; with new keys
+    Renew(renew::Renew),
 }
 
 #[derive(Debug, Args)]
@@ -47,24 +50,15 @@ pub(crate) struct Init {
     /// may be given several times. It cannot be widened later [default: anything]
     #[arg(long, value_name = "dns:NAME|ip:PREFIX", conflicts_with = "import")]
     permit: Vec<Permit>,
+    /// The key of the CA: p384 or rsa3072 where networks use WPA3-Enterprise with 192 bits
+    #[arg(long, value_enum, default_value_t, conflicts_with = "import")]
+    key_type: KeyType,
     /// Use a CA of your own: its certificate, with those above it, and its key, in PEM
     #[arg(long, num_args = 2, value_names = ["CA.pem", "KEY.pem"])]
     import: Option<Vec<PathBuf>>,
     /// Put aside the CA that is there; what it issued is worth nothing from then on
     #[arg(long)]
     force: bool,
-    #[command(flatten)]
-    listing: Listing,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Revoke {
-    /// Its name, or its serial where several bear the name
-    #[arg(value_name = "NAME|SERIAL")]
-    which: String,
-    /// Why
-    #[arg(long, value_enum, default_value_t)]
-    reason: Reason,
     #[command(flatten)]
     listing: Listing,
 }
@@ -82,13 +76,13 @@ pub(crate) struct Written {
 pub(crate) fn run(action: Action, context: &mut Context<'_>) -> Result<(), Failure> {
     match action {
         Action::Init(arguments) => init(arguments, context),
-        Action::Issue(arguments) => issue::run(arguments, context),
+        Action::Issue(arguments) => issue::run(*arguments, context),
         Action::List(arguments) => show::list(&arguments, context),
         Action::Show(arguments) => show::show(&arguments, context),
-        Action::Revoke(arguments) => revoke(&arguments, context),
+        Action::Revoke(arguments) => revoke::run(&arguments, context),
         Action::Crl(arguments) => crl(&arguments, context),
         Action::Ca(arguments) => ca(&arguments, context),
-        Action::Renew(listing) => renew(listing, context),
+        Action::Renew(arguments) => renew::run(arguments, context),
     }
 }
 
@@ -114,6 +108,7 @@ fn init(arguments: Init, context: &mut Context<'_>) -> Result<(), Failure> {
     let mut import = arguments.import.unwrap_or_default().into_iter();
     let beginning = Beginning {
         permits: arguments.permit,
+        key: arguments.key_type,
         import: import.next().zip(import.next()),
         force: arguments.force,
     };
@@ -133,26 +128,6 @@ fn init(arguments: Init, context: &mut Context<'_>) -> Result<(), Failure> {
         ("files", authority.path().display().to_string()),
     ])?;
     Ok(())
-}
-
-fn revoke(arguments: &Revoke, context: &mut Context<'_>) -> Result<(), Failure> {
-    let mut authority = authority(context)?;
-    let now = authority::now();
-    let records = authority.issued()?.records;
-    let record = show::pick(&records, show::meant(&authority, &arguments.which), now)?.clone();
-    let machine = Names::of_this_machine();
-    let kept = authority.revoke(&record.serial, arguments.reason, &machine, now)?;
-    if arguments.listing.json {
-        let records = authority.issued()?.records;
-        let revoked = records.iter().find(|known| known.serial == record.serial);
-        let shown = show::Described::of(revoked.unwrap_or(&record), now);
-        return Ok(context.output.json(&shown)?);
-    }
-    context.output.note(format!(
-        "certificate {} of '{}' revoked; a running server refuses it within a second",
-        record.serial, record.name
-    ))?;
-    say_kept(&kept, &mut context.output)
 }
 
 fn crl(arguments: &Written, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -188,17 +163,6 @@ fn write_out(
         Some(path) => Ok(write_atomically(path, &octets, parcel::OPEN)?),
         None => Ok(output.raw(&octets)?),
     }
-}
-
-fn renew(listing: Listing, context: &mut Context<'_>) -> Result<(), Failure> {
-    let mut authority = authority(context)?;
-    let now = authority::now();
-    let kept = authority.renew(&Names::of_this_machine(), now)?;
-    if listing.json {
-        let shown = described(&kept, now);
-        return Ok(context.output.json(&shown)?);
-    }
-    say_kept(&kept, &mut context.output)
 }
 
 fn described(kept: &[Kept], now: u64) -> Vec<show::Described> {

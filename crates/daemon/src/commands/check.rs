@@ -3,7 +3,9 @@ mod files;
 use std::path::PathBuf;
 
 use clap::Args;
+use portreeve::eap::Means;
 use portreeve_aaa::{port::Store as _, snapshot::Snapshot};
+use portreeve_auth::Scheme;
 use std::sync::Arc;
 
 use super::nas;
@@ -11,9 +13,11 @@ use crate::{
     attributes,
     authority::{self, Authority, AuthorityError},
     cli::Context,
-    config::Config,
+    config::{self, Config},
+    data::DataDir,
     failure::{Count, Failure},
     output::Output,
+    serving::eap,
 };
 
 #[derive(Debug, Args)]
@@ -27,7 +31,8 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     let config = Config::of(&context.data, arguments.config.as_deref())?;
     let dictionary = attributes::dictionary(&config)?;
     context.output.line("configuration   well formed")?;
-    let problems = files::problems(&config.tls);
+    let mut problems = files::problems(&config.tls);
+    problems.extend(eap_problem(&config, &context.data));
     for problem in &problems {
         context.output.note(format!("problem: {problem}"))?;
     }
@@ -54,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     let snapshot = Snapshot::new(&definitions, Arc::new(dictionary));
     let counts = [
         ("users", definitions.users.len()),
+        ("devices", definitions.devices.len()),
         ("groups", definitions.groups.len()),
         ("nases", definitions.nases.len()),
     ];
@@ -64,8 +70,9 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
         context.output.warn(worry)?;
     }
     expiring(context)?;
-    narrow_methods(&snapshot, &definitions, &mut context.output)?;
-    let problems = snapshot.problems();
+    narrow_methods(&snapshot, &definitions, &config.eap, &mut context.output)?;
+    let mut problems = snapshot.problems();
+    problems.extend(config.mac.problem(&snapshot));
     for problem in &problems {
         context.output.note(format!("problem: {problem}"))?;
     }
@@ -102,18 +109,57 @@ fn expiring(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What keeps EAP from being offered as it is configured.
+fn eap_problem(config: &Config, data: &DataDir) -> Option<String> {
+    // Before the first start there is no CA, and that is no problem.
+    let own = Authority::open(data).ok();
+    let sessions = Arc::new(portreeve::eap::tls::Sessions::new(1, 60));
+    match eap::offers(&config.eap, own.as_ref(), &sessions) {
+        Ok(_) => None,
+        Err(eap::EapError::Nothing) if own.is_none() => None,
+        Err(error) => Some(crate::failure::chain(&error)),
+    }
+}
+
+/// What of EAP somebody can and cannot use with what is stored of them.
+fn eap_reach(scheme: Scheme, means: &[Means]) -> Option<String> {
+    let serves = |means: &&Means| means.needs().is_none_or(|method| scheme.serves(method));
+    let named = |means: Vec<&Means>| {
+        let names: Vec<String> = means.into_iter().map(Means::to_string).collect();
+        names.join(", ")
+    };
+    let (can, cannot): (Vec<&Means>, Vec<&Means>) = means.iter().partition(serves);
+    if cannot.is_empty() {
+        return None;
+    }
+    let instead = if can.is_empty() {
+        "nothing is left".to_owned()
+    } else {
+        named(can)
+    };
+    Some(format!(
+        "stored as {scheme}: no log-in by {} (but by {instead})",
+        named(cannot)
+    ))
+}
+
 /// Says how many users cannot use every method, by the reason, naming the first few.
 fn narrow_methods(
     snapshot: &Snapshot,
     definitions: &portreeve_aaa::port::Definitions,
+    eap: &config::Eap,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     const NAMED: usize = 5;
+    let means = eap.means();
     let mut by_reason = std::collections::BTreeMap::<String, Vec<&str>>::new();
     for user in &definitions.users {
         let subscriber = snapshot.subscriber(&user.name);
         let reason = match subscriber.and_then(|subscriber| subscriber.credential()) {
             Some(Ok(credential)) => {
+                if let Some(reason) = eap_reach(credential.scheme(), &means) {
+                    by_reason.entry(reason).or_default().push(&user.name);
+                }
                 let explanation = credential.explain_serves();
                 if explanation.lacks.is_empty() {
                     continue;

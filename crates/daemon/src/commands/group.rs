@@ -3,6 +3,7 @@ use portreeve_aaa::{
     attribute::Owner,
     definition::Group,
     port::{Definition, Put, Store, UserFilter},
+    station::Mac,
 };
 use serde::Serialize;
 
@@ -18,11 +19,11 @@ pub(crate) enum Action {
     Add(Add),
     /// List groups
     List(List),
-    /// Show a group and its members
+    /// Show a group, its members and its devices
     Show(Show),
     /// Change a group; what is not mentioned stays as it is
     Set(Change),
-    /// Remove a group that nobody is in
+    /// Remove a group that nobody and no device is in
     Remove(Name),
 }
 
@@ -172,6 +173,7 @@ struct Described<'a> {
     #[serde(flatten)]
     group: &'a Group,
     members: &'a [String],
+    devices: &'a [Mac],
 }
 
 fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -183,10 +185,13 @@ fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Failure> {
     };
     let members = store.users(&filter)?.into_iter();
     let members: Vec<String> = members.map(|user| user.name).collect();
+    let devices = store.devices(Some(&group.name))?.into_iter();
+    let devices: Vec<Mac> = devices.map(|device| device.mac).collect();
     if arguments.listing.json {
         let described = Described {
             group: &group,
             members: &members,
+            devices: &devices,
         };
         return Ok(context.output.json(&described)?);
     }
@@ -209,5 +214,9 @@ fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Failure> {
         members.join(", ")
     };
     pairs.push(("members", members));
+    if !devices.is_empty() {
+        let devices: Vec<String> = devices.iter().map(Mac::to_string).collect();
+        pairs.push(("devices", devices.join(", ")));
+    }
     Ok(context.output.pairs(&pairs)?)
 }

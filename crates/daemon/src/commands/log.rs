@@ -116,7 +116,12 @@ fn line(decision: &Decision, style: Style) -> String {
     let word = style.paint(colour, word);
     let user = decision.user.as_ref().map_or("-", |user| user.as_str());
     let (time, id) = (rows::moment(decision.time_ms), decision.id);
-    format!("{time}  {id}  {nas}  {user}  {word}{colon}{rest}")
+    let note = if decision.has_random_station() {
+        " [private (random) address]"
+    } else {
+        ""
+    };
+    format!("{time}  {id}  {nas}  {user}  {word}{colon}{rest}{note}")
 }
 
 #[cfg(test)]
@@ -138,5 +143,19 @@ mod tests {
             "{line}"
         );
         assert!(!line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn a_private_address_is_told_as_such() {
+        let draft = Decision::draft(DecisionId(1), 0, "192.0.2.1:1024".parse().unwrap());
+        for (station, is_told) in [("DA-A1-19-00-00-01", true), ("D8-A1-19-00-00-01", false)] {
+            let draft = draft.clone().calling_station(station.as_bytes());
+            let line = line(&draft.rejected(9, &Refusal::Disabled), Style::Plain);
+            assert_eq!(
+                line.ends_with(" [private (random) address]"),
+                is_told,
+                "{line}"
+            );
+        }
     }
 }

@@ -198,7 +198,7 @@ fn remove(name: &str, context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(context.output.note(format!("user '{name}' removed"))?)
 }
 
-fn find(store: &mut impl Store, name: &str) -> Result<User, Failure> {
+pub(super) fn find(store: &mut impl Store, name: &str) -> Result<User, Failure> {
     let found = store.user(name);
     edit::or_suggest(found, Definition::User, name, || {
         // Looking through millions of names for a slip of the fingers is not worth the wait.

@@ -4,7 +4,12 @@
 //! that does not fit, is a problem with a place; all problems of a file are found at once.
 
 mod discovery;
+#[expect(missing_docs, reason = "its items say it")]
+pub mod eap;
+mod mac;
+mod portal;
 mod problem;
+mod profile;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
 mod reader;
@@ -16,12 +21,17 @@ use std::{
     time::Duration,
 };
 
+use portreeve_aaa::device;
 use portreeve_proto::DuplicateLimits;
 
+pub(crate) use self::profile::{NOT_A_LINK, link_url};
 use self::reader::{Reader, Section};
 pub use self::{
     discovery::Discovery,
+    eap::Eap,
+    portal::Portal,
     problem::{Fault, Place, Problem, Problems},
+    profile::Profile,
     proxy::Proxy,
     tls::Tls,
 };
@@ -39,10 +49,16 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
+    /// `[eap]`
+    pub eap: Eap,
+    /// `[portal]`
+    pub portal: Portal,
     /// `[proxy]`, `[discovery]`, `[[home]]`, `[[pool]]` and `[[realm]]`
     pub proxy: Proxy,
     /// `[security]`
     pub security: Security,
+    /// `[mac]`
+    pub mac: device::Rules,
     /// `[duplicates]`
     pub duplicates: DuplicateLimits,
     /// `[log]`
@@ -53,6 +69,8 @@ pub struct Config {
     pub decisions: Decisions,
     /// `[dictionary]`
     pub dictionary: Dictionary,
+    /// `[profile]`
+    pub profile: Profile,
 }
 
 /// Where to listen.
@@ -181,12 +199,15 @@ impl Default for Config {
                 receive_buffer_bytes: 4 << 20,
             },
             tls: Tls::default(),
+            eap: Eap::default(),
+            portal: Portal::default(),
             proxy: Proxy::default(),
             security: Security {
                 reject_delay: Duration::from_secs(1),
                 handler_timeout: Duration::from_secs(10),
                 slow_hashes: 0,
             },
+            mac: device::Rules::default(),
             duplicates: DuplicateLimits::default(),
             log: Log {
                 format: LogFormat::Human,
@@ -200,6 +221,7 @@ impl Default for Config {
             dictionary: Dictionary {
                 include: Vec::new(),
             },
+            profile: Profile::default(),
         }
     }
 }
@@ -232,6 +254,8 @@ impl Config {
             *include = folder.join(&include);
         }
         config.tls.start_from(folder);
+        config.eap.start_from(folder);
+        config.portal.start_from(folder);
         config.proxy.start_from(folder);
         Ok(config)
     }
@@ -246,9 +270,12 @@ impl Config {
         if let Some(mut root) = reader.root() {
             root.section("listen", |section| config.listen.read(section));
             root.section("tls", |section| config.tls.read(section));
+            root.section("eap", |section| config.eap.read(section));
+            root.section("portal", |section| config.portal.read(section));
             config.proxy.read(&mut root);
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
+            root.section("mac", |section| mac::read(&mut config.mac, section));
             root.section("duplicates", |section| {
                 read_duplicates(&mut config.duplicates, section);
             });
@@ -256,6 +283,7 @@ impl Config {
             root.section("accounting", |section| config.accounting.read(section));
             root.section("decisions", |section| config.decisions.read(section));
             root.section("dictionary", |section| config.dictionary.read(section));
+            root.section("profile", |section| config.profile.read(section));
             root.finish();
         }
         reader.finish(config)
@@ -380,16 +408,41 @@ mod tests {
             "# key =",
             "# ca =",
             "# crl =",
+            "http =",
+            "https =",
+            "# url =",
+            "# download_url =",
             "connections =",
             "half_open =",
             "connections_per_nas =",
             "handshake_timeout_ms =",
             "idle_timeout_s =",
+            "methods =",
+            "inner =",
+            "ocsp =",
+            "machines =",
+            "user_from =",
+            "tls_min =",
+            "tls_max =",
+            "suite_b_192 =",
+            "resumption =",
+            "resumption_s =",
+            "crypto_binding =",
+            "hide_inner =",
+            "fragment_octets =",
+            "conversations =",
+            "conversations_per_nas =",
+            "rate_per_nas =",
+            "burst_per_nas =",
+            "patience_s =",
             "workers =",
             "receive_buffer_bytes =",
             "reject_delay_ms =",
             "handler_timeout_ms =",
             "slow_hashes =",
+            "authentication =",
+            "unknown =",
+            "random =",
             "answered_ms =",
             "in_progress_ms =",
             "entries =",
@@ -404,6 +457,14 @@ mod tests {
             "services =",
             "allow_private =",
             "# resolver =",
+            "# ssid =",
+            "hidden =",
+            "security =",
+            "method =",
+            "# organisation =",
+            "# server_name =",
+            "# anonymous =",
+            "# link_url =",
         ];
         for key in known {
             assert!(SAMPLE.lines().any(|line| line.starts_with(key)), "{key}");

@@ -28,6 +28,11 @@ use crate::{
     service::random_octets,
 };
 
+/// How long a record of accounting is waited for at least (the MRD of RFC 5080 section 2.2.1):
+/// nobody waits for its answer, and a record that is given up while its answer is on the way
+/// arrives twice. A connection that is over is noticed long before.
+const ACCOUNTING: Duration = Duration::from_secs(30);
+
 /// Why a home server cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HomeError {
@@ -175,8 +180,10 @@ pub(super) fn clients(
         .iter()
         .filter_map(|name| proxy.homes.iter().find(|home| home.name == *name))
         .collect();
-    let access = client(&homes, means, |home| home.address.clone())?;
-    let accounting = client(&homes, means, accounting_address)?;
+    let timeout = homes.iter().map(|home| home.timeout).max();
+    let timeout = timeout.unwrap_or(Duration::from_secs(8));
+    let access = client(&homes, means, timeout, |home| home.address.clone())?;
+    let accounting = client(&homes, means, timeout.max(ACCOUNTING), accounting_address)?;
     Ok((access, accounting))
 }
 
@@ -194,11 +201,11 @@ fn accounting_address(home: &Home) -> String {
 fn client(
     homes: &[&Home],
     means: &Means<'_>,
+    timeout: Duration,
     address: impl Fn(&Home) -> String,
 ) -> Result<Client, HomeError> {
-    let longest = homes.iter().map(|home| home.timeout).max();
     let retry = Retry {
-        duration: longest.unwrap_or(Duration::from_secs(8)),
+        duration: timeout,
         count: 0,
         ..Retry::default()
     };
@@ -346,7 +353,88 @@ pub(super) fn hop_key(path: &Path) -> io::Result<HopKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use portreeve::{
+        AccessReply, AccessRequest, AccountingReply, AccountingRequest, Ask, AttributeList,
+        Handler, Peer, Secret, Server, attr, client::Forward, tls::Versions,
+    };
+    use portreeve_aaa::definition::SharedSecret;
+
     use super::*;
+
+    /// A home server that takes its time.
+    struct Slow(AtomicU32);
+
+    impl Slow {
+        const TIME: Duration = Duration::from_millis(400);
+    }
+
+    impl Handler for Slow {
+        async fn access(&self, _: &AccessRequest) -> AccessReply {
+            tokio::time::sleep(Self::TIME).await;
+            AccessReply::reject()
+        }
+
+        async fn accounting(&self, _: &AccountingRequest) -> AccountingReply {
+            tokio::time::sleep(Self::TIME).await;
+            self.0.fetch_add(1, Ordering::Relaxed);
+            AccountingReply::recorded()
+        }
+    }
+
+    fn reached_over_tcp(address: SocketAddr, timeout: Duration) -> Home {
+        Home {
+            name: "home".to_owned(),
+            address: address.to_string(),
+            accounting_address: None,
+            transport: Transport::Tcp,
+            secret: Some(SharedSecret::new("s3cret").unwrap()),
+            certificate: None,
+            key: None,
+            ca: None,
+            crl: None,
+            server_name: None,
+            radius: Versions::Both,
+            timeout,
+            require_message_authenticator: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_is_not_given_up_while_its_answer_is_on_the_way() {
+        let slow = Arc::new(Slow(AtomicU32::new(0)));
+        let secret = Secret::new("s3cret").unwrap();
+        let peer = Peer::new("us", secret).transport(Transport::Tcp);
+        let server = Server::new(Arc::clone(&slow)).peer_with(peer, "127.0.0.1");
+        let running = server.tcp("127.0.0.1:0").start().await.unwrap();
+        let proxy = config::Proxy {
+            homes: vec![reached_over_tcp(running.address(), Slow::TIME / 4)],
+            ..config::Proxy::default()
+        };
+        let pool = config::proxy::Pool {
+            name: "pool".to_owned(),
+            homes: vec!["home".to_owned()],
+            mode: Mode::Failover,
+        };
+        let means = Means {
+            identity: None,
+            ca: None,
+            crl: None,
+            guard: LoopGuard::default(),
+        };
+        let (access, accounting) = clients(&pool, &proxy, &means).unwrap();
+        let record = AttributeList::new().with(attr::ACCT_SESSION_ID, "1");
+        let record = Forward::of(Ask::Accounting, record);
+        assert!(accounting.forward(&record).await.is_ok());
+        assert_eq!(slow.0.load(Ordering::Relaxed), 1);
+        let log_in = AttributeList::new().with(attr::USER_NAME, "tim");
+        let log_in = Forward::of(Ask::Access, log_in);
+        assert!(access.forward(&log_in).await.is_err(), "a NAS waits for it");
+    }
 
     #[test]
     fn a_pools_folder_cannot_lead_elsewhere() {

@@ -30,6 +30,14 @@ pub(super) enum Outcome {
     Checked(Proof),
 }
 
+/// What came of looking at a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Busy,
+    Right,
+    Wrong,
+}
+
 impl Hashing {
     /// `seats` slow checks at a time, at least one. `None` where the system has no random octets.
     pub(crate) fn new(seats: usize) -> Option<Self> {
@@ -63,6 +71,31 @@ impl Hashing {
             return Outcome::Busy;
         };
         Outcome::Checked(task::block_in_place(|| prove(request, credential)))
+    }
+
+    /// Whether a password is the one that is stored; of somebody of whom nothing is, never, and it
+    /// takes as long.
+    pub(super) async fn verify(&self, password: &[u8], credential: Option<&Credential>) -> Verdict {
+        let Some(held) = credential.or_else(|| self.decoy()) else {
+            return Verdict::Wrong;
+        };
+        let judged = |is_match: bool| match credential {
+            Some(_) if is_match => Verdict::Right,
+            _ => Verdict::Wrong,
+        };
+        if held.cost() == Cost::Instant {
+            return judged(held.verify_pap(password).is_match());
+        }
+        let Some(_place) = Place::take(self) else {
+            return Verdict::Busy;
+        };
+        task::yield_now().await;
+        let Ok(_seat) = self.seats.acquire().await else {
+            return Verdict::Busy;
+        };
+        judged(task::block_in_place(|| {
+            held.verify_pap(password).is_match()
+        }))
     }
 
     /// Takes the time that proving would take for somebody who is refused anyway, so that the time

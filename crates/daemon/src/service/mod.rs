@@ -1,8 +1,11 @@
 //! The only bridge between the library, which knows packets, and the domain, which knows
 //! subscribers.
 
+mod eap;
 mod hangups;
 mod hashing;
+mod inspector;
+mod mac;
 mod random;
 mod records;
 mod sightings;
@@ -17,6 +20,7 @@ use portreeve::{
 use portreeve_aaa::{
     accounting::Record,
     decision::CheckOutcome,
+    device,
     grant::{ClassId, Grant},
     policy::{self, Admission},
     refusal::Refusal,
@@ -26,13 +30,15 @@ use portreeve_aaa::{
 use portreeve_auth::{Method, Proof};
 use portreeve_store::journal::Journal;
 
-use self::{hashing::Outcome as Checked, records::Entry};
 pub(crate) use self::{
+    eap::{Eap, Offers},
     hashing::{Hashing, Popularity},
+    inspector::{Inspector, Revocations},
     random::some_octets as random_octets,
     records::{Records, Sink, Watcher, now_ms},
     sightings::{Seen, Sightings},
 };
+use self::{hashing::Outcome as Checked, records::Entry};
 use crate::forwarding::{Forwarding, Outcome};
 
 /// Answers requests by what the administrator has defined.
@@ -41,8 +47,12 @@ pub(crate) struct Service {
     pub(crate) hashing: Arc<Hashing>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) records: Records,
+    /// What speaks EAP, unless it is switched off.
+    pub(crate) eap: Option<Arc<Eap>>,
     /// Where requests go that are for somebody else's server.
     pub(crate) forwarding: Option<Arc<Forwarding>>,
+    /// Who is let in by their MAC address.
+    pub(crate) mac: device::Rules,
     /// How often a NAS shall report, in seconds; `None` where it is left to the NAS.
     pub(crate) interim_interval_s: Option<u32>,
 }
@@ -50,12 +60,18 @@ pub(crate) struct Service {
 impl Handler for Service {
     async fn access(&self, request: &AccessRequest) -> AccessReply {
         let snapshot = self.snapshot.load_full();
-        let mut entry = self.records.access(request);
         if let Some(forwarding) = &self.forwarding
             && let Some(outcome) = forwarding.access(request).await
         {
+            let entry = self.records.access(request);
             return self.forwarded(&snapshot, request, entry, outcome);
         }
+        if let Some(eap) = &self.eap
+            && portreeve::eap::is_spoken(request)
+        {
+            return self.converse(eap, request).await;
+        }
+        let mut entry = self.records.access(request);
         match self.decide(&snapshot, request, &mut entry).await {
             Ok(grant) => {
                 let reply = snapshot.dialect(request.peer().name()).speak(&grant);
@@ -146,6 +162,9 @@ impl Service {
         request: &AccessRequest,
         entry: &mut Entry,
     ) -> Result<Grant, Refusal> {
+        if let Some(outcome) = self.by_mac(snapshot, request, entry) {
+            return outcome;
+        }
         let method = Method::of(request)?;
         entry.method(method);
         let Some(subscriber) = find(snapshot, request) else {

@@ -114,6 +114,7 @@ impl Records {
             let detail = "the request has no Message-Authenticator, so nothing vouches for it";
             entry.check("shared secret", CheckOutcome::Skipped, detail);
         }
+        entry.station();
         entry
     }
 
@@ -142,6 +143,14 @@ impl Records {
         };
         if let Some(draft) = entry.0.or_else(late) {
             self.write(draft.rejected(elapsed_us(request), refusal));
+        }
+    }
+
+    /// A conversation that nobody continued.
+    pub(super) fn abandoned(&self, entry: Entry, refusal: &Refusal) {
+        if let Some(draft) = entry.0 {
+            let elapsed = draft.elapsed_us(now_ms());
+            self.write(draft.abandoned(elapsed, refusal));
         }
     }
 
@@ -231,6 +240,25 @@ impl Records {
 impl Entry {
     pub(super) fn method(&mut self, method: Method) {
         self.0 = self.0.take().map(|draft| draft.method(method.words()));
+    }
+
+    /// Who it has turned out to be.
+    pub(super) fn user(&mut self, name: &str) {
+        self.0 = self.0.take().map(|draft| draft.user(name.as_bytes()));
+    }
+
+    /// As [`method`](Self::method), for what is no method of checking a password.
+    pub(super) fn by(&mut self, words: &str) {
+        self.0 = self.0.take().map(|draft| draft.method(words));
+    }
+
+    /// Notes where the address of the station tells nothing tomorrow.
+    fn station(&mut self) {
+        if let Some(draft) = &mut self.0
+            && draft.has_random_station()
+        {
+            draft.check("station", CheckOutcome::Skipped, "private (random) address");
+        }
     }
 
     pub(super) fn check(&mut self, what: &str, outcome: CheckOutcome, detail: &str) {

@@ -62,11 +62,13 @@ pub(super) fn prepare(data: &DataDir) -> Found {
 }
 
 impl Certificates {
-    pub(super) fn start(data: &DataDir, found: &Found) -> io::Result<Self> {
+    /// Where it answers by OCSP, `answers`, a certificate for that is kept as well.
+    pub(super) fn start(data: &DataDir, found: &Found, answers: bool) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let shared = Shared::default();
         let mut rounds = Rounds {
             data: data.clone(),
+            answers,
             authority: None,
             shared: Arc::clone(&shared),
             chores: None,
@@ -112,6 +114,7 @@ impl Certificates {
 
 struct Rounds {
     data: DataDir,
+    answers: bool,
     authority: Option<Authority>,
     shared: Shared,
     /// When the chores were last done, and the days counted.
@@ -149,7 +152,11 @@ impl Rounds {
             }
             self.chores = Some(at);
             let (machine, now) = (Names::of_this_machine(), authority::now());
-            let (authority, _) = Authority::ensure(&self.data, &machine, now)?;
+            let (mut authority, _) = Authority::ensure(&self.data, &machine, now)?;
+            if self.answers {
+                authority = authority.answering();
+                authority.keep(&machine, now)?.iter().for_each(tell);
+            }
             self.shared.store(Some(Arc::new(authority.clone())));
             self.authority = Some(authority);
             return Ok(());

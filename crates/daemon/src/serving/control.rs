@@ -75,6 +75,11 @@ pub(crate) struct Listening {
     pub(crate) tls: Vec<SocketAddr>,
     pub(crate) dtls: Vec<SocketAddr>,
     pub(crate) tcp: Vec<SocketAddr>,
+    /// Of the portal.
+    #[serde(default)]
+    pub(crate) http: Vec<SocketAddr>,
+    #[serde(default)]
+    pub(crate) https: Vec<SocketAddr>,
 }
 
 /// How its connections are.

@@ -4,6 +4,7 @@ mod bookkeeping;
 mod certificates;
 pub(crate) mod control;
 mod descriptors;
+pub(crate) mod eap;
 mod forwarding;
 mod logging;
 mod peers;
@@ -37,6 +38,8 @@ use crate::{
     data::DataDir,
     failure::Failure,
     output::Output,
+    portal::{self, Portal, PortalError},
+    profile::parcels::routes,
     service::{Hashing, Records, Service, Watcher},
 };
 
@@ -65,9 +68,13 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
+    Eap(#[from] eap::EapError),
+    #[error(transparent)]
     Forwarding(#[from] crate::forwarding::ForwardingError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Portal(#[from] PortalError),
     #[error(transparent)]
     Library(#[from] portreeve::Error),
     #[error("the system gives no random numbers")]
@@ -96,7 +103,8 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
         .thread_name("portreeve")
         .build()
         .map_err(ServeError::Start)?;
-    let mut certificates = Certificates::start(data, &found).map_err(ServeError::Start)?;
+    let answers = !config.portal.http.is_empty();
+    let mut certificates = Certificates::start(data, &found, answers).map_err(ServeError::Start)?;
     let ended = runtime.block_on(async {
         let parts = Parts {
             config,
@@ -146,7 +154,10 @@ struct AtWork {
     running: Running,
     listening: Listening,
     keeper: Keeper,
+    portal: portal::Open,
+    housekeeping: tokio::task::JoinHandle<()>,
     forwarding: forwarding::AtWork,
+    eap: eap::AtWork,
     control: tokio::task::JoinHandle<()>,
 }
 
@@ -164,12 +175,16 @@ impl Parts<'_> {
             &guard,
         )
         .map_err(ServeError::from)?;
+        let eap = eap::AtWork::start(&self.config.eap, &self.authority, &records)
+            .map_err(ServeError::from)?;
         let service = Service {
             snapshot,
             hashing: Arc::clone(&self.hashing),
             journal: self.books.journal(),
             records,
+            eap: eap.eap.clone(),
             forwarding: forwarding.forwarding.clone(),
+            mac: self.config.mac.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
         let control = Control::open(self.data).map_err(|source| ServeError::Control {
@@ -177,6 +192,9 @@ impl Parts<'_> {
             source,
         })?;
         let secured = self.secured(&guard)?;
+        let portal = Portal::new(Arc::clone(&self.authority)).private(routes::routes(self.data));
+        let portal = portal.open(&self.config.portal).await;
+        let portal = portal.map_err(ServeError::from)?;
         let server = configured(self.config, Server::new(service)).observer(watcher.clone());
         let server = connecting(self.config, server, secured.as_ref());
         let peers = self.world.peers().by_address().into_iter();
@@ -185,7 +203,9 @@ impl Parts<'_> {
         });
         let started = server.start().await;
         let running = started.map_err(|error| refused(self.config, error))?;
-        let listening = listening(self.config, running.addresses(), secured.is_some());
+        let mut listening = listening(self.config, running.addresses(), secured.is_some());
+        listening.http.clone_from(&portal.http);
+        listening.https.clone_from(&portal.https);
         let sightings = watcher.sightings();
         let table = running.peers();
         let keeper = Keeper::start(self.world, store, self.hashing, watcher, table, secured)
@@ -202,11 +222,15 @@ impl Parts<'_> {
             forwarding: forwarding.forwarding.clone(),
         };
         let control = tokio::spawn(control.serve(Arc::new(health)));
+        let housekeeping = tokio::spawn(routes::keep_house(self.data.clone()));
         Ok(AtWork {
             running,
             listening,
             keeper,
+            portal,
             forwarding,
+            eap,
+            housekeeping,
             control,
         })
     }
@@ -240,7 +264,10 @@ impl AtWork {
     async fn stop(&mut self) {
         let counters = self.running.stop().await;
         self.control.abort();
+        self.portal.close();
+        self.housekeeping.abort();
         self.keeper.stop();
+        self.eap.stop();
         self.forwarding.stop().await;
         tracing::info!(
             received = counters.received,
@@ -325,6 +352,8 @@ fn listening(config: &Config, addresses: &[SocketAddr], secured: bool) -> Listen
         tls: next(if_secured(&listen.tls)),
         dtls: next(if_secured(&listen.dtls)),
         tcp: next(listen.tcp.len()),
+        http: Vec::new(),
+        https: Vec::new(),
     }
 }
 

@@ -112,6 +112,8 @@ impl Welcome {
             ("over TLS", &listening.tls),
             ("over DTLS", &listening.dtls),
             ("over TCP", &listening.tcp),
+            ("portal, HTTP", &listening.http),
+            ("portal, HTTPS", &listening.https),
         ] {
             if !addresses.is_empty() {
                 output.line(format!("  {name:<15} {}", joined(addresses)))?;

@@ -9,6 +9,9 @@ mod certificates;
 mod configuration;
 #[cfg(test)]
 mod decisions;
+mod devices;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod radsec;
 #[cfg(test)]

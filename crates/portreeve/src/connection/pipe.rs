@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use portreeve_proto::{Frames, Malformed, Transport};
@@ -37,6 +37,8 @@ pub(super) struct Pipe {
 pub(super) struct Outbox {
     octets: Vec<u8>,
     written: usize,
+    /// Where the packet ends that was begun last.
+    end: usize,
 }
 
 impl Outbox {
@@ -48,16 +50,21 @@ impl Outbox {
         self.octets.len() - self.written
     }
 
-    /// What to write next: everything, or over datagrams one packet.
-    fn next(&self, one: bool) -> &[u8] {
+    /// What to write next: everything, or what is left of one packet.
+    fn next(&mut self, one: bool) -> &[u8] {
         let rest = self.octets.get(self.written..).unwrap_or_default();
-        match rest {
-            [_, _, high, low, ..] if one => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                rest.get(..length).unwrap_or(rest)
-            }
-            _ => rest,
+        if !one {
+            return rest;
         }
+        if self.end <= self.written {
+            let length = match rest {
+                [_, _, high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
+                _ => rest.len(),
+            };
+            self.end = self.written + length;
+        }
+        let left = self.end - self.written;
+        rest.get(..left).unwrap_or(rest)
     }
 
     fn advance(&mut self, octets: usize) {
@@ -66,6 +73,7 @@ impl Outbox {
             self.octets.clear();
             self.octets.shrink_to(KEPT);
             self.written = 0;
+            self.end = 0;
         }
     }
 }
@@ -147,30 +155,27 @@ impl Pipe {
     }
 
     /// Sends what is in the outbox; ready when all of it has left.
+    ///
+    /// Under TLS each packet leaves before the next is written, so that each is a record of its
+    /// own: there are servers that take what is in one record for one packet, and end the
+    /// connection over two.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let one = !self.transport.is_stream();
-        while self.outbox.waiting() > 0 {
-            let octets = self.outbox.next(one);
-            match Pin::new(&mut *self.stream).poll_write(cx, octets) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => {
-                    self.outbox.advance(written);
-                    self.unflushed = true;
-                }
-            }
-        }
-        if !self.unflushed {
-            return Poll::Ready(Ok(()));
-        }
-        match Pin::new(&mut *self.stream).poll_flush(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => {
+        let one = self.transport.is_secure();
+        loop {
+            if self.unflushed {
+                ready!(Pin::new(&mut *self.stream).poll_flush(cx))?;
                 self.unflushed = false;
-                Poll::Ready(Ok(()))
             }
+            if self.outbox.waiting() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            let octets = self.outbox.next(one);
+            let written = ready!(Pin::new(&mut *self.stream).poll_write(cx, octets))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.outbox.advance(written);
+            self.unflushed = true;
         }
     }
 
@@ -184,7 +189,10 @@ impl Pipe {
 mod tests {
     use std::future::poll_fn;
 
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::{
+        io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+        sync::mpsc,
+    };
 
     use super::*;
 
@@ -230,16 +238,72 @@ mod tests {
         );
     }
 
-    #[test]
-    fn over_datagrams_one_packet_leaves_at_a_time() {
-        let mut outbox = Outbox::default();
-        outbox.push(&packet(1, 30));
-        outbox.push(&packet(2, 40));
-        assert_eq!(outbox.next(false).len(), 70);
-        assert_eq!(outbox.next(true), packet(1, 30));
-        outbox.advance(30);
-        assert_eq!(outbox.next(true), packet(2, 40));
-        outbox.advance(40);
-        assert_eq!(outbox.waiting(), 0);
+    /// A stream that notes what each write was given, and takes so many octets of it.
+    struct Noted {
+        writes: mpsc::UnboundedSender<Vec<u8>>,
+        most: usize,
+    }
+
+    impl AsyncRead for Noted {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Noted {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            octets: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.writes.send(octets.to_vec()).unwrap();
+            Poll::Ready(Ok(octets.len().min(self.most)))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// The writes that some packets make which are to be sent at the same time.
+    async fn writes(transport: Transport, most: usize, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let (writes, mut noted) = mpsc::unbounded_channel();
+        let mut pipe = Pipe::new(Box::new(Noted { writes, most }), transport);
+        for packet in packets {
+            pipe.outbox().push(packet);
+        }
+        poll_fn(|cx| pipe.poll_send(cx)).await.unwrap();
+        assert!(!pipe.is_sending());
+        std::iter::from_fn(|| noted.try_recv().ok()).collect()
+    }
+
+    #[tokio::test]
+    async fn under_tls_each_packet_is_written_by_itself() {
+        let packets = [packet(1, 30), packet(2, 40), packet(3, 20)];
+        for transport in [Transport::Tls, Transport::Dtls] {
+            assert_eq!(writes(transport, 4096, &packets).await, packets);
+        }
+        let together = writes(Transport::Tcp, 4096, &packets).await;
+        assert_eq!(
+            together,
+            [packets.concat()],
+            "over TCP nothing tells them apart"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_packet_is_not_taken_for_one() {
+        let packets = [packet(1, 30), packet(2, 40)];
+        let [first, second] = &packets;
+        let left = [&first[..], &first[25..], second, &second[25..]];
+        assert_eq!(writes(Transport::Tls, 25, &packets).await, left);
     }
 }

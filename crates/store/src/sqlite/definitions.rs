@@ -9,6 +9,7 @@ use portreeve_aaa::{
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{
+    devices::{address, device, devices},
     fault::{Cause, Fault},
     integer, limit,
     nases::{nas, nases},
@@ -21,6 +22,7 @@ const CHANGES_KEPT: i64 = 2000;
 pub(super) fn all(transaction: &Transaction<'_>) -> Result<Definitions, Fault> {
     Ok(Definitions {
         users: users(transaction, &UserFilter::default())?,
+        devices: devices(transaction, None)?,
         groups: groups(transaction)?,
         nases: nases(transaction)?,
         seq: last_change(transaction)?,
@@ -54,6 +56,11 @@ pub(super) fn changes_since(transaction: &Transaction<'_>, seq: u64) -> Result<C
                 &mut set.users,
                 &mut set.removed_users,
             ),
+            "device" => {
+                let mac = address(&name)?;
+                let found = device(transaction, mac);
+                sort(found, mac, &mut set.devices, &mut set.removed_devices)
+            }
             "group" => sort(
                 group(transaction, &name),
                 name,
@@ -73,11 +80,11 @@ pub(super) fn changes_since(transaction: &Transaction<'_>, seq: u64) -> Result<C
 }
 
 /// Puts a definition among those that are there, or its name among those that are gone.
-fn sort<T>(
+fn sort<T, N>(
     found: Result<T, Fault>,
-    name: String,
+    name: N,
     there: &mut Vec<T>,
-    gone: &mut Vec<String>,
+    gone: &mut Vec<N>,
 ) -> Result<(), Fault> {
     match found {
         Ok(definition) => there.push(definition),
@@ -109,6 +116,7 @@ pub(super) fn log(
 
 fn word(kind: Definition) -> &'static str {
     match kind {
+        Definition::Device => "device",
         Definition::Group => "group",
         Definition::Nas => "nas",
         Definition::User => "user",
@@ -312,7 +320,11 @@ pub(super) fn put_group(
 
 pub(super) fn remove_group(transaction: &Transaction<'_>, name: &str) -> Result<(), Fault> {
     let mut member = transaction.prepare_cached(
-        "SELECT user_name FROM memberships WHERE group_name = $1 ORDER BY user_name LIMIT 1",
+        "SELECT * FROM (
+             SELECT user_name FROM memberships WHERE group_name = $1 ORDER BY user_name LIMIT 1
+         ) UNION ALL SELECT * FROM (
+             SELECT mac FROM device_memberships WHERE group_name = $1 ORDER BY mac LIMIT 1
+         ) LIMIT 1",
     )?;
     let member: Option<String> = member.query_row([name], |row| row.get(0)).optional()?;
     let count = transaction

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod definitions;
+mod devices;
 mod fault;
 mod nases;
 pub(crate) mod opening;
@@ -17,12 +18,13 @@ use std::{
 };
 
 use portreeve_aaa::{
-    definition::{Group, Nas, User},
+    definition::{Device, Group, Nas, User},
     port::{
         AccountingRow, Applied, Batch, Changes, Definitions, JournalPosition, Put, RowFilter,
         SessionFilter, Store, StoreError, UserFilter,
     },
     session::{Session, SessionKey},
+    station::Mac,
 };
 use rusqlite::{
     Connection, Transaction, TransactionBehavior,
@@ -39,6 +41,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("../../migrations/sqlite/0001_begin.sql"),
         include_str!("../../migrations/sqlite/0002_transports.sql"),
+        include_str!("../../migrations/sqlite/0003_devices.sql"),
     ],
     synchronous: "FULL",
 };
@@ -175,6 +178,22 @@ impl Store for Sqlite {
 
     fn remove_user(&mut self, name: &str) -> Result<(), StoreError> {
         self.write(|transaction| definitions::remove_user(transaction, name))
+    }
+
+    fn device(&mut self, mac: Mac) -> Result<Device, StoreError> {
+        self.read(|transaction| devices::device(transaction, mac))
+    }
+
+    fn devices(&mut self, group: Option<&str>) -> Result<Vec<Device>, StoreError> {
+        self.read(|transaction| devices::devices(transaction, group))
+    }
+
+    fn put_device(&mut self, device: &Device, put: Put) -> Result<(), StoreError> {
+        self.write(|transaction| devices::put_device(transaction, device, put))
+    }
+
+    fn remove_device(&mut self, mac: Mac) -> Result<(), StoreError> {
+        self.write(|transaction| devices::remove_device(transaction, mac))
     }
 
     fn group(&mut self, name: &str) -> Result<Group, StoreError> {

@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use portreeve_aaa::{
-    definition::{Group, Nas, User},
+    definition::{Device, Group, Nas, User},
     port::{
         AccountingRow, Applied, Batch, Changes, Definitions, JournalPosition, Put, RowFilter,
         SessionFilter, Store, StoreError, UserFilter,
     },
     session::{Session, SessionKey},
+    station::Mac,
 };
 use portreeve_store::{Backend, Sqlite, Unreadable};
 
@@ -58,6 +59,10 @@ impl Store for Flaky {
         users(filter: &UserFilter) -> Vec<User>;
         put_user(user: &User, put: Put) -> ();
         remove_user(name: &str) -> ();
+        device(mac: Mac) -> Device;
+        devices(group: Option<&str>) -> Vec<Device>;
+        put_device(device: &Device, put: Put) -> ();
+        remove_device(mac: Mac) -> ();
         group(name: &str) -> Group;
         groups() -> Vec<Group>;
         put_group(group: &Group, put: Put) -> ();

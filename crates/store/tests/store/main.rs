@@ -7,6 +7,8 @@ mod applying;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod flaky;
 #[cfg(test)]
 mod killing;
@@ -49,6 +51,13 @@ macro_rules! every_behaviour {
                 each_change_is_told_once_with_its_present_state,
                 a_refused_change_leaves_no_trace,
                 who_lags_too_far_behind_reads_everything;
+            devices:
+                a_device_reads_back_as_it_was_put,
+                a_device_is_created_once_and_replaced_where_it_is,
+                devices_come_in_order_and_by_group,
+                a_group_with_a_device_in_it_stays,
+                a_changed_device_is_told_once,
+                a_device_and_a_user_of_the_same_name_are_two;
             accounting:
                 a_batch_is_written_as_a_whole,
                 a_batch_that_was_applied_changes_nothing,

@@ -9,6 +9,8 @@ mod message;
 mod peer;
 mod server;
 
+use zeroize::Zeroizing;
+
 use super::{MSK_OCTETS, Msk, Type};
 use crate::{
     mppe::StartKeys,
@@ -50,10 +52,10 @@ fn master_session_key(
         KeyOrder::ReceiveFirst => (keys.recv, keys.send),
         KeyOrder::SendFirst => (keys.send, keys.recv),
     };
-    let mut octets = [0; MSK_OCTETS];
+    let mut octets = Zeroizing::new([0; MSK_OCTETS]);
     octets[..16].copy_from_slice(&*first);
     octets[16..32].copy_from_slice(&*second);
-    Msk::new(octets)
+    Msk::new(*octets)
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::mschap::{ErrorText, NtHash, V2_CHALLENGE_OCTETS, V2Response};
 
+/// The most characters of a server's message that are shown.
+const MAX_MESSAGE_CHARS: usize = 200;
+
 /// EAP-MSCHAPv2 for a peer. Its name is the supplicant's identity. It answers one challenge, and
 /// wants the server's proof that it knows the password too.
 #[derive(Clone, Debug)]
@@ -141,15 +144,18 @@ impl Run {
     }
 }
 
-/// What a server's failure says, for a person.
+/// What a server's failure says, for a person. The text is anybody's, so control characters and
+/// what is long are left out.
 fn rejected(text: &[u8]) -> Trouble {
     let Some(text) = ErrorText::parse(text) else {
         return Trouble::Rejected;
     };
-    Trouble::RejectedBecause(if text.message.is_empty() {
+    let message = text.message.chars().filter(|c| !c.is_control());
+    let message: String = message.take(MAX_MESSAGE_CHARS).collect();
+    Trouble::RejectedBecause(if message.is_empty() {
         format!("MS-CHAP error {}", text.code)
     } else {
-        format!("MS-CHAP error {}, {}", text.code, text.message)
+        format!("MS-CHAP error {}, {message}", text.code)
     })
 }
 
@@ -157,5 +163,26 @@ fn broken(what: &str) -> Trouble {
     Trouble::Broken {
         method: Type::MSCHAPV2,
         what: what.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_cannot_move_the_cursor() {
+        let said = |text: &[u8]| rejected(text).to_string();
+        assert_eq!(said(b"x"), "the server rejects it");
+        assert_eq!(said(b"E=647"), "the server rejects it: MS-CHAP error 647");
+        assert_eq!(
+            said(b"E=691 R=0 V=3 M=a\x1b[2Jb\n"),
+            "the server rejects it: MS-CHAP error 691, a[2Jb"
+        );
+        let long = format!("E=691 M={}", "m".repeat(1000));
+        assert_eq!(
+            said(long.as_bytes()).matches('m').count(),
+            MAX_MESSAGE_CHARS
+        );
     }
 }

@@ -32,13 +32,13 @@ fn the_key_is_that_of_rfc_3079() {
         alone.reveal()[..],
         [receive, send, [0; 16], [0; 16]].concat()
     );
-    let in_peap = KeyOrder::inside(Type::PEAP);
+    let peap_order = KeyOrder::inside(Type::PEAP);
     assert_eq!(
-        master_session_key(&hash, &response().nt_response, in_peap),
+        master_session_key(&hash, &response().nt_response, peap_order),
         alone
     );
-    let in_teap = KeyOrder::inside(Type::TEAP);
-    let turned = master_session_key(&hash, &response().nt_response, in_teap);
+    let turned_order = KeyOrder::inside(Type::TEAP);
+    let turned = master_session_key(&hash, &response().nt_response, turned_order);
     assert_eq!(
         turned.reveal()[..],
         [send, receive, [0; 16], [0; 16]].concat()
@@ -107,7 +107,7 @@ fn what_has_another_form_is_none() {
     for length in 0..answer.len() {
         assert!(Response::parse(&answer[..length]).is_err(), "{length}");
         // And with a length that says so.
-        if length >= 4 && length < 54 {
+        if (4..54).contains(&length) {
             let mut short = answer[..length].to_vec();
             short[3] = u8::try_from(length).unwrap();
             assert_eq!(Response::parse(&short), Err("its value has not 49 octets"));

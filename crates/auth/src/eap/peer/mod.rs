@@ -135,6 +135,11 @@ impl Supplicant {
         }
     }
 
+    /// Who it says it is.
+    pub fn identity(&self) -> &[u8] {
+        &self.identity
+    }
+
     /// What it has come to so far, if a Success would be true now: for a tunnel around it, which
     /// has another way to say so.
     pub fn outcome(&self) -> Option<Outcome> {

@@ -128,7 +128,9 @@ impl Link {
         incoming.message.extend_from_slice(part);
         let length = incoming.message.len();
         if !has_more {
-            return if length == incoming.total {
+            // hostapd's server counts the header of the first fragment.
+            let totals = [length, length + FIRST_HEADER_OCTETS];
+            return if totals.contains(&incoming.total) {
                 Ok(Heard::Message(incoming.exchange, incoming.message))
             } else {
                 Err("its fragments do not make up the total length")
@@ -163,7 +165,7 @@ mod tests {
                     assert_eq!(acknowledgement, [2]);
                     match from.hear(&acknowledgement, room).unwrap() {
                         Heard::Next(next) => packet = next,
-                        other => panic!("{other:?}"),
+                        Heard::Message(..) => panic!("it was only acknowledged"),
                     }
                 }
             }
@@ -233,6 +235,15 @@ mod tests {
             );
             assert_eq!(*last, Err(why), "{packets:?}");
         }
+    }
+
+    #[test]
+    fn a_total_length_may_count_the_first_header() {
+        let mut link = Link::default();
+        let acknowledged = link.hear(&[0xc2, 0, 7, 1, 2], 64);
+        assert_eq!(acknowledged, Ok(Heard::Next(vec![2])));
+        let whole = link.hear(&[2, 3, 4], 64);
+        assert_eq!(whole, Ok(Heard::Message(2, vec![1, 2, 3, 4])));
     }
 
     #[test]

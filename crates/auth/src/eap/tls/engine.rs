@@ -185,7 +185,8 @@ impl Engine {
         output
     }
 
-    /// Encrypts, for [`Engine::take_output`]. False before the handshake is done, or after an error.
+    /// Encrypts, for [`Engine::take_output`]. False before the handshake is done, and after an
+    /// error.
     #[must_use]
     pub fn write(&mut self, plain: &[u8]) -> bool {
         self.is_established() && self.connection.writer().write_all(plain).is_ok()

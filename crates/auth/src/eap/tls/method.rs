@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    ClientCertificate, Server, Settings, Trouble, Version,
+    Alert, ClientCertificate, Server, Settings, Trouble, Version,
     fragments::{Arrived, Flags, Fragment, Link},
 };
 use crate::eap::{
@@ -138,7 +138,10 @@ impl Run {
                 let certificate = ClientCertificate::Required;
                 let unix_s = context.unix_s;
                 match Server::new(&self.settings, Type::TLS, certificate, unix_s) {
-                    Ok(server) => self.shake(server.into(), message, context),
+                    Ok(server) => {
+                        server.bind_to(context.identity);
+                        self.shake(server.into(), message, context)
+                    }
                     Err(trouble) => self.fail(trouble),
                 }
             }
@@ -161,7 +164,10 @@ impl Run {
             self.state = State::Failing(trouble);
             return self.send(alert, context);
         }
-        if !server.read().is_empty() || server.is_closed() {
+        if server.is_closed() {
+            return self.fail(Trouble::Alert(Alert::of(0)));
+        }
+        if !server.read().is_empty() {
             return self.garbage("it sends data in the middle of the handshake");
         }
         if server.is_established() {

@@ -156,9 +156,13 @@ impl Run {
         self.give_up(Vec::new(), trouble, context)
     }
 
-    /// Ends with an alert, or with an empty packet, so that the server can end too.
+    /// Ends: with an alert; with an empty packet to one of the server, so that it can end too; else
+    /// without a word, since an empty packet may mean that all is well.
     fn give_up(&mut self, alert: Vec<u8>, trouble: Trouble, context: &Context<'_>) -> Reply {
         self.state = State::Over;
+        if alert.is_empty() && !matches!(trouble, Trouble::RejectedBecause(_)) {
+            return Reply::Abort(trouble);
+        }
         self.link.send(alert);
         Reply::GiveUp(self.link.next(context.room), trouble)
     }

@@ -48,6 +48,16 @@ impl Server {
         })
     }
 
+    /// Binds its sessions to who the device says it is before TLS: only who says the same can
+    /// resume what this connection leaves, and this connection can resume only what was left by
+    /// one that was bound to the same. To be called before the first [`Server::receive`]; else it
+    /// is as if the device had said nothing.
+    pub fn bind_to(&self, identity: &[u8]) {
+        if let Some(view) = &self.view {
+            view.bind_to(identity);
+        }
+    }
+
     /// Takes records. After trouble there may be an alert in [`Engine::take_output`], and nothing
     /// is taken any more. `unix_s` is the time in seconds since 1970.
     pub fn receive(&mut self, octets: &[u8], unix_s: u64) -> Result<(), Trouble> {

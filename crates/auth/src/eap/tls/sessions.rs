@@ -64,6 +64,7 @@ struct Session {
     kind: Type,
     is_192_bit: bool,
     serial: Vec<u8>,
+    claimed: Vec<u8>,
     resumed: Arc<Resumed>,
 }
 
@@ -212,6 +213,8 @@ pub(super) struct View {
 
 #[derive(Default)]
 struct Seen {
+    /// Who the device says it is.
+    claimed: Vec<u8>,
     pending: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
     /// What was found last, which is what is resumed if anything is.
     hit: Option<(Vec<u8>, Arc<Session>)>,
@@ -235,6 +238,10 @@ impl View {
         }
     }
 
+    pub(super) fn bind_to(&self, identity: &[u8]) {
+        self.seen().claimed = identity.to_vec();
+    }
+
     pub(super) fn resumed(&self) -> Option<Arc<Resumed>> {
         let seen = self.seen();
         seen.hit
@@ -256,6 +263,7 @@ impl View {
     fn allows(&self, session: &Session) -> bool {
         session.kind == self.kind
             && session.is_192_bit == self.is_192_bit
+            && session.claimed == self.seen().claimed
             && self.sessions.is_fresh(session, self.clock.unix_s())
             && self.allows_chain(&session.resumed.chain)
     }
@@ -275,11 +283,13 @@ impl View {
         let pending = std::mem::take(&mut seen.pending);
         let resumed = Arc::new(resumed);
         let serial = serial(&resumed.chain);
+        let claimed = std::mem::take(&mut seen.claimed);
         let session = |secret| Session {
             secret,
             kind: self.kind,
             is_192_bit: self.is_192_bit,
             serial: serial.clone(),
+            claimed: claimed.clone(),
             resumed: Arc::clone(&resumed),
         };
         // Under TLS 1.2 a session that is resumed goes on; what is noted of it may be new.

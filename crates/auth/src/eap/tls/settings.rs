@@ -313,8 +313,8 @@ pub struct SettingsBuilder {
 }
 
 impl Settings {
-    /// Begins with the server's certificate: its chain in DER, its own first, and its private key in
-    /// DER (PKCS#8, PKCS#1 or SEC 1).
+    /// Begins with the server's certificate: its chain in DER, its own first, and its private key
+    /// in DER (PKCS#8, PKCS#1 or SEC 1).
     ///
     /// By default TLS 1.2 and 1.3 are spoken, no client certificate is asked for, and nothing is
     /// resumed.

@@ -28,6 +28,12 @@ pub enum Trouble {
         /// The least that the server speaks.
         allowed: Version,
     },
+    /// The device speaks only a version that is newer than those allowed.
+    #[error("the device offers only {0}: allow that version")]
+    NewVersion(
+        /// What it offers.
+        String,
+    ),
     /// The device and the server share no cipher suite.
     #[error(
         "the device and the server have no cipher in common (it offers {0}): update it; TLS with \
@@ -51,6 +57,12 @@ pub enum Trouble {
     /// The device presents no certificate.
     #[error("the device presents no certificate: issue one and install it with the profile")]
     NoCertificate,
+    /// The device has no certificate that 192-bit mode could use, and presents none.
+    #[error(
+        "the device presents no certificate that is strong enough for 192-bit mode: issue one with \
+         P-384, or RSA of 3072 bits"
+    )]
+    NoStrongCertificate,
     /// The device's certificate has run out.
     #[error("the device's certificate {who} expired{}: issue a new one", on(*.on_s))]
     Expired {
@@ -71,7 +83,10 @@ pub enum Trouble {
         from_s: Option<u64>,
     },
     /// The device's certificate has been revoked.
-    #[error("the device's certificate {who} was revoked{}: issue a new one if that is in order", on(*.on_s))]
+    #[error(
+        "the device's certificate {who} was revoked{}: issue a new one if that is in order",
+        on(*.on_s)
+    )]
     Revoked {
         /// Whose it is.
         who: Presented,
@@ -148,7 +163,7 @@ pub enum Trouble {
     #[error("no CA for devices' certificates is set: set one, or offer another method")]
     NoClientCa,
     /// TLS itself fails, here.
-    #[error("TLS fails on the server ({0}): see the server's TLS settings and its entropy")]
+    #[error("the server cannot do TLS ({0}): see its TLS settings, and whether it has entropy")]
     Internal(String),
 }
 
@@ -158,10 +173,12 @@ impl Trouble {
         match self {
             Self::Alert(alert) => alert.label(),
             Self::OldVersion { .. } => "tls_old_version",
+            Self::NewVersion(_) => "tls_new_version",
             Self::NoCipher(_) => "tls_no_cipher",
             Self::NoGroup => "tls_no_group",
             Self::NoSignature => "tls_no_signature",
             Self::NoCertificate => "tls_no_certificate",
+            Self::NoStrongCertificate => "tls_no_strong_certificate",
             Self::Expired { .. } => "tls_certificate_expired",
             Self::NotYetValid { .. } => "tls_certificate_not_yet_valid",
             Self::Revoked { .. } => "tls_certificate_revoked",
@@ -192,6 +209,7 @@ impl Trouble {
         };
         match error {
             Error::AlertReceived(alert) => Self::Alert(Alert::of(alert.into())),
+            Error::NoCertificatesPresented if settings.is_192_bit() => Self::NoStrongCertificate,
             Error::NoCertificatesPresented => Self::NoCertificate,
             Error::PeerIncompatible(why) => Self::incompatible(&why, hello, settings),
             Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
@@ -213,19 +231,36 @@ impl Trouble {
     }
 
     fn incompatible(why: &PeerIncompatible, hello: Option<&Hello>, settings: &Settings) -> Self {
+        let newest = hello.and_then(best_version);
         let allowed = if settings.allows(Version::Tls12) {
             Version::Tls12
         } else {
             Version::Tls13
         };
+        let least = match allowed {
+            Version::Tls12 => 0x0303,
+            Version::Tls13 => 0x0304,
+        };
+        // A hello that is too old lacks other things too, and that may be noticed first.
+        if newest.is_some_and(|newest| newest < least) {
+            return Self::OldVersion {
+                offered: version_name(newest),
+                allowed,
+            };
+        }
         match why {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
-            | PeerIncompatible::Tls12NotOfferedOrEnabled => Self::OldVersion {
-                offered: hello.map_or_else(|| "an older TLS".to_owned(), best_version),
-                allowed,
+            | PeerIncompatible::Tls12NotOfferedOrEnabled => match newest {
+                Some(0x0304..) if !settings.allows(Version::Tls13) => {
+                    Self::NewVersion(version_name(newest))
+                }
+                _ => Self::OldVersion {
+                    offered: version_name(newest),
+                    allowed,
+                },
             },
             PeerIncompatible::NoKxGroupsInCommon
             | PeerIncompatible::NamedGroupsExtensionRequired
@@ -303,7 +338,20 @@ fn unusable(error: &CertificateError) -> &'static str {
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "its key or its signature is of a kind that is too old, such as SHA-1 or RSA-1024"
         }
-        _ => "its chain breaks a rule of its CA",
+        CertificateError::Other(other) => broken_rule(&other.to_string()),
+        _ => "its chain breaks a rule",
+    }
+}
+
+/// What the library has no variant for, by the name that it goes by.
+fn broken_rule(name: &str) -> &'static str {
+    match name {
+        "CaUsedAsEndEntity" => "it is signed by itself, or a CA's",
+        "EndEntityUsedAsCa" => "a certificate in its chain is not a CA's",
+        "NameConstraintViolation" => "its CA may not issue for such names",
+        "PathLenConstraintViolated" => "its chain is longer than a CA in it allows",
+        "UnsupportedCertVersion" => "it is older than X.509 version 3",
+        _ => "its chain breaks a rule",
     }
 }
 
@@ -324,20 +372,21 @@ const fn version_cure(allowed: Version) -> &'static str {
     }
 }
 
-fn best_version(hello: &Hello) -> String {
+fn best_version(hello: &Hello) -> Option<u16> {
     // Numbers of the form 0x?a?a are there to be ignored (RFC 8701).
-    let offered = hello
-        .versions
-        .iter()
-        .filter(|version| *version & 0x0f0f != 0x0a0a);
-    match offered.max() {
+    let offered = hello.versions.iter().copied();
+    offered.filter(|version| version & 0x0f0f != 0x0a0a).max()
+}
+
+fn version_name(version: Option<u16>) -> String {
+    match version {
         Some(0x0300) => "SSL 3.0".to_owned(),
         Some(0x0301) => "TLS 1.0".to_owned(),
         Some(0x0302) => "TLS 1.1".to_owned(),
         Some(0x0303) => "TLS 1.2".to_owned(),
         Some(0x0304) => "TLS 1.3".to_owned(),
         Some(other) => format!("TLS version {other:#06x}"),
-        None => "no TLS version".to_owned(),
+        None => "versions that are not known".to_owned(),
     }
 }
 
@@ -487,3 +536,6 @@ fn date(unix_s: u64) -> String {
         era * 400 + year + carry
     )
 }
+
+#[cfg(test)]
+mod tests;

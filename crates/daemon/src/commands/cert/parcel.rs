@@ -1,4 +1,4 @@
-//! The files that a peer is given: certificate, key, the CA, and all of it as PKCS #12.
+//! The files that a peer or user is given: certificate, key, the CA, and all of it as PKCS #12.
 
 use std::{
     fs::{self, OpenOptions},
@@ -7,14 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use p12_keystore::{
-    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey,
-    PrivateKeyChain,
-};
-use zeroize::Zeroizing;
-
 use crate::{
-    authority::{blocks, read_text, write_atomically},
+    authority::{Pkcs12Error, read_text, write_atomically},
     failure::Failure,
 };
 
@@ -23,7 +17,7 @@ pub(super) const OPEN: u32 = 0o644;
 /// For the owner alone.
 pub(super) const SECRET: u32 = 0o600;
 
-/// Why a peer's files are not written.
+/// Why nothing is issued, or its files are not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ParcelError {
     #[error(
@@ -31,14 +25,47 @@ pub(crate) enum ParcelError {
         path.display()
     )]
     Exists { path: PathBuf },
-    #[error("cannot make the PKCS #12 file: {0}")]
-    Pkcs12(String),
+    #[error(transparent)]
+    Pkcs12(#[from] Pkcs12Error),
+    #[error(
+        "there is no user '{name}'{}; add them (portreeve user add '{name}'), or say --unknown-user \
+         where they are known elsewhere",
+        did_you_mean(nearest.as_deref())
+    )]
+    UnknownUser {
+        name: String,
+        nearest: Option<String>,
+    },
+    #[error(
+        "user '{name}' has no certificate that could be revoked; `portreeve cert list --all` lists \
+         all there are"
+    )]
+    NothingOf { name: String },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| {
+        format!("; did you mean '{nearest}'?")
+    })
+}
+
+/// What the files of a certificate are called: the name, with other than plain characters replaced,
+/// and the device.
+pub(super) fn stem(name: &str, device: Option<&str>) -> String {
+    let whole = device.map_or_else(|| name.to_owned(), |device| format!("{name}-{device}"));
+    let plain = |letter: char| letter.is_alphanumeric() || ".-_@ ".contains(letter);
+    let stem = whole.replace(|letter| !plain(letter), "_");
+    if stem.starts_with(char::is_alphanumeric) {
+        stem
+    } else {
+        format!("_{stem}")
+    }
 }
 
 /// Where the files go.
 pub(super) struct Parcel {
     folder: PathBuf,
-    name: String,
+    stem: String,
     force: bool,
     reserved: Vec<PathBuf>,
 }
@@ -73,14 +100,14 @@ impl Parcel {
     /// issued: a key that cannot be written is lost.
     pub(super) fn reserve(
         folder: &Path,
-        name: &str,
+        stem: &str,
         force: bool,
         parts: &[Part],
         ca_pem: &str,
     ) -> Result<Self, Failure> {
         let mut parcel = Self {
             folder: folder.to_path_buf(),
-            name: name.to_owned(),
+            stem: stem.to_owned(),
             force,
             reserved: Vec::new(),
         };
@@ -116,7 +143,7 @@ impl Parcel {
 
     pub(super) fn path(&self, part: Part) -> PathBuf {
         self.folder
-            .join(format!("{}.{}", self.name, part.extension()))
+            .join(format!("{}.{}", self.stem, part.extension()))
     }
 
     pub(super) fn ca(&self) -> PathBuf {
@@ -144,31 +171,27 @@ impl Drop for Parcel {
     }
 }
 
-/// A certificate, its key and the CA in one file under a password.
-pub(super) fn pkcs12(
-    name: &str,
-    chain: &[Vec<u8>],
-    key_pem: &str,
-    password: &str,
-    legacy: bool,
-) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let failed = |error: p12_keystore::error::Error| ParcelError::Pkcs12(error.to_string());
-    let key = blocks(key_pem, |label| label == "PRIVATE KEY")
-        .into_iter()
-        .next();
-    let key = Zeroizing::new(key.unwrap_or_default());
-    let key = PrivateKey::from_der(&key).map_err(failed)?;
-    let chain: Result<Vec<_>, _> = chain.iter().map(|der| Certificate::from_der(der)).collect();
-    let chain = PrivateKeyChain::new(name.as_bytes(), key, chain.map_err(failed)?);
-    let mut store = KeyStore::new();
-    store.add_entry(name, KeyStoreEntry::PrivateKeyChain(chain));
-    let writer = store.writer(password);
-    let writer = if legacy {
-        writer
-            .encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc)
-            .mac_algorithm(MacAlgorithm::HmacSha1)
-    } else {
-        writer
-    };
-    Ok(Zeroizing::new(writer.write().map_err(failed)?))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_called_what_no_path_can_be_made_of() {
+        for (name, device, expected) in [
+            ("tim", None, "tim"),
+            (
+                "tim@example.org",
+                Some("Tim's phone"),
+                "tim@example.org-Tim_s phone",
+            ),
+            ("host/pc.example.org", None, "host_pc.example.org"),
+            ("../../etc/passwd", None, "_.._.._etc_passwd"),
+            ("CORP\\anna", Some("-x"), "CORP_anna--x"),
+            (".hidden", None, "_.hidden"),
+        ] {
+            let stem = stem(name, device);
+            assert_eq!(stem, expected);
+            assert_eq!(Path::new(&stem).file_name(), Some(stem.as_ref()));
+        }
+    }
 }

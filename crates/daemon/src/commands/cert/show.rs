@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::authority;
 use crate::{
     authority::{
-        self as ca, Authority, AuthorityError, Details, Names, Record, State, date, expiring, pem,
+        self as ca, Authority, AuthorityError, Details, Names, Purpose, Record, State,
+        TrustOverride, date, expiring, pem,
     },
     cli::{Context, Listing},
     commands::rows,
@@ -22,13 +23,17 @@ pub(crate) struct List {
     /// Also those that have expired, are revoked, or were ours before they were renewed
     #[arg(long)]
     all: bool,
+    /// Only those of this user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     #[command(flatten)]
     listing: Listing,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Its name, or its serial where several bear the name; 'ca', 'server' and 'client' are our own
+    /// Its name, or its serial where several bear the name; 'ca', 'server', 'client' and 'ocsp' are our
+    /// own
     #[arg(value_name = "NAME|SERIAL")]
     which: String,
     #[command(flatten)]
@@ -39,6 +44,8 @@ pub(crate) struct Show {
 #[derive(Debug, Serialize)]
 pub(super) struct Described {
     pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
     pub(super) purpose: &'static str,
     pub(super) serial: String,
     pub(super) state: &'static str,
@@ -60,12 +67,16 @@ pub(super) struct Described {
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pem: Option<String>,
+    /// What devices look for in the server's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
 }
 
 impl Described {
     pub(super) fn of(record: &Record, now: u64) -> Self {
         Self {
             name: record.name.clone(),
+            device: record.device.clone(),
             purpose: record.purpose.as_str(),
             serial: record.serial.clone(),
             state: record.state(now).as_str(),
@@ -80,11 +91,12 @@ impl Described {
             issuer: None,
             key: None,
             pem: None,
+            server_name: None,
         }
     }
 
     pub(super) fn of_ca(details: &Details, now: u64) -> Self {
-        let purpose = ca::Purpose::Ca;
+        let purpose = Purpose::Ca;
         let record = Record::of(details, purpose.as_str(), purpose);
         Self::of(&record, now).with(details, None)
     }
@@ -120,8 +132,21 @@ pub(super) fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Fa
         .records
         .iter()
         .filter(|record| arguments.all || (record.is_live(now) && is_in_use(&authority, record)))
+        .filter(|record| {
+            arguments
+                .user
+                .as_ref()
+                .is_none_or(|user| is_of(record, user))
+        })
         .collect();
-    shown.sort_by_key(|record| (record.purpose, &record.name, record.not_before));
+    shown.sort_by_key(|record| {
+        (
+            record.purpose,
+            &record.name,
+            &record.device,
+            record.not_before,
+        )
+    });
     for problem in index.problems {
         let words = Failure::from(problem).words();
         context.output.warn(words)?;
@@ -133,17 +158,9 @@ pub(super) fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Fa
             .collect();
         return Ok(context.output.json(&shown)?);
     }
-    let rows = shown.iter().map(|record| {
-        vec![
-            record.name.clone(),
-            record.purpose.as_str().to_owned(),
-            record.serial.clone(),
-            date(record.not_after),
-            record.days_left(now).to_string(),
-            record.state(now).as_str().to_owned(),
-        ]
-    });
-    let heading = [
+    // Only users have devices.
+    let devices = shown.iter().any(|record| record.device.is_some());
+    let mut heading = vec![
         "name",
         "purpose",
         "serial",
@@ -151,9 +168,34 @@ pub(super) fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Fa
         "days left",
         "state",
     ];
+    let mut rows: Vec<_> = shown.iter().map(|record| row(record, now)).collect();
+    if devices {
+        heading.insert(1, "device");
+        for (row, record) in rows.iter_mut().zip(&shown) {
+            row.insert(1, record.device.clone().unwrap_or_default());
+        }
+    }
     let nothing = "no certificate is good; --all shows those that were";
-    context.output.table(&heading, rows.collect(), nothing)?;
+    context.output.table(&heading, rows, nothing)?;
+    if arguments.user.is_some() {
+        return Ok(());
+    }
     warn(&index.records, now, &mut context.output)
+}
+
+fn row(record: &Record, now: u64) -> Vec<String> {
+    vec![
+        record.name.clone(),
+        record.purpose.as_str().to_owned(),
+        record.serial.clone(),
+        date(record.not_after),
+        record.days_left(now).to_string(),
+        record.state(now).as_str().to_owned(),
+    ]
+}
+
+fn is_of(record: &Record, user: &str) -> bool {
+    record.purpose == Purpose::User && record.name == user
 }
 
 /// Of our own certificates the last is in use; of a peer's any may be.
@@ -177,12 +219,16 @@ pub(super) fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Fa
     let record = pick(&records, meant(&authority, &arguments.which), now)?;
     let (der, details) = authority.certificate(&record.serial)?;
     if arguments.listing.json {
-        let described = Described::of(record, now).with(&details, Some(&der));
+        let mut described = Described::of(record, now).with(&details, Some(&der));
+        if record.purpose == Purpose::Server {
+            described.server_name = authority.server_name().map(str::to_owned);
+        }
         return Ok(context.output.json(&described)?);
     }
     let days = record.days_left(now);
     let mut pairs = vec![
         ("name", record.name.clone()),
+        ("device", record.device.clone().unwrap_or_default()),
         ("purpose", record.purpose.as_str().to_owned()),
         ("state", record.state(now).as_str().to_owned()),
         ("serial", record.serial.clone()),
@@ -201,6 +247,15 @@ pub(super) fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Fa
         let words = format!("{}, {}", date(revoked.at), revoked.reason.as_str());
         pairs.push(("revoked", words));
     }
+    if details.trust_override != TrustOverride::Off {
+        let policy = details.trust_override.as_str();
+        pairs.push(("trust override", policy.to_owned()));
+    }
+    if record.purpose == Purpose::Server
+        && let Some(name) = authority.server_name()
+    {
+        pairs.push(("devices look for", name.to_owned()));
+    }
     let limits = details.limits();
     if !limits.is_empty() {
         pairs.push(("may sign", limits.join("\n")));
@@ -215,6 +270,7 @@ pub(super) fn meant<'a>(authority: &'a Authority, which: &'a str) -> &'a str {
         "ca" => return &authority.ca().serial,
         "server" => authority.server_identity(),
         "client" => authority.client_identity(),
+        "ocsp" => authority.ocsp_identity(),
         _ => None,
     };
     own.map_or(which, |own| &own.details.serial)
@@ -271,12 +327,13 @@ fn described(record: &Record, now: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authority::{Purpose, Reason, Revocation};
+    use crate::authority::{Reason, Revocation};
 
     fn record(serial: &str, name: &str, purpose: Purpose) -> Record {
         Record {
             serial: serial.to_owned(),
             name: name.to_owned(),
+            device: None,
             purpose,
             not_before: 0,
             not_after: 1_000_000_000,
