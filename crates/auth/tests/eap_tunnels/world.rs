@@ -353,7 +353,7 @@ impl Ended {
             self.failure,
             self.trouble
         );
-        let outcome = self.outcome.expect("the peer is not in");
+        let outcome = self.outcome.unwrap();
         let success = self.success.unwrap();
         assert_eq!(outcome.msk.as_ref(), success.msk());
         assert_eq!(outcome.session_id, success.session_id());

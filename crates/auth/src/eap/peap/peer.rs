@@ -15,7 +15,10 @@ use crate::eap::{
     tls::PeerSettings,
     tunnel::{
         Keying,
-        peer::{PeerInner, PeerInnerStep, PeerInside, PeerKeys, PeerMove, PeerTunnel, tls_keys},
+        peer::{
+            PeerInner, PeerInnerStep, PeerInside, PeerKeys, PeerMove, PeerTunnel, after_commitment,
+            is_commitment, tls_keys,
+        },
     },
 };
 
@@ -171,6 +174,13 @@ impl PeerInside for Phase2 {
     ) -> PeerMove {
         // Whatever it was that went well, the server has more to say.
         self.keys = None;
+        if is_commitment(plain, keying) && !self.inner.has_begun() {
+            if self.binding == CryptoBinding::Optional {
+                self.keys = tls_keys(Type::PEAP, keying);
+            }
+            return PeerMove::Listen;
+        }
+        let plain = after_commitment(plain, keying);
         if let Some(tlvs) = tlvs::of_packet(plain, Code::Request) {
             return self.verdict(tlvs, keying, context);
         }

@@ -147,6 +147,11 @@ impl Supplicant {
         self.trouble.is_none().then_some(outcome)
     }
 
+    /// The method that runs.
+    pub fn runs(&self) -> Option<Type> {
+        self.running.as_ref().map(|method| method.kind())
+    }
+
     /// The extended key of the method, if it makes one.
     pub fn emsk(&self) -> Option<Msk> {
         self.running.as_ref()?.emsk()

@@ -6,9 +6,12 @@
 
 use zeroize::Zeroizing;
 
-use super::tlvs::{Binding, MAC_OCTETS, Macs};
+use super::{
+    Rules,
+    tlvs::{Binding, MAC_OCTETS, Macs},
+};
 use crate::eap::{
-    MSK_OCTETS, Means, Msk, Type,
+    Inner, MSK_OCTETS, Means, Msk, Type,
     tls::{self, Version},
     tunnel::{Keying, prf::Hash},
 };
@@ -37,8 +40,16 @@ impl InnerKeys {
     /// Those of an EAP method that has succeeded by these means. EAP-MSCHAPv2 gives the halves of
     /// its 32 octets the other way round here (RFC 9930 section 3.6.3), and does so by itself where
     /// it knows that it is inside TEAP.
-    pub(super) fn of_method(means: Means, msk: Option<&Msk>, emsk: Option<&Msk>) -> Self {
-        let is_to_turn = means == Means::alone(Type::MSCHAPV2);
+    pub(super) fn of_method(
+        rules: Rules,
+        means: Means,
+        msk: Option<&Msk>,
+        emsk: Option<&Msk>,
+    ) -> Self {
+        let is_mschapv2 = means == Means::alone(Type::MSCHAPV2)
+            || means.inner() == Some(Inner::Eap(Type::MSCHAPV2));
+        let is_turned = means.outer() == Type::TEAP;
+        let is_to_turn = is_mschapv2 && is_turned != (rules == Rules::Rfc9930);
         let msk = msk.map(|msk| {
             let mut octets = Zeroizing::new(*msk.reveal());
             if is_to_turn {
@@ -70,7 +81,9 @@ struct Link {
 
 /// Both chains of one conversation.
 pub(super) struct Chain {
+    rules: Rules,
     hash: Hash,
+    /// Whose way of making keys it is.
     version: Version,
     seed: Zeroizing<[u8; SEED_OCTETS]>,
     by_msk: Link,
@@ -83,8 +96,11 @@ pub(super) struct Chain {
 
 impl Chain {
     /// The chains before any method.
-    pub(super) fn new(keying: &dyn Keying) -> Option<Self> {
-        let version = keying.version()?;
+    pub(super) fn new(rules: Rules, keying: &dyn Keying) -> Option<Self> {
+        let version = match (rules, keying.version()?) {
+            (Rules::Rfc9930, version) => version,
+            (Rules::Hostap, _) => Version::Tls12,
+        };
         let hash = match keying.hash()? {
             tls::Hash::Sha256 => Hash::Sha256,
             tls::Hash::Sha384 => Hash::Sha384,
@@ -103,6 +119,7 @@ impl Chain {
             mac: Zeroizing::new([0; MAC_OCTETS]),
         };
         Some(Self {
+            rules,
             hash,
             version,
             seed,
@@ -187,6 +204,7 @@ impl Chain {
 
     /// The master session key in the end, from the chain that the last binding went by.
     pub(super) fn msk(&self, keying: &dyn Keying, is_by_emsk: bool) -> Option<Msk> {
+        let is_by_emsk = is_by_emsk && self.rules == Rules::Rfc9930;
         let secret = match (self.has_keys, is_by_emsk) {
             (false, _) => &self.seed,
             (true, false) => &self.by_msk.next,

@@ -7,9 +7,9 @@
 //! be resumed.
 //!
 //! Who is asked as the one and has only the other says so, and is asked as that. Where both have
-//! proven themselves the success is the user's, and the machine is [another](super::Success::others)
-//! in it. A session that is resumed is that of the first of them alone: who else there was the
-//! caller has to put into the note that it keeps.
+//! proven themselves the success is the user's, and the machine is one of the
+//! [others](super::Success::others) in it. A session that is resumed is that of the user alone: who
+//! else there was the caller has to put into the note that it keeps.
 //!
 //! Under TLS 1.2 keys come from the PRF of the cipher suite, as RFC 9930 has it; under TLS 1.3 from
 //! the exporter, as RFC 9427 section 2.2 has it, which RFC 9930 section 1 refers to. There is no
@@ -68,6 +68,19 @@ pub enum Needed {
     All,
 }
 
+/// By which rules both sides make their keys. They have to be the same, or no binding is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Rules {
+    /// Those of RFC 9930 and RFC 9427, which Windows keeps.
+    #[default]
+    Rfc9930,
+    /// Those of `wpa_supplicant` and `hostapd` up to 2.10, from the time of RFC 7170: the key of
+    /// EAP-MSCHAPv2 as it is, the master session key always by the chain of the MSK, and under
+    /// TLS 1.3 what TLS 1.2 has. The binding of one and the question to the next go in two messages
+    /// then.
+    Hostap,
+}
+
 /// TEAP, as it may be offered.
 #[derive(Clone)]
 pub struct Teap {
@@ -80,6 +93,7 @@ pub struct Teap {
 struct Plan {
     stages: Vec<(Who, Proof)>,
     needed: Needed,
+    rules: Rules,
 }
 
 impl Teap {
@@ -119,6 +133,13 @@ impl Teap {
     #[must_use]
     pub fn needing(mut self, needed: Needed) -> Self {
         Arc::make_mut(&mut self.plan).needed = needed;
+        self
+    }
+
+    /// The same by these rules for keys.
+    #[must_use]
+    pub fn by(mut self, rules: Rules) -> Self {
+        Arc::make_mut(&mut self.plan).rules = rules;
         self
     }
 

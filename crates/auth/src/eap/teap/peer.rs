@@ -3,24 +3,27 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    VERSION, Who,
+    Rules, VERSION, Who,
     keys::{Chain, InnerKeys},
     tlvs::{Message, Said, Status, error},
 };
 use crate::eap::{
-    Context, Means, Password, Type,
+    Context, Password, Type,
     peer::{self, Trouble, Usable},
     tls::PeerSettings,
     tunnel::{
         Keying,
-        peer::{PeerInner, PeerInnerStep, PeerInside, PeerKeys, PeerMove, PeerTunnel},
+        peer::{
+            PeerInner, PeerInnerStep, PeerInside, PeerKeys, PeerMove, PeerTunnel, after_commitment,
+            is_commitment,
+        },
     },
 };
 
 /// What a peer has to prove itself with.
 #[derive(Clone)]
 pub enum Credential {
-    /// One of these EAP methods under a name. EAP-MSCHAPv2 has to know that it is
+    /// One of these EAP methods under a name. EAP-MSCHAPv2 has to have been told that it is
     /// [inside](crate::eap::mschapv2::Peer::inside) TEAP.
     Eap {
         /// Who it says it is.
@@ -47,6 +50,7 @@ impl fmt::Debug for Credential {
 #[derive(Clone)]
 pub struct TeapPeer {
     settings: PeerSettings,
+    rules: Rules,
     credentials: Vec<(Who, Credential)>,
 }
 
@@ -56,8 +60,16 @@ impl TeapPeer {
     pub const fn new(settings: PeerSettings) -> Self {
         Self {
             settings,
+            rules: Rules::Rfc9930,
             credentials: Vec::new(),
         }
+    }
+
+    /// The same by these rules for keys.
+    #[must_use]
+    pub const fn by(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// The same that can prove itself like that too.
@@ -84,7 +96,7 @@ impl Usable for TeapPeer {
     }
 
     fn start(&self) -> Box<dyn peer::Method> {
-        let phase2 = Phase2::new(self.credentials.clone());
+        let phase2 = Phase2::new(self.rules, self.credentials.clone());
         Box::new(PeerTunnel::new(
             Type::TEAP,
             VERSION,
@@ -95,6 +107,7 @@ impl Usable for TeapPeer {
 }
 
 pub(super) struct Phase2 {
+    rules: Rules,
     credentials: Vec<(Who, Credential)>,
     outer: Vec<u8>,
     chain: Option<Chain>,
@@ -109,8 +122,9 @@ pub(super) struct Phase2 {
 }
 
 impl Phase2 {
-    pub(super) const fn new(credentials: Vec<(Who, Credential)>) -> Self {
+    pub(super) const fn new(rules: Rules, credentials: Vec<(Who, Credential)>) -> Self {
         Self {
+            rules,
             credentials,
             outer: Vec::new(),
             chain: None,
@@ -193,8 +207,8 @@ impl Phase2 {
                     let what = "it says that it went well before it has proven itself inside";
                     return Err(Self::untrusted(what));
                 };
-                let means = Means::alone(Type::TEAP);
-                InnerKeys::of_method(means, outcome.msk.as_ref(), inner.emsk().as_ref())
+                let (msk, emsk) = (outcome.msk.as_ref(), inner.emsk());
+                InnerKeys::of_method(self.rules, inner.means(), msk, emsk.as_ref())
             }
             None => InnerKeys::default(),
         };
@@ -203,7 +217,7 @@ impl Phase2 {
     }
 
     fn go_on(&mut self, keying: &dyn Keying, keys: &InnerKeys) -> Result<(), PeerMove> {
-        let chain = self.chain.take().or_else(|| Chain::new(keying));
+        let chain = self.chain.take().or_else(|| Chain::new(self.rules, keying));
         let chain = chain.and_then(|mut chain| chain.advance(keying, keys).then_some(chain));
         self.chain = Some(chain.ok_or_else(|| PeerMove::keyless(Type::TEAP))?);
         Ok(())
@@ -323,7 +337,12 @@ impl PeerInside for Phase2 {
     ) -> PeerMove {
         // Whatever it was that went well, the server has more to say.
         self.keys = None;
-        let said = match Said::parse(plain) {
+        // The binding is still to come.
+        if is_commitment(plain, keying) && self.at.is_none() {
+            return PeerMove::Listen;
+        }
+        let said = Said::parse(plain).or_else(|_| Said::parse(after_commitment(plain, keying)));
+        let said = match said {
             Ok(said) => said,
             Err(what) => return Self::unexpected(what),
         };

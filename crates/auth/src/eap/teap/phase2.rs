@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Needed, Plan, Proof, Who,
+    Needed, Plan, Proof, Rules, Who,
     keys::{Chain, InnerKeys},
     tlvs::{Binding, Message, NONCE_OCTETS, Said, Status, error},
 };
@@ -54,6 +54,8 @@ enum State {
     Password,
     /// The caller is asked about a password.
     Checking,
+    /// Somebody has proven themselves, and nobody else has been asked yet.
+    Bound,
     /// The server has said that all went well.
     Ending,
     /// The server has said that it did not.
@@ -97,15 +99,16 @@ impl Phase2 {
         Move::Say(message.result(Status::Failure).octets())
     }
 
+    /// Who is to be asked next.
+    fn upcoming(&self) -> Option<&(Who, Proof)> {
+        let is_new = |(who, _): &&(Who, Proof)| !self.asked.contains(who);
+        self.plan.stages.iter().find(is_new)
+    }
+
     /// Asks the next who is to be asked, or ends. `message` is what has to be said before.
     fn next(&mut self, message: Message, keying: &dyn Keying, context: &mut Context<'_>) -> Move {
-        let plan = Arc::clone(&self.plan);
-        let stage = plan
-            .stages
-            .iter()
-            .find(|(who, _)| !self.asked.contains(who));
-        match stage {
-            Some((who, proof)) => self.ask(message, *who, proof, context),
+        match self.upcoming().cloned() {
+            Some((who, proof)) => self.ask(message, who, &proof, context),
             None => self.end(message, keying, context),
         }
     }
@@ -184,7 +187,7 @@ impl Phase2 {
 
     fn binding(&mut self, keying: &dyn Keying, context: &mut Context<'_>) -> Option<Binding> {
         if self.chain.is_none() {
-            let mut chain = Chain::new(keying)?;
+            let mut chain = Chain::new(self.plan.rules, keying)?;
             if !chain.advance(keying, &InnerKeys::default()) {
                 return None;
             }
@@ -208,7 +211,10 @@ impl Phase2 {
         let Some(who) = self.at.take() else {
             return Move::Failed(broken("somebody proved themselves who was not asked"));
         };
-        let chain = self.chain.take().or_else(|| Chain::new(keying));
+        let chain = self
+            .chain
+            .take()
+            .or_else(|| Chain::new(self.plan.rules, keying));
         let chain = chain.and_then(|mut chain| chain.advance(keying, keys).then_some(chain));
         self.chain = chain;
         if self.chain.is_none() {
@@ -222,6 +228,11 @@ impl Phase2 {
         let message = Message::default()
             .intermediate(Status::Success)
             .binding(&binding);
+        // Not all can take the binding of one and the question to the next in one message.
+        if self.plan.rules == Rules::Hostap && self.upcoming().is_some() {
+            self.state = State::Bound;
+            return Move::Say(message.octets());
+        }
         self.next(message, keying, context)
     }
 
@@ -245,7 +256,8 @@ impl Phase2 {
                 if inner.is_resumed() {
                     return Move::Failed(broken("a session is resumed inside the tunnel"));
                 }
-                let keys = InnerKeys::of_method(inner.means(), inner.msk(), inner.emsk());
+                let keys =
+                    InnerKeys::of_method(self.plan.rules, inner.means(), inner.msk(), inner.emsk());
                 self.proved(of_inner(&inner, Type::TEAP), &keys, keying, context)
             }
             InnerStep::Failed(failure) => self.refuse(failure),
@@ -477,8 +489,10 @@ impl Inside for Phase2 {
         if let Err(end) = self.settle(&said) {
             return end;
         }
-        if matches!(self.state, State::Ending) {
-            return self.ended(&said, keying);
+        match self.state {
+            State::Ending => return self.ended(&said, keying),
+            State::Bound => return self.next(Message::default(), keying, context),
+            _ => {}
         }
         self.stage(&said, keying, context)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Needed, Plan, Proof, VERSION, Who,
+    Needed, Plan, Proof, Rules, VERSION, Who,
     keys::{Chain, InnerKeys},
     peer::{Credential, Phase2 as PeerPhase2},
     phase2::Phase2,
@@ -39,7 +39,11 @@ fn eap() -> Proof {
 }
 
 fn plan(stages: Vec<(Who, Proof)>, needed: Needed) -> Arc<Plan> {
-    Arc::new(Plan { stages, needed })
+    Arc::new(Plan {
+        stages,
+        needed,
+        rules: Rules::Rfc9930,
+    })
 }
 
 fn user() -> Arc<Plan> {
@@ -72,7 +76,7 @@ fn talk(
     credentials: Vec<(Who, Credential)>,
     see: impl FnMut(To, &mut Vec<u8>),
 ) -> End {
-    let mut peer = PeerPhase2::new(credentials);
+    let mut peer = PeerPhase2::new(Rules::Rfc9930, credentials);
     crate::eap::tunnel::peer::PeerInside::outer(&mut peer, &OUTER);
     Room {
         server: &mut Phase2::new(plan, &OUTER),
@@ -196,6 +200,18 @@ fn a_resumed_session_is_bound_too() {
 }
 
 #[test]
+fn a_peer_knows_the_octet_that_says_a_session_is_resumed() {
+    for (version, is_known) in [(Version::Tls12, false), (Version::Tls13, true)] {
+        let end = talk(FakeTls::resumed(version), user(), tim(), |to, said| {
+            if to == To::Peer {
+                said.insert(0, 0);
+            }
+        });
+        assert_eq!(end.is_accept(), is_known);
+    }
+}
+
+#[test]
 fn a_wrong_binding_is_found_on_both_sides() {
     for to in [To::Server, To::Peer] {
         for at in 0..76 {
@@ -225,7 +241,7 @@ fn a_wrong_binding_is_found_on_both_sides() {
 
 #[test]
 fn what_was_said_outside_is_bound() {
-    let mut peer = PeerPhase2::new(tim());
+    let mut peer = PeerPhase2::new(Rules::Rfc9930, tim());
     crate::eap::tunnel::peer::PeerInside::outer(&mut peer, b"\0\x01\0\x03a.c");
     let end = Room {
         server: &mut Phase2::new(user(), &OUTER),
@@ -336,7 +352,7 @@ fn a_request_for_more_is_answered_by_the_result_it_names() {
 #[test]
 fn a_peer_does_not_skip_what_is_inside() {
     let tls = FakeTls::of(Version::Tls12);
-    let mut chain = Chain::new(&tls).unwrap();
+    let mut chain = Chain::new(Rules::Rfc9930, &tls).unwrap();
     assert!(chain.advance(&tls, &InnerKeys::default()));
     let binding = Binding::request([2; 32], &chain, &OUTER);
     let end = talk(tls, user(), tim(), |to, said| {
@@ -400,8 +416,13 @@ fn the_chains_are_as_the_rfc_says() {
     let mut seed = [0; 40];
     assert!(tls.export("EXPORTER: teap session key seed", None, &mut seed));
     let (msk, emsk) = (Msk::new([3; MSK_OCTETS]), Msk::new([4; MSK_OCTETS]));
-    let keys = InnerKeys::of_method(Means::alone(Type::TLS), Some(&msk), Some(&emsk));
-    let mut chain = Chain::new(&tls).unwrap();
+    let keys = InnerKeys::of_method(
+        Rules::Rfc9930,
+        Means::alone(Type::TLS),
+        Some(&msk),
+        Some(&emsk),
+    );
+    let mut chain = Chain::new(Rules::Rfc9930, &tls).unwrap();
     assert!(chain.advance(&tls, &keys));
     let prf = |secret: &[u8], label: &str, seed: &[u8], length: usize| -> Vec<u8> {
         let seed = [label.as_bytes(), seed].concat();
@@ -443,11 +464,11 @@ fn both_sides_go_by_what_both_have() {
         let tls = FakeTls::of(version);
         let (msk, emsk) = (Msk::new([3; MSK_OCTETS]), Msk::new([4; MSK_OCTETS]));
         let means = Means::alone(Type::TLS);
-        let with = InnerKeys::of_method(means, Some(&msk), Some(&emsk));
-        let without = InnerKeys::of_method(means, Some(&msk), None);
+        let with = InnerKeys::of_method(Rules::Rfc9930, means, Some(&msk), Some(&emsk));
+        let without = InnerKeys::of_method(Rules::Rfc9930, means, Some(&msk), None);
         for (server, peer) in [(&with, &with), (&with, &without), (&without, &with)] {
-            let mut ours = Chain::new(&tls).unwrap();
-            let mut theirs = Chain::new(&tls).unwrap();
+            let mut ours = Chain::new(Rules::Rfc9930, &tls).unwrap();
+            let mut theirs = Chain::new(Rules::Rfc9930, &tls).unwrap();
             assert!(ours.advance(&tls, server) && theirs.advance(&tls, peer));
             let request = Binding::request([9; 32], &ours, b"");
             assert!(request.is_right_request(&theirs, b""));
@@ -477,8 +498,11 @@ fn a_method_that_does_not_know_where_it_is_has_its_keys_turned() {
     let turned = Msk::new(octets);
     let tls = FakeTls::of(Version::Tls12);
     let key = |means, msk: &Msk| {
-        let mut chain = Chain::new(&tls).unwrap();
-        assert!(chain.advance(&tls, &InnerKeys::of_method(means, Some(msk), None)));
+        let mut chain = Chain::new(Rules::Rfc9930, &tls).unwrap();
+        assert!(chain.advance(
+            &tls,
+            &InnerKeys::of_method(Rules::Rfc9930, means, Some(msk), None)
+        ));
         chain.msk(&tls, false)
     };
     let alone = Means::alone(Type::MSCHAPV2);
@@ -503,5 +527,53 @@ proptest! {
             }
         });
         prop_assert!(!end.is_yes());
+    }
+}
+
+#[test]
+fn by_the_rules_of_hostap_a_machine_is_bound_before_its_user_is_asked() {
+    let mut said = Vec::new();
+    for rules in [Rules::Rfc9930, Rules::Hostap] {
+        let plan = Plan {
+            stages: vec![(Who::Machine, eap()), (Who::User, eap())],
+            needed: Needed::All,
+            rules,
+        };
+        let mut messages = 0;
+        let end = Room {
+            server: &mut Phase2::new(Arc::new(plan), b""),
+            peer: &mut PeerPhase2::new(rules, tim_and_machine()),
+            tls: FakeTls::of(Version::Tls12),
+            knows: &knows,
+        }
+        .talk(|_, _| messages += 1);
+        assert_eq!(end.accepted().others().len(), 1);
+        said.push(messages);
+    }
+    assert_eq!(said[1], said[0] + 2);
+}
+
+#[test]
+fn both_sides_may_go_by_the_rules_of_hostap() {
+    let plan = |rules| {
+        Arc::new(Plan {
+            stages: vec![(Who::User, eap())],
+            needed: Needed::Any,
+            rules,
+        })
+    };
+    for version in VERSIONS {
+        for ours in [Rules::Rfc9930, Rules::Hostap] {
+            for theirs in [Rules::Rfc9930, Rules::Hostap] {
+                let end = Room {
+                    server: &mut Phase2::new(plan(ours), b""),
+                    peer: &mut PeerPhase2::new(theirs, tim()),
+                    tls: FakeTls::of(version),
+                    knows: &knows,
+                }
+                .talk(|_, _| {});
+                assert_eq!(end.is_accept(), ours == theirs, "{end:?}");
+            }
+        }
     }
 }

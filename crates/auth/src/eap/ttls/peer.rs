@@ -19,7 +19,8 @@ use crate::{
         tunnel::{
             Keying,
             peer::{
-                PeerInner, PeerInnerStep, PeerInside, PeerKeys, PeerMove, PeerTunnel, tls_keys,
+                PeerInner, PeerInnerStep, PeerInside, PeerKeys, PeerMove, PeerTunnel,
+                is_commitment, tls_keys,
             },
         },
     },
@@ -309,14 +310,13 @@ impl PeerInside for Phase2 {
         keying: &dyn Keying,
         context: &mut Context<'_>,
     ) -> PeerMove {
-        // That it resumes the session, under TLS 1.3 (RFC 9427 section 4).
-        let is_commitment = plain == [0] && keying.version() == Some(Version::Tls13);
+        let is_over = is_commitment(plain, keying);
         match &self.state {
-            State::New if is_commitment && keying.is_resumed() => {
+            State::New if is_over => {
                 self.state = State::Done;
                 PeerMove::Listen
             }
-            State::Eap(inner) if is_commitment && keying.is_resumed() && !inner.has_begun() => {
+            State::Eap(inner) if is_over && !inner.has_begun() => {
                 self.state = State::Done;
                 PeerMove::Listen
             }

@@ -6,11 +6,11 @@ use zeroize::Zeroizing;
 
 use super::Keying;
 use crate::eap::{
-    Context, Ignored, Msk, Packet, Surroundings, Type,
+    Context, Ignored, Inner, Means, Msk, Packet, Surroundings, Type,
     packet::Code,
     peer::{Method, Outcome, Reply, Supplicant, Trouble, Turn, Usable},
     tls::{
-        Peer, PeerSettings,
+        Peer, PeerSettings, Version,
         fragments::{Arrived, Flags, Fragment, Link},
     },
 };
@@ -59,6 +59,20 @@ impl PeerMove {
 
     pub(crate) fn keyless(method: Type) -> Self {
         Self::broken(method, "the TLS session gives no keys")
+    }
+}
+
+/// What a server says of a session that it resumes, under TLS 1.3 (RFC 9427 section 4); some say it
+/// before what they have to say besides.
+pub(crate) fn is_commitment(plain: &[u8], keying: &dyn Keying) -> bool {
+    plain == [0] && keying.is_resumed() && keying.version() == Some(Version::Tls13)
+}
+
+/// The same without that octet, where more follows.
+pub(crate) fn after_commitment<'a>(plain: &'a [u8], keying: &dyn Keying) -> &'a [u8] {
+    match plain.split_first() {
+        Some((first, rest)) if !rest.is_empty() && is_commitment(&[*first], keying) => rest,
+        _ => plain,
     }
 }
 
@@ -309,6 +323,14 @@ impl PeerInner {
     /// What it has come to, if the server has done all that the method wants of it.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.supplicant.outcome()
+    }
+
+    /// By what it proves itself in the tunnel.
+    pub(crate) fn means(&self) -> Means {
+        match self.supplicant.runs() {
+            Some(kind) => Means::inside(self.outer, Inner::Eap(kind)),
+            None => Means::alone(self.outer),
+        }
     }
 
     /// The extended key of the method, if it makes one.
