@@ -4,6 +4,10 @@
 //! The packets of the inner method travel without their headers. In the end both sides say inside
 //! the tunnel how it went, and bind what was proven there to the tunnel ([`CryptoBinding`]); that
 //! also happens where a session is resumed and nothing is proven anew.
+//!
+//! The tunnel key of MS-PEAP is taken from the key material of the session: under TLS 1.2 by the
+//! label of EAP-TLS, under TLS 1.3 by that of RFC 9427. There is no octet of zero under TLS 1.3, as
+//! the server always has something to say inside.
 
 mod keys;
 mod peer;

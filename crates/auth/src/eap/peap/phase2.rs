@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::{
     CryptoBinding,
     keys::BindingKeys,
@@ -141,16 +143,17 @@ impl Phase2 {
 }
 
 /// The Response that a peer has left the header out of.
-pub(super) fn with_header(identifier: u8, plain: &[u8]) -> Option<Vec<u8>> {
+fn with_header(identifier: u8, plain: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (kind, data) = headless(plain)?;
-    packet::response(identifier, kind, data)
+    packet::response(identifier, kind, data).map(Zeroizing::new)
 }
 
 /// The type and data of a packet without header.
 pub(super) fn headless(plain: &[u8]) -> Option<(Type, &[u8])> {
     let length = u16::try_from(packet::HEADER_OCTETS + plain.len()).ok()?;
     let [high, low] = length.to_be_bytes();
-    let mut whole = vec![2, 0, high, low];
+    let mut whole = Zeroizing::new(Vec::with_capacity(length.into()));
+    whole.extend_from_slice(&[2, 0, high, low]);
     whole.extend_from_slice(plain);
     let (kind, data) = Packet::parse(&whole).ok()?.body()?;
     Some((kind, &plain[plain.len() - data.len()..]))

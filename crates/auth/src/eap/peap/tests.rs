@@ -14,6 +14,7 @@ use crate::{
     },
     mschap::NtHash,
 };
+use proptest::prelude::*;
 
 fn offer() -> Arc<Offer> {
     let means = |kind| Means::inside(Type::PEAP, InnerMeans::Eap(kind));
@@ -231,4 +232,40 @@ fn no_changed_octet_inside_is_accepted() {
         .collect();
     assert_eq!(meant, Vec::<&(usize, usize, u8)>::new());
     assert_eq!(accepted.len(), masks.len() + 2 * 2);
+}
+
+#[test]
+fn there_is_no_second_method() {
+    // Another log-in where the result is due.
+    let case = Case::of(FakeTls::of(Version::Tls12), mschapv2(PASSWORD));
+    let mut first = None;
+    let end = case.talk(|to, said| {
+        if to == To::Server {
+            if said.get(4) == Some(&33) {
+                said.clone_from(first.as_ref().unwrap());
+            }
+            first.get_or_insert_with(|| said.clone());
+        }
+    });
+    assert_eq!(end.label(), "eap_broken");
+}
+
+proptest! {
+    #[test]
+    fn nothing_made_up_is_accepted(
+        turn in 0_usize..4,
+        octets in proptest::collection::vec(any::<u8>(), 0..120),
+    ) {
+        let case = Case::of(FakeTls::of(Version::Tls12), gtc(PASSWORD));
+        let mut seen = 0;
+        let end = case.talk(|to, said| {
+            if to == To::Server {
+                if seen == turn {
+                    said.clone_from(&octets);
+                }
+                seen += 1;
+            }
+        });
+        prop_assert!(!end.is_yes());
+    }
 }

@@ -5,6 +5,16 @@
 //! keys of both; there is no way round that, also where a session is resumed or nothing is inside.
 //! The inner method must not be MD5, GTC or another tunnel (RFC 9930 section 3.6.4), and must not
 //! be resumed.
+//!
+//! Who is asked as the one and has only the other says so, and is asked as that. Where both have
+//! proven themselves the success is the user's, and the machine is [another](super::Success::others)
+//! in it. A session that is resumed is that of the first of them alone: who else there was the
+//! caller has to put into the note that it keeps.
+//!
+//! Under TLS 1.2 keys come from the PRF of the cipher suite, as RFC 9930 has it; under TLS 1.3 from
+//! the exporter, as RFC 9427 section 2.2 has it, which RFC 9930 section 1 refers to. There is no
+//! tls-unique to be had of the TLS library, so the Session-Id under TLS 1.2 is made of both randoms
+//! as in EAP-TLS, and certificates are not issued inside the tunnel.
 
 mod keys;
 mod peer;

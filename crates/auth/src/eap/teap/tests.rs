@@ -24,6 +24,7 @@ use crate::{
     },
     mschap::NtHash,
 };
+use proptest::prelude::*;
 
 const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 /// What the server says outside the tunnel: an Authority-ID.
@@ -484,4 +485,23 @@ fn a_method_that_does_not_know_where_it_is_has_its_keys_turned() {
     let inside = Means::inside(Type::TEAP, InnerMeans::Eap(Type::MSCHAPV2));
     assert_eq!(key(alone, &msk), key(inside, &turned));
     assert_ne!(key(alone, &msk), key(inside, &msk));
+}
+
+proptest! {
+    #[test]
+    fn nothing_made_up_is_accepted(
+        turn in 0_usize..4,
+        octets in proptest::collection::vec(any::<u8>(), 0..120),
+    ) {
+        let mut seen = 0;
+        let end = talk(FakeTls::of(Version::Tls13), user(), tim(), |to, said| {
+            if to == To::Server {
+                if seen == turn {
+                    said.clone_from(&octets);
+                }
+                seen += 1;
+            }
+        });
+        prop_assert!(!end.is_yes());
+    }
 }

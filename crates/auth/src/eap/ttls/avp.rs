@@ -8,6 +8,8 @@ const HEADER_OCTETS: usize = 8;
 /// The most attributes in one message. A log-in needs three.
 const MOST: usize = 32;
 const ALIGNMENT: usize = 4;
+/// A name and a password of the longest kinds, and what is around them.
+const LOG_IN_OCTETS: usize = 2_048;
 
 /// Which attribute: the number alone is RADIUS's own where the vendor is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,8 +90,14 @@ pub(crate) fn parse(mut octets: &[u8]) -> Result<Vec<Avp<'_>>, Malformed> {
 }
 
 /// Attributes being written one after the other, all of them mandatory.
-#[derive(Default)]
 pub(crate) struct Writer(Zeroizing<Vec<u8>>);
+
+impl Default for Writer {
+    /// With room for a log-in, so that no password is left behind by growing.
+    fn default() -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(LOG_IN_OCTETS)))
+    }
+}
 
 impl Writer {
     /// The same and one more, of at most [`MOST_DATA`] octets; what is beyond is cut off.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::{
     avp::{self, Avp, Code},
     plain::{self, Attempt, Checked},
@@ -169,7 +171,7 @@ fn keyed(success: Success, keying: &dyn Keying) -> Move {
 }
 
 enum First {
-    Eap(Vec<u8>),
+    Eap(Zeroizing<Vec<u8>>),
     Plain(Attempt, Vec<u8>),
 }
 
@@ -220,14 +222,14 @@ fn read(octets: &[u8]) -> Result<Vec<Avp<'_>>, Failure> {
 }
 
 /// The EAP packet, if there is one.
-fn eap_message(avps: &[Avp<'_>]) -> Option<Vec<u8>> {
+fn eap_message(avps: &[Avp<'_>]) -> Option<Zeroizing<Vec<u8>>> {
     let mut parts = avps
         .iter()
         .filter(|avp| avp.code == Code::EAP_MESSAGE)
         .map(|avp| avp.data)
         .peekable();
     parts.peek()?;
-    Some(parts.collect::<Vec<_>>().concat())
+    Some(Zeroizing::new(parts.collect::<Vec<_>>().concat()))
 }
 
 impl Inside for Phase2 {

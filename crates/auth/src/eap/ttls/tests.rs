@@ -19,6 +19,7 @@ use crate::{
     },
     mschap::NtHash,
 };
+use proptest::prelude::*;
 
 const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 
@@ -403,5 +404,23 @@ fn no_part_of_a_message_is_enough() {
                 first.len()
             );
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_made_up_is_accepted(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(!refusal(&octets).is_yes());
+    }
+
+    #[test]
+    fn no_attribute_made_up_is_accepted(
+        number in prop_oneof![1_u32..4, Just(60_u32), Just(79_u32), 1_u32..30],
+        vendor in prop_oneof![Just(0_u32), Just(311_u32)],
+        data in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let code = Code { vendor, number };
+        let octets = Writer::default().with(Code::USER_NAME, b"tim").with(code, &data).octets();
+        prop_assert!(!refusal(&octets).is_yes());
     }
 }

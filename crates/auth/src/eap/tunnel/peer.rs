@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::Keying;
 use crate::eap::{
     Context, Ignored, Msk, Packet, Surroundings, Type,
@@ -166,22 +168,24 @@ impl<I: PeerInside> PeerTunnel<I> {
 
     fn follow(&mut self, next: PeerMove, context: &Context<'_>) -> Result<Reply, Trouble> {
         match next {
-            PeerMove::Say(plain) => self.say(&plain, context).map(Reply::Response),
+            PeerMove::Say(plain) => self.say(plain, context).map(Reply::Response),
             PeerMove::Listen => Ok(self.send(Vec::new(), context)),
             PeerMove::GiveUp(plain, trouble) => {
                 self.stage = Stage::Over;
-                let last = self.say(&plain, context)?;
+                let last = self.say(plain, context)?;
                 Ok(Reply::GiveUp(last, trouble))
             }
             PeerMove::Abort(trouble) => Err(trouble),
         }
     }
 
-    fn say(&mut self, plain: &[u8], context: &Context<'_>) -> Result<Vec<u8>, Trouble> {
+    /// Encrypts what may be a password.
+    fn say(&mut self, plain: Vec<u8>, context: &Context<'_>) -> Result<Vec<u8>, Trouble> {
+        let plain = Zeroizing::new(plain);
         let output = self
             .peer
             .as_mut()
-            .and_then(|peer| peer.write(plain).then(|| peer.take_output()));
+            .and_then(|peer| peer.write(&plain).then(|| peer.take_output()));
         self.link
             .send(output.ok_or_else(|| self.broken("the TLS session is over"))?);
         Ok(self.link.next(context.room))

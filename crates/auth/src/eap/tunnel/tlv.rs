@@ -5,6 +5,8 @@ const KIND: u16 = 0x3fff;
 const HEADER_OCTETS: usize = 4;
 /// The most TLVs in one message. No message needs more than a handful.
 const MOST: usize = 32;
+/// A name and a password of the longest kinds, and what is around them.
+const LOG_IN_OCTETS: usize = 600;
 
 /// A type and a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +53,14 @@ pub(crate) fn parse(mut octets: &[u8]) -> Result<Vec<Tlv<'_>>, Malformed> {
 }
 
 /// TLVs being written one after the other.
-#[derive(Clone, Debug, Default)]
 pub(crate) struct Writer(Vec<u8>);
+
+impl Default for Writer {
+    /// With room for a name and a password, so that none is left behind by growing.
+    fn default() -> Self {
+        Self(Vec::with_capacity(LOG_IN_OCTETS))
+    }
+}
 
 impl Writer {
     /// The same and a TLV that the other side has to know.
