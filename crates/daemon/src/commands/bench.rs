@@ -24,7 +24,7 @@ use self::{
     work::{Kind, Pool, Stage, Work, WorkError},
 };
 use super::send::{
-    options::{self, Expected, MethodName},
+    options::{self, Expected, How, MethodName},
     pairs::{AttributeArguments, PairsError},
     secret::{SecretArguments, SecretError},
     target::{self, TargetError},
@@ -135,6 +135,8 @@ pub(crate) struct Load {
 pub(crate) enum BenchError {
     #[error("--connections {connections} is more than --parallel {parallel}: raise --parallel")]
     Connections { connections: u32, parallel: u32 },
+    #[error("{} cannot be loaded yet: use another --method", .0.words())]
+    Eap(super::send::eap::Kind),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error("cannot print")]
@@ -168,7 +170,10 @@ impl BenchError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Engine(EngineError::Work(WorkError::Random(_))) => false,
-            Self::Connections { .. } | Self::Engine(EngineError::Work(_)) | Self::Secret(_) => true,
+            Self::Connections { .. }
+            | Self::Eap(_)
+            | Self::Engine(EngineError::Work(_))
+            | Self::Secret(_) => true,
             Self::Engine(_) | Self::Output(_) | Self::Unopened(_) => false,
             Self::Pairs(error) => error.is_usage(),
             Self::Target(error) => error.is_usage(),
@@ -192,7 +197,10 @@ fn load(action: &Action, data: &DataDir, output: &mut Output<'_>) -> Result<bool
     let (load, method, expected, require) = match action {
         Action::Auth(auth) => (
             &auth.load,
-            Some(auth.method.method()),
+            Some(match auth.method.how() {
+                How::Plain(method) => method,
+                How::Eap(kind) => return Err(BenchError::Eap(kind)),
+            }),
             outcome(auth.expect),
             !auth.no_require_message_authenticator,
         ),
