@@ -71,21 +71,20 @@ fn a_certificate_inside_opens_if_it_is_good() {
         (Wanted::user("bob").by_another_authority(), false),
         (Wanted::user("nobody"), false),
     ] {
-        for version in [Network::tls12, Network::tls13] {
-            let pair = place.certificates.issue(&wanted);
-            let network = teap("bob", &ca)
-                .phase2("auth=TLS")
-                .showing_inside(&pair, &ca);
-            let ran = run(&place, &version(network), 1400);
-            assert_eq!(
-                ran.attempts[0].accepted(),
-                open,
-                "{wanted:?}:\n{}",
-                ran.text
-            );
-            let is_bound = ran.text.contains("Derived key (MSK)");
-            assert_eq!(is_bound, open, "{wanted:?}:\n{}", ran.text);
-        }
+        // Under TLS 1.3 RFC 9930 makes the keys by exporters, which hostap 2.10 does not.
+        let pair = place.certificates.issue(&wanted);
+        let network = teap("bob", &ca)
+            .phase2("auth=TLS")
+            .showing_inside(&pair, &ca);
+        let ran = run(&place, &network.tls12(), 1400);
+        assert_eq!(
+            ran.attempts[0].accepted(),
+            open,
+            "{wanted:?}:\n{}",
+            ran.text
+        );
+        let is_bound = ran.text.contains("Derived key (MSK)");
+        assert_eq!(is_bound, open, "{wanted:?}:\n{}", ran.text);
     }
 }
 

@@ -61,7 +61,14 @@ impl Other<'_> {
         let ca = self.certificates.ca().display().to_string();
         let certificate = pair.certificate.display().to_string();
         let key = pair.key.display().to_string();
-        let own = ["--eap-ca", &ca, "--eap-cert", &certificate, "--eap-key", &key];
+        let own = [
+            "--eap-ca",
+            &ca,
+            "--eap-cert",
+            &certificate,
+            "--eap-key",
+            &key,
+        ];
         let name = ["--eap-server-name", "radius.test"];
         self.send("eap-tls", "bob", &[&own[..], &name, more].concat())
     }
