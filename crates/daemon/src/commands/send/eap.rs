@@ -18,15 +18,12 @@ use portreeve::{
     auth::mschap::NtHash,
     eap::{
         Keys, LogIn, Password, Type, gtc, log_in, md5, mschapv2,
-        peap::peer::PeapPeer,
+        peap::PeapPeer,
         peer::{Supplicant, Usable},
         pwd,
-        teap::{
-            Who,
-            peer::{Credential, TeapPeer},
-        },
+        teap::{Credential, TeapPeer, Who},
         tls::{EapTlsPeer, PeerIdentity, PeerSettings, Trust, Version},
-        ttls::peer::TtlsPeer,
+        ttls::TtlsPeer,
     },
 };
 use portreeve_proto::{AttributeList, Code, attr};
