@@ -9,6 +9,7 @@ use portreeve_proto::{
     attr::{self, microsoft},
 };
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use super::unix_s;
 use crate::{Access, AccessOutcome, Client, Error, client::Response, random::OsRandom};
@@ -150,8 +151,11 @@ fn compare(msk: Option<&Msk>, response: &Response) -> Keys {
     match (msk, receive, send) {
         (None, None, None) => Keys::None,
         (Some(msk), Some(receive), Some(send)) => {
-            let is_same = msk.receive_key().ct_eq(&receive) & msk.send_key().ct_eq(&send);
-            if bool::from(is_same) {
+            let is_whole = msk.receive_key().ct_eq(&receive) & msk.send_key().ct_eq(&send);
+            // Some servers give the two keys of MS-CHAPv2, of 16 octets, as they do without EAP.
+            let halves = Zeroizing::new([&receive[..], &send[..]].concat());
+            let is_halved = msk.receive_key().ct_eq(&halves);
+            if bool::from(is_whole | is_halved) {
                 Keys::Same
             } else {
                 Keys::Differ

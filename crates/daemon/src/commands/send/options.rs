@@ -45,7 +45,7 @@ pub(crate) enum MethodName {
     EapMd5,
     /// EAP-GTC: for a cable, no keys
     EapGtc,
-    /// EAP-MSCHAPv2 without a tunnel: for a cable or IKEv2
+    /// EAP-MSCHAPv2 without a tunnel: for a cable or a VPN
     EapMschapv2,
     /// EAP-pwd: a password, and no certificate
     EapPwd,
