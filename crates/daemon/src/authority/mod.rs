@@ -28,6 +28,7 @@ mod pkcs12;
 mod place;
 mod record;
 mod sign;
+pub(crate) mod status;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -361,7 +362,6 @@ impl Authority {
     /// Whether the certificate with this serial, which our CA has to have signed, is still good.
     /// Nothing is read for that: whoever holds the authority of a running server knows of a
     /// revocation within a second.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for log-ins by certificate"))]
     pub(crate) fn standing(&self, serial: &[u8]) -> Standing {
         if self.loaded.crl_pem.is_none() {
             return Standing::NotKnown;

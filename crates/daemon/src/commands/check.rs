@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     failure::{Count, Failure},
     output::Output,
+    portal,
 };
 
 #[derive(Debug, Args)]
@@ -27,7 +28,8 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     let config = Config::of(&context.data, arguments.config.as_deref())?;
     let dictionary = attributes::dictionary(&config)?;
     context.output.line("configuration   well formed")?;
-    let problems = files::problems(&config.tls);
+    let mut problems = files::problems(&config.tls);
+    problems.extend(portal::problem(&config.portal));
     for problem in &problems {
         context.output.note(format!("problem: {problem}"))?;
     }

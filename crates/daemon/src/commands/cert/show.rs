@@ -32,8 +32,8 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Its name, or its serial where several bear the name; 'ca', 'server', 'client' and 'ocsp' are our
-    /// own
+    /// Its name, or its serial where several bear the name; 'ca', 'server', 'client' and 'ocsp'
+    /// are our own
     #[arg(value_name = "NAME|SERIAL")]
     which: String,
     #[command(flatten)]
