@@ -144,6 +144,9 @@ fn what_is_asked_of_the_server_s_certificate_is_in_it_and_stays() {
     for words in ["RSA 3072", "strict", "wifi.example.org"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
+    let told = site.json(&["cert", "show", "server", "--json"]);
+    assert_eq!(told["server_name"], "wifi.example.org");
+    assert_eq!(told["trust_override"], "strict");
     site.ok(&["cert", "renew"]);
     let again = site.ok(&["cert", "show", "server"]);
     assert_ne!(shown, again);
