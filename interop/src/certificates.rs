@@ -293,7 +293,7 @@ impl Certificates {
     /// The folder of the authority that is trusted: `ca.crt`, `ca.key` and `index.txt`, as
     /// `openssl ca` and `openssl ocsp` have it.
     pub fn folder(&self) -> PathBuf {
-        self.authority(false)
+        self.authority(Issuer::Trusted)
     }
 
     /// The certificate of the authority that is trusted.

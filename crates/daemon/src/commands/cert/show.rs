@@ -72,9 +72,6 @@ pub(super) struct Described {
     server_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pem: Option<String>,
-    /// What devices look for in the server's certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server_name: Option<String>,
 }
 
 impl Described {
@@ -98,7 +95,6 @@ impl Described {
             trust_override: None,
             server_name: None,
             pem: None,
-            server_name: None,
         }
     }
 

@@ -75,13 +75,17 @@ pub(super) struct Link {
 pub(super) fn link(
     delivery: &Delivery,
     defaults: &config::Profile,
+    portal: &config::Portal,
 ) -> Result<Option<Link>, Undelivered> {
     if !delivery.link {
         return Ok(None);
     }
     let base = match &delivery.link_url {
         Some(given) => link_url(given).ok_or(Undelivered::Url)?,
-        None => defaults.link_url.clone().ok_or(Undelivered::NoUrl)?,
+        None => {
+            let configured = defaults.link_url.as_ref().or(portal.download_url.as_ref());
+            configured.cloned().ok_or(Undelivered::NoUrl)?
+        }
     };
     let life = delivery.link_minutes.saturating_mul(60);
     if !LIVES.contains(&life) {
