@@ -196,8 +196,9 @@ async fn a_refusal_without_eap_is_a_refusal() {
     let client = Client::udp(server.addresses()[0], "s3cret")
         .build()
         .unwrap();
-    let went = log_in(&client, supplicant(false), &AttributeList::new());
-    assert_eq!(went.await.unwrap().outcome, Err(Trouble::Rejected));
+    let list = AttributeList::new();
+    let went = log_in(&client, supplicant(false), &list).await.unwrap();
+    assert_eq!(went.outcome, Err(Trouble::Rejected));
     server.stop().await;
 }
 
