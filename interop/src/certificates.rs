@@ -180,6 +180,15 @@ impl Wanted {
         self
     }
 
+    /// One who answers by OCSP for the authority.
+    pub fn responder() -> Self {
+        Self {
+            subject: "responder.test".to_owned(),
+            usage: "OCSPSigning",
+            ..Self::server()
+        }
+    }
+
     /// With other names: `DNS:a.example`, `IP:192.0.2.1`, or several with commas.
     #[must_use]
     pub fn named(mut self, names: &str) -> Self {
@@ -279,6 +288,12 @@ impl Certificates {
     /// The kind of key that the authorities have.
     pub fn key(&self) -> Key {
         self.key
+    }
+
+    /// The folder of the authority that is trusted: `ca.crt`, `ca.key` and `index.txt`, as
+    /// `openssl ca` and `openssl ocsp` have it.
+    pub fn folder(&self) -> PathBuf {
+        self.authority(Issuer::Trusted)
     }
 
     /// The certificate of the authority that is trusted.

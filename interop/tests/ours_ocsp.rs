@@ -1,10 +1,13 @@
 //! What is said of certificates, as `openssl ocsp` asks for it and as `openssl verify` reads it.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use portreeve_interop::portreeve::{Portreeve, Setup};
+use portreeve_interop::certificates::{Certificates, Pair, Wanted};
+use portreeve_interop::portreeve::{Home, Portreeve, Setup};
+use portreeve_interop::ports::wait_until_bound;
 use portreeve_interop::tools::{self, Ended};
 use portreeve_interop::world::World;
 use portreeve_interop::{Must as _, eventually, free_port};
@@ -185,4 +188,169 @@ fn what_is_no_request_gets_an_answer_that_says_so() {
         let ended = responder.ask(&["-reqin", "asked.der"]);
         assert!(ended.said().contains(status), "{status}: {}", ended.said());
     }
+}
+
+/// `openssl ocsp` as the responder of another CA, for as long as this value lives.
+struct Theirs {
+    child: Child,
+    url: String,
+}
+
+impl Theirs {
+    /// Signs as `signer`, by what `openssl ca` knows now.
+    fn start(certificates: &Certificates, signer: &Pair, more: &[&str]) -> Self {
+        let port = free_port();
+        let mut command = Command::new(tools::program("openssl"));
+        command.args(["ocsp", "-port", &port.to_string(), "-index"]);
+        command.arg(certificates.folder().join("index.txt"));
+        command.arg("-CA").arg(certificates.ca());
+        command.arg("-rsigner").arg(&signer.certificate);
+        command.arg("-rkey").arg(&signer.key).args(more);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let theirs = Self {
+            child: command.spawn().must("start openssl ocsp"),
+            url: format!("http://127.0.0.1:{port}/"),
+        };
+        // It serves one after the other, and whoever only knocks keeps it busy.
+        wait_until_bound(port, false, Duration::from_secs(20));
+        theirs
+    }
+}
+
+impl Drop for Theirs {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What `cert verify` says of a certificate.
+fn verify(home: &Home, file: &Path, ca: &Path, more: &[&str]) -> (bool, String, String) {
+    let (file, ca) = (file.display().to_string(), ca.display().to_string());
+    let arguments = ["cert", "verify", &file, "--ca", &ca, "--json"];
+    let ended = home.try_command(&[&arguments[..], more].concat());
+    let said: serde_json::Value = serde_json::from_str(&ended.stdout).must("JSON");
+    let word = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        said["good"].as_bool(),
+        Some(ended.succeeded),
+        "{}",
+        ended.said()
+    );
+    (ended.succeeded, word("status"), word("why"))
+}
+
+/// The CA itself, and somebody it has made a responder.
+fn signers(certificates: &Certificates) -> [Pair; 2] {
+    let folder = certificates.folder();
+    let own = Pair {
+        certificate: folder.join("ca.crt"),
+        key: folder.join("ca.key"),
+    };
+    [own, certificates.issue(&Wanted::responder())]
+}
+
+#[test]
+fn openssl_s_responder_is_believed_for_its_ca_and_no_other() {
+    let home = Home::new();
+    let certificates = Certificates::new();
+    let ca = certificates.ca();
+    let (good, lost) = (certificates.client(), certificates.client());
+    certificates.revoke(&lost);
+    let stranger = certificates.issue(&Wanted::client().by_another_authority());
+    for signer in signers(&certificates) {
+        let theirs = Theirs::start(&certificates, &signer, &["-ndays", "1"]);
+        let ask = |pair: &Pair, more: &[&str]| {
+            let arguments = [&["--ocsp", &theirs.url][..], more].concat();
+            verify(&home, &pair.certificate, &ca, &arguments)
+        };
+        for more in [&[][..], &["--no-nonce"]] {
+            let (succeeded, status, _) = ask(&good, more);
+            assert_eq!((succeeded, status.as_str()), (true, "good"));
+            let (succeeded, status, _) = ask(&lost, more);
+            assert_eq!((succeeded, status.as_str()), (false, "revoked"));
+        }
+        let (succeeded, status, why) = ask(&stranger, &[]);
+        assert_eq!((succeeded, status.as_str()), (false, "unknown"));
+        assert!(why.contains("has signed it"), "{why}");
+    }
+    let never = certificates.client();
+    let index = certificates.folder().join("index.txt");
+    let text = fs::read_to_string(&index).must("the index");
+    let lines: Vec<&str> = text.lines().collect();
+    let (_, known) = lines.split_last().must("a line");
+    fs::write(&index, known.join("\n") + "\n").must("write");
+    let [own, _] = signers(&certificates);
+    let theirs = Theirs::start(&certificates, &own, &["-ndays", "1"]);
+    let asked = ["--ocsp", &theirs.url];
+    let (succeeded, status, _) = verify(&home, &never.certificate, &ca, &asked);
+    assert_eq!((succeeded, status.as_str()), (false, "unknown"));
+}
+
+#[test]
+fn a_responder_that_may_not_answer_is_not_believed() {
+    let home = Home::new();
+    let certificates = Certificates::new();
+    let ca = certificates.ca();
+    let good = certificates.client();
+    let other = Wanted::responder().by_another_authority();
+    for (signer, words) in [
+        (certificates.client(), "may not answer for the CA"),
+        (certificates.issue(&other), "may not answer for the CA"),
+        (
+            certificates.issue(&Wanted::responder().expired()),
+            "not now",
+        ),
+    ] {
+        let theirs = Theirs::start(&certificates, &signer, &["-ndays", "1"]);
+        let asked = ["--ocsp", &theirs.url];
+        let (succeeded, status, why) = verify(&home, &good.certificate, &ca, &asked);
+        assert_eq!(
+            (succeeded, status.as_str()),
+            (false, "unreachable"),
+            "{why}"
+        );
+        assert!(why.contains(words), "{words}: {why}");
+    }
+    let nobody = format!("http://127.0.0.1:{}/", free_port());
+    let asked = ["--ocsp", nobody.as_str()];
+    let (succeeded, status, why) = verify(&home, &good.certificate, &ca, &asked);
+    assert_eq!((succeeded, status.as_str()), (false, "unreachable"));
+    assert!(why.contains(&nobody), "{why}");
+}
+
+#[test]
+fn one_portreeve_asks_another() {
+    let responder = Responder::with_ca("p384");
+    responder.issue("tim");
+    responder.issue("anna");
+    responder
+        .server
+        .command(&["cert", "revoke", "--user", "tim"]);
+    let home = Home::new();
+    let ca = responder.out.join("ca.crt");
+    let ocsp = format!("{}/ocsp", responder.url);
+    let list = format!("{}/ca.crl", responder.url);
+    for asked in [["--ocsp", &ocsp], ["--crl", &list]] {
+        let status = |user: &str| {
+            let file = responder.out.join(format!("{user}.crt"));
+            verify(&home, &file, &ca, &asked)
+        };
+        eventually(|| status("tim").1 == "revoked");
+        let (succeeded, said, why) = status("tim");
+        assert_eq!((succeeded, said.as_str()), (false, "revoked"), "{why}");
+        let (succeeded, said, why) = status("anna");
+        assert_eq!((succeeded, said.as_str()), (true, "good"), "{why}");
+    }
+    // They are on this machine, where a certificate does not send us.
+    let file = responder.out.join("anna.crt");
+    let (succeeded, said, why) = verify(&home, &file, &ca, &["--named"]);
+    assert_eq!((succeeded, said.as_str()), (false, "unreachable"));
+    assert!(why.contains("may not name"), "{why}");
+    let file = file.display().to_string();
+    let own = responder.server.command(&["cert", "verify", &file]);
+    assert!(own.contains("good"), "{own}");
 }

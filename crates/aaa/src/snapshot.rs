@@ -17,8 +17,8 @@ use crate::{
     subscriber::{DeviceTerms, GroupTerms, Subscriber},
 };
 
-/// Subscribers, devices, groups and dialects as of one moment. Cheap to clone, and cheap to change a little:
-/// what has not changed is shared with the snapshot before.
+/// Subscribers, devices, groups and dialects as of one moment. Cheap to clone, and cheap to change
+/// a little: what has not changed is shared with the snapshot before.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     dictionary: Arc<Dictionary>,

@@ -39,7 +39,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the server; the first run makes the data directory ready
     Serve(commands::serve::Arguments),
-    /// Check configuration, permissions, users, devices, groups and NASes before the server is started
+    /// Check configuration, permissions and all definitions before the server is started
     Check(commands::check::Arguments),
     /// Say whether the server is answering, and what it has done
     Status(commands::status::Arguments),

@@ -138,6 +138,12 @@ impl Details {
         self.constraints.words()
     }
 
+    /// The serial of a certificate in DER, as it is written there.
+    pub(crate) fn serial_of(der: &[u8]) -> Option<Vec<u8>> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        Some(certificate.raw_serial().to_vec())
+    }
+
     /// Whether the key of another certificate signed this one, and that one may.
     pub(crate) fn is_signed_by(der: &[u8], issuer: &[u8]) -> bool {
         let (Ok((_, certificate)), Ok((_, issuer))) = (
@@ -365,7 +371,7 @@ impl Revoked {
 }
 
 /// The numbers of RFC 5280, 5.3.1; those of authorities above us are none of ours.
-fn reason(code: u8) -> Reason {
+pub(super) fn reason(code: u8) -> Reason {
     match code {
         1 => Reason::KeyCompromise,
         3 => Reason::AffiliationChanged,

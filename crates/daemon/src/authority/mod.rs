@@ -28,6 +28,7 @@ mod pkcs12;
 mod place;
 mod record;
 mod sign;
+pub(crate) mod status;
 mod work;
 
 use std::path::{Path, PathBuf};

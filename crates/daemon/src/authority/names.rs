@@ -27,7 +27,7 @@ pub(crate) struct Names {
     /// As `rfc822Name` (RFC 5280, 4.2.1.6).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) emails: BTreeSet<String>,
-    /// User principal names, which Windows looks for: an `otherName` of type 1.3.6.1.4.1.311.20.2.3.
+    /// User principal names, which Windows looks for: an `otherName`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) upns: BTreeSet<String>,
 }

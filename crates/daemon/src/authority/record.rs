@@ -7,6 +7,8 @@ use super::{details::Details, names::Names};
 /// The days before the end at which somebody is to be told.
 pub(crate) const THRESHOLDS: [u32; 4] = [30, 14, 7, 1];
 pub(crate) const DAY: u64 = 86_400;
+/// What signs OCSP answers lives for a month only, and is renewed after two thirds of that.
+const OCSP_THRESHOLD: u32 = 7;
 /// How long one that has expired is still spoken of, in days.
 const REMEMBERED: i64 = 30;
 
@@ -173,7 +175,11 @@ impl Record {
         if now >= self.not_after {
             return Some(0);
         }
-        let reached = |days: &u32| self.not_after - now <= u64::from(*days) * DAY;
+        let most = match self.purpose {
+            Purpose::Ocsp => OCSP_THRESHOLD,
+            _ => u32::MAX,
+        };
+        let reached = |days: &u32| *days <= most && self.not_after - now <= u64::from(*days) * DAY;
         THRESHOLDS.iter().copied().rev().find(reached)
     }
 }
@@ -246,6 +252,8 @@ pub(crate) fn expiring(records: &[Record], now: u64) -> Vec<Warning> {
     records
         .iter()
         .filter(|record| record.revoked.is_none() && record.days_left(now) >= -REMEMBERED)
+        // It is renewed while it is used, and of no use otherwise.
+        .filter(|record| record.purpose != Purpose::Ocsp)
         .filter(|record| !is_replaced(record, records))
         .filter_map(|record| Warning::of(record, now))
         .collect()
@@ -301,6 +309,15 @@ mod tests {
         assert_eq!(record.days_left(101 * DAY), -1);
         assert_eq!(record.state(100 * DAY), State::Expired);
         assert_eq!(record.state(0), State::Good);
+    }
+
+    #[test]
+    fn what_lives_for_a_month_is_no_cause_for_alarm() {
+        let mut record = record("1", 30 * DAY);
+        record.purpose = Purpose::Ocsp;
+        assert_eq!(record.state(DAY), State::Good);
+        assert_eq!(record.state(24 * DAY), State::ExpiresSoon);
+        assert!(expiring(&[record], 29 * DAY).is_empty());
     }
 
     #[test]

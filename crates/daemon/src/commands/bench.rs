@@ -1,5 +1,6 @@
 //! `portreeve bench`: a load generator that verifies every reply.
 
+mod eap;
 mod engine;
 mod report;
 mod streams;
@@ -16,15 +17,17 @@ use portreeve_proto::Random as _;
 use zeroize::Zeroizing;
 
 use self::{
+    eap::{EapSum, EapWork},
     engine::{EngineError, Finished, Limits},
     report::{Asked, Over},
-    streams::StreamsError,
+    streams::{Source, Streamed, StreamsError},
     tally::Outcome,
     users::{Login, Users, UsersError},
     work::{Kind, Pool, Stage, Work, WorkError},
 };
 use super::send::{
-    options::{self, Expected, MethodName},
+    eap::{EapArguments, EapError, Kind as EapKind},
+    options::{self, Expected, How, MethodName},
     pairs::{AttributeArguments, PairsError},
     secret::{SecretArguments, SecretError},
     target::{self, TargetError},
@@ -39,6 +42,11 @@ const ACCOUNTING_PORT: u16 = 1813;
 const PER_CONNECTION: u32 = 255;
 /// Requests where neither --count nor --duration says otherwise.
 const REQUESTS: u64 = 10_000;
+/// As [`REQUESTS`], for log-ins by EAP, each of many requests.
+const EAP_LOG_INS: u64 = 1_000;
+/// Sockets that log-ins by EAP are spread over at most, so that a server with several threads can
+/// use them.
+const SPREAD: u32 = 8;
 /// When a load of a given count ends at the latest.
 const DEADLINE: Duration = Duration::from_mins(10);
 
@@ -65,6 +73,8 @@ pub(crate) struct AuthLoad {
     /// Take answers without Message-Authenticator too (CVE-2024-3596)
     #[arg(long)]
     no_require_message_authenticator: bool,
+    #[command(flatten)]
+    eap: EapArguments,
 }
 
 /// What every load has.
@@ -75,7 +85,8 @@ pub(crate) struct Load {
     server: String,
     #[command(flatten)]
     secret: SecretArguments,
-    /// How many requests in all [default: 10000, or as many as --duration allows]
+    /// How many requests, or log-ins by EAP, in all [default: 10000, by EAP 1000, or as many as
+    /// --duration allows]
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// How long to send, such as 30s or 5m
@@ -136,6 +147,8 @@ pub(crate) enum BenchError {
     #[error("--connections {connections} is more than --parallel {parallel}: raise --parallel")]
     Connections { connections: u32, parallel: u32 },
     #[error(transparent)]
+    Eap(#[from] EapError),
+    #[error(transparent)]
     Engine(#[from] EngineError),
     #[error("cannot print")]
     Output(#[from] std::io::Error),
@@ -168,7 +181,10 @@ impl BenchError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Engine(EngineError::Work(WorkError::Random(_))) => false,
-            Self::Connections { .. } | Self::Engine(EngineError::Work(_)) | Self::Secret(_) => true,
+            Self::Connections { .. }
+            | Self::Eap(_)
+            | Self::Engine(EngineError::Work(_))
+            | Self::Secret(_) => true,
             Self::Engine(_) | Self::Output(_) | Self::Unopened(_) => false,
             Self::Pairs(error) => error.is_usage(),
             Self::Target(error) => error.is_usage(),
@@ -189,42 +205,43 @@ pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Fail
 
 /// Makes the load and tells what came of it; `true` where every request ended as it should.
 fn load(action: &Action, data: &DataDir, output: &mut Output<'_>) -> Result<bool, BenchError> {
-    let (load, method, expected, require) = match action {
-        Action::Auth(auth) => (
-            &auth.load,
-            Some(auth.method.method()),
-            outcome(auth.expect),
-            !auth.no_require_message_authenticator,
-        ),
-        Action::Acct(load) => (load, None, Outcome::Recorded, true),
+    let (load, auth) = match action {
+        Action::Auth(auth) => (&auth.load, Some(auth)),
+        Action::Acct(load) => (load, None),
     };
-    let port = match method {
+    let how = auth.map(|auth| auth.method.how());
+    let eap = match how {
+        Some(How::Eap(kind)) => Some(kind),
+        _ => None,
+    };
+    let port = match auth {
         Some(_) => AUTH_PORT,
         None => ACCOUNTING_PORT,
     };
-    let way = load.way(port, data)?;
-    let kind = match method {
-        Some(method) => Kind::Auth(method),
-        None => Kind::Accounting { run: fresh_run()? },
+    let way = load.way(port, eap.is_some(), data)?;
+    let source = match (auth, eap) {
+        (Some(auth), Some(kind)) => Source::Eap(Arc::new(auth.eap_work(kind, data, output)?)),
+        _ => Source::Plain(Box::new(plain_work(load, auth, how)?)),
     };
-    let work = Work {
-        kind,
-        users: Arc::new(users(load, method.is_some())?),
-        extra: load.attributes.list()?,
-        secret: load.transport.secret(&load.secret)?,
-        require,
-    };
-    // What cannot be sent at all is said before anything is.
-    work.prepare(0, Stage::Start, 0, &mut Pool::new(), &mut Vec::new())
-        .map_err(EngineError::from)?;
-    let (finished, over) = carry_out(&work, &way, load)?;
+    let limits = load.limits(eap.is_some());
+    let require = auth.is_none_or(|auth| !auth.no_require_message_authenticator);
+    let Carried {
+        finished,
+        over,
+        eap,
+    } = carry_out(&source, &way, require, load, limits)?;
     let asked = Asked {
         server: way.to.server,
-        kind: method.map_or("accounting", |method| method.words()),
-        expected,
+        kind: match how {
+            None => "accounting",
+            Some(How::Plain(method)) => method.words(),
+            Some(How::Eap(kind)) => kind.words(),
+        },
+        expected: auth.map_or(Outcome::Recorded, |auth| outcome(auth.expect)),
         tries: load.retries + 1,
         transport: way.to.transport,
         over,
+        eap,
     };
     if load.json {
         output.json(&report::json(&finished, &asked))?;
@@ -234,34 +251,94 @@ fn load(action: &Action, data: &DataDir, output: &mut Output<'_>) -> Result<bool
     Ok(report::is_good(&finished, &asked))
 }
 
+/// Requests that stand alone.
+fn plain_work(load: &Load, auth: Option<&AuthLoad>, how: Option<How>) -> Result<Work, BenchError> {
+    if let Some(auth) = auth {
+        auth.eap.refuse()?;
+    }
+    let kind = match how {
+        Some(How::Plain(method)) => Kind::Auth(method),
+        _ => Kind::Accounting { run: fresh_run()? },
+    };
+    let work = Work {
+        kind,
+        users: Arc::new(users(load, auth.is_some(), auth.is_some())?),
+        extra: load.attributes.list()?,
+        secret: load.transport.secret(&load.secret)?,
+        require: auth.is_none_or(|auth| !auth.no_require_message_authenticator),
+    };
+    // What cannot be sent at all is said before anything is.
+    work.prepare(0, Stage::Start, 0, &mut Pool::new(), &mut Vec::new())
+        .map_err(EngineError::from)?;
+    Ok(work)
+}
+
+impl AuthLoad {
+    fn eap_work(
+        &self,
+        kind: EapKind,
+        data: &DataDir,
+        output: &mut Output<'_>,
+    ) -> Result<EapWork, BenchError> {
+        if self.expect == Expected::Challenge {
+            return Err(EapError::Challenge.into());
+        }
+        let users = users(&self.load, true, kind.needs_password())?;
+        let plan = self.eap.plan(kind, &self.load.attributes.list()?, data)?;
+        if self.eap.trusts_anybody() {
+            output.warn("--eap-insecure: any server is trusted; for tests alone")?;
+        }
+        Ok(EapWork::new(plan, Arc::new(users))?)
+    }
+}
+
 /// Where the load goes, and how.
 struct Way {
     to: Destination,
-    /// The server for connections, and how many of them; `None` for UDP.
-    connections: Option<(Upstream, usize)>,
+    upstream: Upstream,
+    /// Connections, or sockets for log-ins by EAP.
+    connections: usize,
 }
 
-fn carry_out(work: &Work, way: &Way, load: &Load) -> Result<(Finished, Option<Over>), BenchError> {
-    let limits = limits(load);
-    let bar = progress(load);
+/// What came of it.
+struct Carried {
+    finished: Finished,
+    over: Option<Over>,
+    eap: Option<EapSum>,
+}
+
+fn carry_out(
+    source: &Source,
+    way: &Way,
+    require: bool,
+    load: &Load,
+    limits: Limits,
+) -> Result<Carried, BenchError> {
+    let bar = progress(load.json, limits);
     let mut advance = |ended| {
-        bar.set_position(match load.count_or_none() {
+        bar.set_position(match limits.count {
             Some(_) => ended,
             None => u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
     };
-    let Some((upstream, connections)) = &way.connections else {
-        let finished = engine::run(work, way.to.server, limits, &mut advance);
+    let (transport, server) = (way.to.transport, way.to.server);
+    if let (Source::Plain(work), Transport::Udp) = (source, transport) {
+        let finished = engine::run(work, server, limits, &mut advance);
         bar.finish_and_clear();
-        return Ok((finished?, None));
-    };
-    let mut upstream = upstream.clone();
-    if !way.to.transport.is_secure() {
-        upstream = upstream.require_message_authenticator(work.require);
+        return Ok(Carried {
+            finished: finished?,
+            over: None,
+            eap: None,
+        });
     }
-    let streamed = streams::run(work, &upstream, *connections, limits, &mut advance);
+    let mut upstream = way.upstream.clone();
+    if !transport.is_secure() {
+        upstream = upstream.require_message_authenticator(require);
+    }
+    let streamed = streams::run(source, &upstream, way.connections, limits, &mut advance);
     bar.finish_and_clear();
     let streamed = streamed.map_err(|error| match error {
+        StreamsError::Eap(error) => BenchError::Eap(error),
         StreamsError::Engine(error) => BenchError::Engine(error),
         StreamsError::Open(unopened) => {
             let (_, words) = trouble::explain(&unopened.error, way.to, unopened.elapsed);
@@ -269,30 +346,47 @@ fn carry_out(work: &Work, way: &Way, load: &Load) -> Result<(Finished, Option<Ov
         }
     })?;
     let explained = |error| trouble::explain(&error, way.to, limits.timeout).1;
+    Ok(carried(source, transport, streamed, explained))
+}
+
+fn carried(
+    source: &Source,
+    transport: Transport,
+    streamed: Streamed,
+    explained: impl Fn(portreeve::Error) -> String,
+) -> Carried {
     let over = Over {
         opening: streamed.opening,
         session: streamed.session,
         lost: streamed.lost.map(explained),
     };
-    Ok((streamed.finished, Some(over)))
+    Carried {
+        finished: streamed.finished,
+        over: (transport != Transport::Udp).then_some(over),
+        eap: match source {
+            Source::Plain(_) => None,
+            Source::Eap(work) => Some(EapSum {
+                kind: work.kind(),
+                resumed: work.resumes().then_some(streamed.resumed),
+                trouble: streamed.trouble,
+            }),
+        },
+    }
 }
 
 impl Load {
     /// The server, and the way to it.
-    fn way(&self, port: u16, data: &DataDir) -> Result<Way, BenchError> {
+    fn way(&self, port: u16, by_eap: bool, data: &DataDir) -> Result<Way, BenchError> {
         let arguments = &self.transport;
         let server = target::find(&self.server, arguments.port(port), self.source)?;
         let to = Destination {
             server,
             transport: arguments.transport(),
         };
-        if to.transport == Transport::Udp {
-            return Ok(Way {
-                to,
-                connections: None,
-            });
+        let (parallel, mut needed) = (self.parallel, self.parallel.div_ceil(PER_CONNECTION));
+        if by_eap && to.transport == Transport::Udp {
+            needed = needed.max(parallel.min(SPREAD));
         }
-        let (parallel, needed) = (self.parallel, self.parallel.div_ceil(PER_CONNECTION));
         let connections = self.connections.unwrap_or(needed);
         if connections > parallel {
             return Err(BenchError::Connections {
@@ -305,43 +399,40 @@ impl Load {
         let connections = usize::try_from(connections).unwrap_or(1);
         Ok(Way {
             to,
-            connections: Some((upstream, connections)),
+            upstream,
+            connections,
         })
     }
 
-    /// How many requests; `None` where only time ends the load.
-    fn count_or_none(&self) -> Option<u64> {
-        match (self.count, self.duration) {
-            (Some(count), _) => Some(count),
-            (None, Some(_)) => None,
-            (None, None) => Some(REQUESTS),
+    fn limits(&self, by_eap: bool) -> Limits {
+        let tries = self.retries + 1;
+        let patience = self.timeout * tries + Duration::from_secs(1);
+        let needed = self
+            .duration
+            .map_or(DEADLINE, |duration| duration + patience);
+        let usual = if by_eap { EAP_LOG_INS } else { REQUESTS };
+        Limits {
+            count: match (self.count, self.duration) {
+                (Some(count), _) => Some(count),
+                (None, Some(_)) => None,
+                (None, None) => Some(usual),
+            },
+            duration: self.duration,
+            deadline: self.deadline.unwrap_or(needed),
+            rate: self.rate,
+            timeout: self.timeout,
+            tries,
+            parallel: usize::try_from(self.parallel).unwrap_or(1),
+            source: self.source,
         }
     }
 }
 
-fn limits(load: &Load) -> Limits {
-    let tries = load.retries + 1;
-    let patience = load.timeout * tries + Duration::from_secs(1);
-    let needed = load
-        .duration
-        .map_or(DEADLINE, |duration| duration + patience);
-    Limits {
-        count: load.count_or_none(),
-        duration: load.duration,
-        deadline: load.deadline.unwrap_or(needed),
-        rate: load.rate,
-        timeout: load.timeout,
-        tries,
-        parallel: usize::try_from(load.parallel).unwrap_or(1),
-        source: load.source,
-    }
-}
-
-fn users(load: &Load, needs_password: bool) -> Result<Users, UsersError> {
+fn users(load: &Load, needs_name: bool, needs_password: bool) -> Result<Users, UsersError> {
     if let Some(path) = &load.users {
         return Users::from_file(path);
     }
-    let name = match (&load.user, needs_password) {
+    let name = match (&load.user, needs_name) {
         (Some(name), _) => name.clone(),
         (None, false) => "user%d".to_owned(),
         (None, true) => return Err(UsersError::Nobody),
@@ -366,11 +457,11 @@ fn fresh_run() -> Result<u64, EngineError> {
 }
 
 /// On a terminal only.
-fn progress(load: &Load) -> ProgressBar {
-    if load.json {
+fn progress(is_for_a_program: bool, limits: Limits) -> ProgressBar {
+    if is_for_a_program {
         return ProgressBar::hidden();
     }
-    let (length, template) = match (load.count_or_none(), load.duration) {
+    let (length, template) = match (limits.count, limits.duration) {
         (Some(count), _) => (count, "{bar:40} {pos}/{len} {per_sec} {eta} left"),
         (None, duration) => {
             let most = duration.unwrap_or_default().as_millis();

@@ -6,6 +6,7 @@ mod parcel;
 mod renew;
 mod revoke;
 mod show;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -36,11 +37,13 @@ pub(crate) enum Action {
     Show(show::Show),
     /// Revoke a certificate, or all of a user; it is refused within a second
     Revoke(revoke::Revoke),
+    /// Say whether a certificate is good, and ask its CA if that is another than ours
+    Verify(verify::Verify),
     /// Print the revocation list
     Crl(Written),
     /// Print the certificate of the CA: what others need to trust this server
     Ca(Written),
-    /// Renew the certificates of this server now, or issue anew what a peer or user has; with new keys
+    /// Renew the certificates of this server now, or issue anew what a peer or user has
     Renew(renew::Renew),
 }
 
@@ -80,6 +83,7 @@ pub(crate) fn run(action: Action, context: &mut Context<'_>) -> Result<(), Failu
         Action::List(arguments) => show::list(&arguments, context),
         Action::Show(arguments) => show::show(&arguments, context),
         Action::Revoke(arguments) => revoke::run(&arguments, context),
+        Action::Verify(arguments) => verify::run(&arguments, context),
         Action::Crl(arguments) => crl(&arguments, context),
         Action::Ca(arguments) => ca(&arguments, context),
         Action::Renew(arguments) => renew::run(arguments, context),

@@ -17,6 +17,7 @@ use crate::{
     data::DataDir,
     failure::{Count, Failure},
     output::Output,
+    portal,
     serving::eap,
 };
 
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     context.output.line("configuration   well formed")?;
     let mut problems = files::problems(&config.tls);
     problems.extend(eap_problem(&config, &context.data));
+    problems.extend(portal::problem(&config.portal));
     for problem in &problems {
         context.output.note(format!("problem: {problem}"))?;
     }

@@ -135,7 +135,7 @@ pub(crate) fn run(arguments: Arguments, context: &mut Context<'_>) -> Result<(),
         .check(wanted.method)
         .map_err(ProfileError::from)?;
     let password = wanted_password(&arguments, &wanted, &found)?;
-    let link = deliver::link(&arguments.delivery, &config.profile)?;
+    let link = deliver::link(&arguments.delivery, &config.profile, &config.portal)?;
     let place = Place::reserve(&arguments, link.is_some())?;
     if !found.enabled {
         let name = &found.name;

@@ -1,6 +1,7 @@
 //! `portreeve send`: a RADIUS client for testing servers and devices.
 
 mod asking;
+pub(crate) mod eap;
 mod login;
 pub(crate) mod options;
 pub(crate) mod pairs;
@@ -23,6 +24,7 @@ use portreeve_proto::{AttributeList, Dictionary, attr};
 
 use self::{
     asking::Question,
+    eap::EapError,
     login::Auth,
     pairs::{AttributeArguments, PairsError},
     records::Acct,
@@ -125,6 +127,8 @@ struct Asked {
 pub(crate) enum SendError {
     #[error(transparent)]
     Client(#[from] Error),
+    #[error(transparent)]
+    Eap(#[from] EapError),
     #[error("give --password or --password-stdin with --user")]
     NoPassword,
     #[error(transparent)]
@@ -142,6 +146,7 @@ impl SendError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Client(error) => matches!(error, Error::Encode(_) | Error::Password(_)),
+            Self::Eap(error) => error.is_usage(),
             Self::NoPassword => true,
             Self::Pairs(error) => error.is_usage(),
             Self::Runtime(_) => false,
@@ -203,7 +208,7 @@ impl Action {
             .with_dictionary()
             .map_err(SendError::from)?;
         let question = match self {
-            Self::Auth(auth) => auth.question(attributes)?,
+            Self::Auth(auth) => auth.question(attributes, data, output)?,
             Self::Acct(acct) => Question::Accounting(acct.attributes(attributes, output)?),
             Self::Status(_) => Question::Status(attributes),
             Self::Coa(dynamic) => Question::Coa(dynamic.attributes(&attributes)),

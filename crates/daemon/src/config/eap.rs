@@ -11,6 +11,7 @@ use portreeve::{
 use super::{Fault, proxy::YES_NO, reader::Section};
 
 /// How people and devices prove who they are by EAP.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eap {
     /// What may be tried, the first choice first; nothing, and EAP is off.
@@ -27,6 +28,8 @@ pub struct Eap {
     pub crl: Vec<PathBuf>,
     /// Whether to ask a certificate's OCSP server.
     pub ocsp: Ocsp,
+    /// Whom to ask, instead of those that certificates name.
+    pub ocsp_servers: Vec<String>,
     /// Whether computers may come in as such, before their users.
     pub machines: bool,
     /// In which fields of a certificate a user's name may stand, the first choice first.
@@ -152,6 +155,7 @@ impl Default for Eap {
             ca: Vec::new(),
             crl: Vec::new(),
             ocsp: Ocsp::Off,
+            ocsp_servers: Vec::new(),
             machines: false,
             user_from: USER_FIELDS[..USER_FIELDS_BY_DEFAULT]
                 .iter()
@@ -184,6 +188,14 @@ impl Eap {
             section.problem_here(Fault::Alone { key, other });
         }
         section.word("ocsp", &OCSP, &mut self.ocsp);
+        for (at, url) in section.words("ocsp_servers").unwrap_or_default() {
+            if url.starts_with("http://") {
+                self.ocsp_servers.push(url);
+            } else {
+                let fault = "an OCSP server has an address that begins with http://".to_owned();
+                section.problem(Some(at), Fault::Bad(fault));
+            }
+        }
         section.word("machines", &MACHINES, &mut self.machines);
         listed(section, "user_from", &USER_FIELDS, &mut self.user_from);
         section.word("tls_min", &VERSIONS, &mut self.tls_min);

@@ -420,6 +420,7 @@ mod tests {
             "methods =",
             "inner =",
             "ocsp =",
+            "ocsp_servers =",
             "machines =",
             "user_from =",
             "tls_min =",

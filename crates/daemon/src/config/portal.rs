@@ -16,14 +16,14 @@ pub struct Portal {
     pub http: Vec<SocketAddr>,
     /// Where to listen with TLS.
     pub https: Vec<SocketAddr>,
-    /// Where others reach [`Self::http`]: what issued certificates say. It begins with `http://` and
-    /// has no `/` at its end.
+    /// Where others reach [`Self::http`]: what issued certificates say. It begins with `http://`
+    /// and has no `/` at its end.
     pub url: Option<String>,
     /// Where devices reach [`Self::https`]: what links to downloads say. It begins with `https://`
     /// and has no `/` at its end.
     pub download_url: Option<String>,
-    /// The certificate that is shown over TLS, with its issuers, in PEM; without it the one that our
-    /// own CA keeps.
+    /// The certificate that is shown over TLS, with its issuers, in PEM; without it the one that
+    /// our own CA keeps.
     pub certificate: Option<PathBuf>,
     /// Its key, in PEM; there exactly where the certificate is.
     pub key: Option<PathBuf>,
@@ -90,8 +90,8 @@ fn url(
         return;
     }
     let fault = if scheme == "http://" {
-        "not an address such as \"http://radius.example.org:8080\": certificates name it, and those \
-         who check one must not have to check another for that, so it is http and not https"
+        "not an address such as \"http://radius.example.org:8080\": certificates name it, and \
+         those who check one must not have to check another for that, so it is http and not https"
     } else {
         "not an address such as \"https://radius.example.org:8444\""
     };

@@ -31,7 +31,7 @@ use self::{
 };
 use crate::{authority::Authority, config};
 
-pub(crate) use self::tls::ShownError;
+pub(crate) use self::tls::{ShownError, problem};
 
 /// The most octets of the body of a request.
 const BODY_MAX: usize = 16 << 10;

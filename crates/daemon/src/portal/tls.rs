@@ -39,7 +39,7 @@ pub(crate) enum ShownError {
         "the portal has no certificate to show: see to our own CA, or give `portal.certificate`"
     )]
     Nothing,
-    #[error("the certificate of the portal cannot be used: {0}")]
+    #[error("`portal.certificate` cannot be used, or is not of `portal.key`: {0}")]
     Unfit(#[from] rustls::Error),
 }
 
@@ -48,6 +48,13 @@ pub(crate) enum ShownError {
 enum Stamp {
     Own(Option<u64>),
     Files([Option<(u64, i64, i64, u64)>; 2]),
+}
+
+/// What is wrong with the files that are configured.
+pub(crate) fn problem(settings: &config::Portal) -> Option<String> {
+    let files = settings.certificate.clone().zip(settings.key.clone())?;
+    let read = read(Some(&files), &Shared::default());
+    read.err().map(|error| error.to_string())
 }
 
 /// The certificate, and the files it is in if it is not ours.

@@ -1,9 +1,7 @@
 //! What profiles want of the certificate authority, in one place: the name to pin, the CA to pin, a
 //! certificate for the user, and a signature.
 
-use crate::authority::{
-    Authority, AuthorityError, Issued, KeyType, Order, Published, blocks, dns_name,
-};
+use crate::authority::{Authority, AuthorityError, Issued, KeyType, Order, Published, blocks};
 
 use super::{
     error::ProfileError,
@@ -13,17 +11,7 @@ use super::{
 
 /// The DNS name that devices are told to look for in the server's certificate, if it has one.
 pub(crate) fn server_name(authority: &Authority) -> Option<String> {
-    let details = &authority.server_identity()?.details;
-    let common = dns_name(&details.common_name);
-    let common = common.filter(|name| details.names.dns.contains(name));
-    let named = |dotted: bool| {
-        let mut names = details.names.dns.iter();
-        names.find(|name| !name.starts_with("localhost") && (!dotted || name.contains('.')))
-    };
-    common
-        .filter(|name| name.contains('.'))
-        .or_else(|| named(true).cloned())
-        .or_else(|| named(false).cloned())
+    authority.server_name().map(str::to_owned)
 }
 
 /// Whether the server's certificate holds a name, so that a device that looks for it finds it.

@@ -1,4 +1,4 @@
-//! Pages that a phone shows: one plain document, without scripts and without anything from elsewhere.
+//! Pages that a phone shows: plain documents without scripts or anything from elsewhere.
 
 /// What a page may load: nothing, and only its own style.
 pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
@@ -32,9 +32,9 @@ impl Page {
     pub(crate) fn new(title: &str) -> Self {
         let title = escaped(title);
         let text = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-             content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
-             <style>{STYLE}</style>\n<h1>{title}</h1>\n"
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{title}</title>\n<style>{STYLE}</style>\n<h1>{title}</h1>\n"
         );
         Self { text }
     }

@@ -35,7 +35,7 @@ const WIRELESS: u32 = 19;
 /// What is offered, by how the device comes.
 #[derive(Debug)]
 pub(crate) struct Offers {
-    /// On cables, and through tunnels such as IKEv2.
+    /// On cables, and through tunnels such as `IKEv2`.
     pub(crate) wired: Arc<Offer>,
     /// On the air, where everybody can listen: nothing that shows a password or what it can be
     /// guessed from.
@@ -416,14 +416,12 @@ impl Asking<'_> {
             .names
             .iter()
             .find(|name| find(&self.snapshot, name).is_some());
-        match known.or(owner.names.first()) {
-            Some(name) => self.find(name.as_bytes(), notes),
-            None => {
-                let detail = format!("the device says it is {}", Shown::new(identity).as_str());
-                notes.check("user", CheckOutcome::Failed, &detail);
-                Err(CertificateProblem::Nameless.into())
-            }
-        }
+        let Some(name) = known.or(owner.names.first()) else {
+            let detail = format!("the device says it is {}", Shown::new(identity).as_str());
+            notes.check("user", CheckOutcome::Failed, &detail);
+            return Err(CertificateProblem::Nameless.into());
+        };
+        self.find(name.as_bytes(), notes)
     }
 
     /// Whether somebody may come in on the strength of an earlier session: policy, password and

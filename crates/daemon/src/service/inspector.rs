@@ -109,7 +109,7 @@ fn field_of(field: UserField, certificate: &X509Certificate<'_>, der: &[u8]) -> 
     }
 }
 
-/// The text inside `[0] EXPLICIT UTF8String`, or the UTF8String itself.
+/// The text inside `[0] EXPLICIT UTF8String`, or the `UTF8String` itself.
 fn principal(value: &[u8]) -> Option<String> {
     const EXPLICIT: u8 = 0xa0;
     const UTF8: u8 = 0x0c;

@@ -153,13 +153,15 @@ impl Rounds {
             self.chores = Some(at);
             let (machine, now) = (Names::of_this_machine(), authority::now());
             let (mut authority, _) = Authority::ensure(&self.data, &machine, now)?;
+            let mut kept = Ok(Vec::new());
             if self.answers {
                 authority = authority.answering();
-                authority.keep(&machine, now)?.iter().for_each(tell);
+                // Where that fails, what is there is of use all the same.
+                kept = authority.keep(&machine, now);
             }
             self.shared.store(Some(Arc::new(authority.clone())));
             self.authority = Some(authority);
-            return Ok(());
+            return kept.map(|kept| kept.iter().for_each(tell));
         };
         let before = authority.generation();
         let mut outcome = authority.refresh().map(|_| ());

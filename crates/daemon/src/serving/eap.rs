@@ -23,7 +23,10 @@ use zeroize::Zeroizing;
 
 use super::certificates::Shared;
 use crate::{
-    authority::{self, Authority, Standing, blocks, date},
+    authority::{
+        self, Authority, Details, Standing, blocks, date,
+        status::{Status, StatusChecker, StatusPolicy},
+    },
     config::{
         self,
         eap::{Ocsp, TlsVersion},
@@ -101,10 +104,16 @@ impl AtWork {
             Err(error) => return Err(error),
         };
         let offers = Arc::new(ArcSwap::from_pointee(offers));
+        let roots = Arc::new(ArcSwap::from_pointee(roots(config)?));
         let known = Known {
             authority: Arc::clone(authority),
-            is_own: config.ca.is_empty(),
+            roots: Arc::clone(&roots),
             ocsp: config.ocsp,
+            checker: StatusChecker::new(StatusPolicy {
+                ocsp: config.ocsp_servers.clone(),
+                named: config.ocsp_servers.is_empty(),
+                ..StatusPolicy::default()
+            }),
         };
         let eap = Arc::new(Eap::new(
             config.limits,
@@ -118,6 +127,7 @@ impl AtWork {
             authority: Arc::clone(authority),
             sessions,
             offers,
+            roots,
             stamp,
             trouble,
         };
@@ -141,6 +151,7 @@ struct Keeper {
     authority: Shared,
     sessions: Arc<Sessions>,
     offers: Arc<ArcSwap<Offers>>,
+    roots: Arc<ArcSwap<Vec<Vec<u8>>>>,
     stamp: Stamp,
     /// What was said last of what is wrong.
     trouble: Option<String>,
@@ -163,8 +174,11 @@ impl Keeper {
         if stamp == self.stamp {
             return;
         }
-        match offers(&self.config, own.as_deref(), &self.sessions) {
-            Ok(offers) => {
+        let renewed = roots(&self.config)
+            .and_then(|roots| Ok((roots, offers(&self.config, own.as_deref(), &self.sessions)?)));
+        match renewed {
+            Ok((roots, offers)) => {
+                self.roots.store(Arc::new(roots));
                 self.offers.store(Arc::new(offers));
                 self.stamp = stamp;
                 self.trouble = None;
@@ -400,22 +414,27 @@ fn trust(
             trust.with_crls(list)
         }));
     }
-    let mut roots = Vec::new();
-    for path in &config.ca {
-        roots.extend(ders("ca", path, "certificate", is_certificate)?);
-    }
     let mut lists = Vec::new();
     for path in &config.crl {
         lists.extend(ders("crl", path, "revocation list", |label| {
             label == "X509 CRL"
         })?);
     }
-    let trust = ClientTrust::new(roots);
+    let trust = ClientTrust::new(roots(config)?);
     Ok(Some(if lists.is_empty() {
         trust
     } else {
         trust.with_crls(lists)
     }))
+}
+
+/// The CAs that are configured.
+fn roots(config: &config::Eap) -> Result<Vec<Vec<u8>>, EapError> {
+    let mut roots = Vec::new();
+    for path in &config.ca {
+        roots.extend(ders("ca", path, "certificate", is_certificate)?);
+    }
+    Ok(roots)
 }
 
 fn is_certificate(label: &str) -> bool {
@@ -455,19 +474,15 @@ fn ders(
 /// What is known of revocations.
 struct Known {
     authority: Shared,
-    /// Whether it is our own CA whose certificates are taken.
-    is_own: bool,
+    /// Whose certificates are taken; our own CA's where there is nothing.
+    roots: Arc<ArcSwap<Vec<Vec<u8>>>>,
     ocsp: Ocsp,
+    checker: StatusChecker,
 }
 
 impl Known {
+    /// What our own CA knows of a certificate of its own.
     fn look_here(&self, chain: &[Vec<u8>]) -> Result<(), CertificateProblem> {
-        if !self.is_own {
-            return Ok(());
-        }
-        let unchecked = |why: &str| CertificateProblem::Unchecked {
-            why: why.to_owned(),
-        };
         let own = self.authority.load();
         let own = own
             .as_deref()
@@ -478,11 +493,42 @@ impl Known {
             .ok_or_else(|| unchecked("it has no serial number"))?;
         match own.standing(&serial) {
             Standing::Good => Ok(()),
-            Standing::Revoked(revocation) => Err(CertificateProblem::Revoked {
-                when: date(revocation.at),
-            }),
+            Standing::Revoked(revocation) => Err(revoked(revocation.at)),
             Standing::NotKnown => Err(unchecked("the revocation list of our CA is damaged")),
         }
+    }
+
+    /// What another CA says.
+    async fn ask(&self, chain: &[Vec<u8>]) -> Result<(), CertificateProblem> {
+        let leaf = chain.first().ok_or_else(|| unchecked("there is none"))?;
+        let roots = self.roots.load_full();
+        let issuer = chain
+            .get(1)
+            .or_else(|| roots.iter().find(|root| Details::is_signed_by(leaf, root)))
+            .ok_or_else(|| unchecked("its issuer is not at hand"))?;
+        let why = match self.checker.status(leaf, issuer, authority::now()).await {
+            Status::Good => return Ok(()),
+            Status::Revoked(revocation) => return Err(revoked(revocation.at)),
+            Status::Unknown => "its CA does not know it".to_owned(),
+            Status::Unreachable(why) => why,
+        };
+        match self.ocsp {
+            Ocsp::Required => Err(unchecked(&why)),
+            Ocsp::Off | Ocsp::Soft => {
+                tracing::debug!(why, "a certificate is taken unchecked");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn revoked(at: u64) -> CertificateProblem {
+    CertificateProblem::Revoked { when: date(at) }
+}
+
+fn unchecked(why: &str) -> CertificateProblem {
+    CertificateProblem::Unchecked {
+        why: why.to_owned(),
     }
 }
 
@@ -498,10 +544,12 @@ impl Revocations for Known {
         chain: Vec<Vec<u8>>,
     ) -> Pin<Box<dyn Future<Output = Result<(), CertificateProblem>> + Send + '_>> {
         Box::pin(async move {
-            self.look_here(&chain)?;
+            if self.roots.load().is_empty() {
+                return self.look_here(&chain);
+            }
             match self.ocsp {
                 Ocsp::Off => Ok(()),
-                Ocsp::Soft | Ocsp::Required => Ok(()),
+                Ocsp::Soft | Ocsp::Required => self.ask(&chain).await,
             }
         })
     }

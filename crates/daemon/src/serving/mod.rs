@@ -192,9 +192,7 @@ impl Parts<'_> {
             source,
         })?;
         let secured = self.secured(&guard)?;
-        let portal = Portal::new(Arc::clone(&self.authority)).private(routes::routes(self.data));
-        let portal = portal.open(&self.config.portal).await;
-        let portal = portal.map_err(ServeError::from)?;
+        let portal = self.portal().await?;
         let server = configured(self.config, Server::new(service)).observer(watcher.clone());
         let server = connecting(self.config, server, secured.as_ref());
         let peers = self.world.peers().by_address().into_iter();
@@ -228,15 +226,21 @@ impl Parts<'_> {
             listening,
             keeper,
             portal,
+            housekeeping,
             forwarding,
             eap,
-            housekeeping,
             control,
         })
     }
 }
 
 impl Parts<'_> {
+    async fn portal(&self) -> Result<portal::Open, Failure> {
+        let portal = Portal::new(Arc::clone(&self.authority)).private(routes::routes(self.data));
+        let opened = portal.open(&self.config.portal).await;
+        Ok(opened.map_err(ServeError::from)?)
+    }
+
     /// What the listeners over TLS need; nothing where there are none, or where our own CA cannot
     /// be used, which must not keep those from being served who come without TLS.
     fn secured(&self, guard: &LoopGuard) -> Result<Option<Secured>, Failure> {

@@ -144,6 +144,9 @@ fn what_is_asked_of_the_server_s_certificate_is_in_it_and_stays() {
     for words in ["RSA 3072", "strict", "wifi.example.org"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
+    let told = site.json(&["cert", "show", "server", "--json"]);
+    assert_eq!(told["server_name"], "wifi.example.org");
+    assert_eq!(told["trust_override"], "strict");
     site.ok(&["cert", "renew"]);
     let again = site.ok(&["cert", "show", "server"]);
     assert_ne!(shown, again);
@@ -186,4 +189,45 @@ fn wrong_usage_names_the_flag() {
         let said = site.fails(2, arguments);
         assert!(said.contains(named), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn a_certificate_is_verified_by_our_own_ca() {
+    let site = site();
+    let issued = issued(&site, "tim", &[]);
+    let file = issued["files"]["certificate"].as_str().unwrap();
+    let said = site.json(&["cert", "verify", file, "--json"]);
+    assert_eq!(
+        (&said["status"], &said["good"]),
+        (&"good".into(), &true.into())
+    );
+    let (other, ca) = (Site::new(), issued["files"]["ca"].as_str().unwrap());
+    other.ok(&["cert", "init"]);
+    let said = other.run(&["cert", "verify", file, "--json"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.out.contains("our own CA has not signed it"),
+        "{}",
+        said.out
+    );
+    let said = other.ok(&["cert", "verify", file, "--ca", ca]);
+    assert!(said.contains("nobody was asked"), "{said}");
+    site.ok(&["cert", "revoke", "tim", "--reason", "superseded"]);
+    let said = site.run(&["cert", "verify", file]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("superseded"), "{}", said.out);
+    let key = issued["files"]["key"].as_str().unwrap();
+    let said = site.fails(1, &["cert", "verify", key]);
+    assert!(said.contains("is no certificate"), "{said}");
+    let ask = ["cert", "verify", file, "--ocsp", "http://a.example/"];
+    assert!(site.fails(2, &ask).contains("--ca"));
+}
+
+#[test]
+fn what_is_wrong_with_the_portal_is_told_before_the_start() {
+    let site = Site::new();
+    site.configure("[portal]\ncertificate = 'none.crt'\nkey = 'none.key'\n");
+    let config = site.config().display().to_string();
+    let said = site.fails(78, &["check", "--config", &config]);
+    assert!(said.contains("portal.certificate"), "{said}");
 }

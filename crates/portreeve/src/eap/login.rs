@@ -9,6 +9,7 @@ use portreeve_proto::{
     attr::{self, microsoft},
 };
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use super::unix_s;
 use crate::{Access, AccessOutcome, Client, Error, client::Response, random::OsRandom};
@@ -17,6 +18,10 @@ use crate::{Access, AccessOutcome, Client, Error, client::Response, random::OsRa
 const MAX_ROUNDS: u16 = 120;
 /// The most octets of one Response, unless Framed-MTU says less.
 const FRAGMENT_OCTETS: usize = 1400;
+/// The fewest, whatever it says.
+const LEAST_OCTETS: usize = 64;
+/// What the EAPOL header takes of Framed-MTU (RFC 3579 section 2.4).
+const EAPOL_OCTETS: usize = 4;
 
 /// How a log-in by EAP went.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ impl LogIn {
 
 /// Logs in by EAP: plays the access point for `supplicant`, with `attributes` in every
 /// Access-Request. User-Name is the supplicant's identity unless they have one (RFC 3579
-/// section 2.1).
+/// section 2.1). Framed-MTU, where it is among them, bounds what the device sends too.
 ///
 /// # Errors
 /// Where a request has no answer that counts. A server that refuses is no error: see
@@ -66,6 +71,7 @@ pub async fn log_in(
     let user = supplicant.identity().to_vec();
     let mut state: Option<Vec<u8>> = None;
     let mut rounds = 0;
+    let mtu = mtu(attributes);
     loop {
         let mut access = Access::bare(attributes.clone());
         if !attributes.contains(&attr::USER_NAME.spec().oid) {
@@ -82,7 +88,7 @@ pub async fn log_in(
         let mut around = Surroundings {
             random: &mut random,
             unix_s: unix_s(),
-            mtu: FRAGMENT_OCTETS,
+            mtu,
         };
         let turn = supplicant.receive(&packet, &mut around);
         match (outcome, turn) {
@@ -95,12 +101,27 @@ pub async fn log_in(
     }
 }
 
+fn mtu(attributes: &AttributeList) -> usize {
+    let found = attributes.find(&attr::FRAMED_MTU.spec().oid);
+    let octets = found.and_then(|entry| <[u8; 4]>::try_from(entry.value).ok());
+    let framed = octets.and_then(|octets| usize::try_from(u32::from_be_bytes(octets)).ok());
+    framed.map_or(FRAGMENT_OCTETS, |framed| {
+        framed
+            .saturating_sub(EAPOL_OCTETS)
+            .clamp(LEAST_OCTETS, FRAGMENT_OCTETS)
+    })
+}
+
 fn ended(outcome: AccessOutcome, turn: Turn, rounds: u16) -> LogIn {
     let is_accept = outcome.is_accept();
+    // RFC 3579 section 2.6.3 wants an EAP-Failure in it; its absence changes nothing.
+    let is_bare_reject =
+        matches!(&outcome, AccessOutcome::Reject(_)) && !outcome.response().has(attr::EAP_MESSAGE);
     let (AccessOutcome::Accept(response)
     | AccessOutcome::Challenge(response)
     | AccessOutcome::Reject(response)) = outcome;
     let outcome = match turn {
+        Turn::Ignored(_) if is_bare_reject => Err(Trouble::Rejected),
         Turn::Succeeded(outcome) if is_accept => Ok(outcome),
         Turn::Failed(trouble) => Err(trouble),
         Turn::Succeeded(_) => Err(contradiction("EAP-Success outside an Access-Accept")),
@@ -130,8 +151,11 @@ fn compare(msk: Option<&Msk>, response: &Response) -> Keys {
     match (msk, receive, send) {
         (None, None, None) => Keys::None,
         (Some(msk), Some(receive), Some(send)) => {
-            let is_same = msk.receive_key().ct_eq(&receive) & msk.send_key().ct_eq(&send);
-            if bool::from(is_same) {
+            let is_whole = msk.receive_key().ct_eq(&receive) & msk.send_key().ct_eq(&send);
+            // Some servers give the two keys of MS-CHAPv2, of 16 octets, as they do without EAP.
+            let halves = Zeroizing::new([&receive[..], &send[..]].concat());
+            let is_halved = msk.receive_key().ct_eq(&halves);
+            if bool::from(is_whole | is_halved) {
                 Keys::Same
             } else {
                 Keys::Differ

@@ -113,7 +113,7 @@ impl Default for Limits {
             rate_per_nas: 500,
             burst_per_nas: 2000,
             patience: Duration::from_secs(30),
-            lifetime: Duration::from_secs(120),
+            lifetime: Duration::from_mins(2),
             fragment_octets: 1024,
         }
     }
@@ -246,7 +246,7 @@ impl<T> fmt::Debug for Conversations<T> {
         f.debug_struct("Conversations")
             .field("limits", &self.limits)
             .field("count", &self.table().len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

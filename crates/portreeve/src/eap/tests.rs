@@ -19,6 +19,8 @@ struct Repeat {
     rounds: usize,
     is_done: bool,
     spoils: bool,
+    /// What a Response may have, if the device looks.
+    wants_room: Option<usize>,
 }
 
 impl Offered for Repeat {
@@ -81,7 +83,10 @@ impl peer::Method for Repeat {
         KIND
     }
 
-    fn receive(&mut self, data: &[u8], _: &mut Context<'_>) -> Reply {
+    fn receive(&mut self, data: &[u8], context: &mut Context<'_>) -> Reply {
+        if let Some(room) = self.wants_room {
+            assert_eq!(context.room, room);
+        }
         self.rounds += 1;
         self.is_done = self.rounds >= ROUNDS;
         let mut said = data.to_vec();
@@ -161,6 +166,40 @@ async fn a_conversation_goes_on_until_both_sides_are_content() {
     assert_eq!(usize::from(went.rounds), ROUNDS + 1);
     assert_eq!(went.response.get(attr::EAP_KEY_NAME), Some(&[1, 2, 3][..]));
     assert_eq!(conversations.count(), 0);
+}
+
+#[tokio::test]
+async fn the_device_heeds_the_mtu_too() {
+    let (client, _) = world().await;
+    for (mtu, room) in [(200, 184), (1400, 1384), (9000, 1388)] {
+        let repeat = Repeat {
+            wants_room: Some(room),
+            ..Repeat::default()
+        };
+        let list = AttributeList::new().with(attr::FRAMED_MTU, mtu);
+        let supplicant = Supplicant::new("tim", vec![Arc::new(repeat)]);
+        let went = log_in(&client, supplicant, &list).await.unwrap();
+        assert!(went.is_in(), "{went:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_without_eap_is_a_refusal() {
+    struct Nobody;
+    impl Handler for Nobody {}
+    let server = Server::new(Nobody)
+        .peer("127.0.0.1", "s3cret")
+        .udp("127.0.0.1:0")
+        .start()
+        .await
+        .unwrap();
+    let client = Client::udp(server.addresses()[0], "s3cret")
+        .build()
+        .unwrap();
+    let list = AttributeList::new();
+    let went = log_in(&client, supplicant(false), &list).await.unwrap();
+    assert_eq!(went.outcome, Err(Trouble::Rejected));
+    server.stop().await;
 }
 
 #[tokio::test]

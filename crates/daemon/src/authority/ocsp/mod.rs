@@ -1,7 +1,7 @@
 //! Saying by OCSP whether a certificate of our CA is still good (RFC 6960, RFC 5019).
 //!
-//! A certificate of its own signs the answers, not the CA: strangers ask here, and the key of the CA
-//! is not to be in a process that answers them. That certificate is good for a month and renewed
+//! A certificate of its own signs the answers, not the CA: strangers ask here, and the key of the
+//! CA is not to be in a process that answers them. That certificate is good for a month and renewed
 //! before, so nobody need ask whether it is revoked itself.
 
 pub(super) mod asn1;

@@ -9,6 +9,7 @@ use portreeve::{Transport, tls::Session};
 use serde_json::{Map, Value, json};
 
 use super::{
+    eap::EapSum,
     engine::{End, Finished},
     tally::{Dropped, Outcome, Tally},
 };
@@ -35,6 +36,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) transport: Transport,
     /// How it went over connections, where there were some.
     pub(crate) over: Option<Over>,
+    /// What log-ins by EAP came to.
+    pub(crate) eap: Option<EapSum>,
 }
 
 /// Connections, and what became of them.
@@ -61,8 +64,12 @@ pub(crate) fn print(
     let tally = &finished.tally;
     let seconds = finished.elapsed.as_secs_f64();
     let sockets = finished.sockets;
+    let (what, each) = match &asked.eap {
+        Some(_) => ("log-ins", "log-ins"),
+        None => ("requests", "answers"),
+    };
     let heading = format!(
-        "{} {} requests to {} in {seconds:.2} s {} {sockets} {}{}: {:.0} answers a second",
+        "{} {} {what} to {} in {seconds:.2} s {} {sockets} {}{}: {:.0} {each} a second",
         tally.requests(),
         asked.kind,
         asked.server,
@@ -88,6 +95,9 @@ pub(crate) fn print(
         if count > 0 {
             pairs.push((words(outcome), format!("{count}")));
         }
+    }
+    if let Some(resumed) = asked.eap.as_ref().and_then(|eap| eap.resumed) {
+        pairs.push(("of them resumed", resumed.to_string()));
     }
     if tally.answered() > 0 {
         pairs.push(("latency", latency_words(tally)));
@@ -153,6 +163,14 @@ pub(crate) fn json(finished: &Finished, asked: &Asked<'_>) -> Value {
         report.append(&mut wire::json(asked.transport, session));
         let opening = over.map(|over| over.opening.as_secs_f64());
         report.insert("opening_seconds".to_owned(), opening.into());
+        let eap = asked.eap.as_ref().map(|eap| {
+            json!({
+                "method": eap.kind.label(),
+                "resumed": eap.resumed,
+                "trouble": eap.trouble,
+            })
+        });
+        report.insert("eap".to_owned(), eap.into());
     }
     report
 }
@@ -192,6 +210,7 @@ fn rate(count: u64, seconds: f64) -> f64 {
 const fn words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Accept => "accepted",
+        Outcome::Broken => "broken off",
         Outcome::Challenge => "challenged",
         Outcome::Failed => "not served (Protocol-Error)",
         Outcome::NoAnswer => "no answer",
@@ -258,8 +277,19 @@ fn advice(finished: &Finished, asked: &Asked<'_>) -> Option<String> {
             asked.tries
         ));
     }
+    if let Some(trouble) = asked.eap.as_ref().and_then(|eap| eap.trouble.as_ref())
+        && !is_good(finished, asked)
+    {
+        return Some(format!("the first log-in that did not go well: {trouble}"));
+    }
     if finished.end == End::Deadline {
         return Some("the time was over before all requests had ended; see --deadline".to_owned());
+    }
+    if tally.count(Outcome::Unproven) > 0 && asked.eap.is_some() {
+        return Some(format!(
+            "{server} accepted with keys that are not those of the device: no frame would get \
+             through"
+        ));
     }
     if tally.count(Outcome::Unproven) > 0 {
         return Some(format!(

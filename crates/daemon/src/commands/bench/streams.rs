@@ -11,11 +11,10 @@ use std::{
 };
 
 use portreeve::{
-    Error,
+    Error, Transport,
     client::{Client, Retry, Upstream},
     tls::Session,
 };
-use portreeve_proto::Code;
 use tokio::{
     runtime::Builder,
     sync::watch,
@@ -24,15 +23,24 @@ use tokio::{
 };
 
 use super::{
+    eap::{self, EapWork},
     engine::{End, EngineError, Finished, Limits},
     tally::{Dropped, Outcome, Tally},
     work::{Question, Stage, Work},
 };
+use crate::commands::send::eap::EapError;
 
 /// Handshakes that are under way at once: a server bounds those that are not finished.
 const OPENING: usize = 16;
 /// The most threads that make load.
 const THREADS: usize = 2;
+
+/// What is sent.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Plain(Box<Work>),
+    Eap(Arc<EapWork>),
+}
 
 /// What a load over connections came to.
 #[derive(Debug)]
@@ -44,11 +52,17 @@ pub(crate) struct Streamed {
     pub(crate) session: Option<Session>,
     /// Why the first request failed that was lost with its connection.
     pub(crate) lost: Option<Error>,
+    /// Log-ins that resumed the one before.
+    pub(crate) resumed: u64,
+    /// What went wrong in the first log-in by EAP that did not go well.
+    pub(crate) trouble: Option<String>,
 }
 
 /// Why a load cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StreamsError {
+    #[error(transparent)]
+    Eap(#[from] EapError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// No connection, or none that is of use.
@@ -64,10 +78,10 @@ pub(crate) struct Unopened {
     pub(crate) elapsed: Duration,
 }
 
-/// Sends `work` to a server over so many connections, at most as many as requests are to be under
+/// Sends what there is to a server over so many connections, at most as many as requests are to be under
 /// way; `progress` is called some times a second with how many requests have ended.
 pub(crate) fn run(
-    work: &Work,
+    source: &Source,
     upstream: &Upstream,
     connections: usize,
     limits: Limits,
@@ -93,7 +107,7 @@ pub(crate) fn run(
             }
         };
         let opening = began.elapsed();
-        Ok(drive(work, &clients, opening, limits, progress).await?)
+        drive(source, &clients, opening, limits, progress).await
     });
     runtime.shutdown_background();
     result
@@ -128,6 +142,7 @@ fn unopened(error: Error, elapsed: Duration) -> StreamsError {
 }
 
 async fn open_one(upstream: Upstream, limits: Limits) -> Result<Client, Error> {
+    let is_connected = upstream.transport() != Transport::Udp;
     let mut builder = Client::builder()
         .server_with(upstream)
         .sockets(1)
@@ -142,6 +157,9 @@ async fn open_one(upstream: Upstream, limits: Limits) -> Result<Client, Error> {
         builder = builder.source(source);
     }
     let client = builder.build()?;
+    if !is_connected {
+        return Ok(client);
+    }
     match client.status().await {
         // Whatever it says, it took the connection, which is what counts here.
         Ok(_)
@@ -155,18 +173,19 @@ async fn open_one(upstream: Upstream, limits: Limits) -> Result<Client, Error> {
 }
 
 async fn drive(
-    work: &Work,
+    source: &Source,
     clients: &[Client],
     opening: Duration,
     limits: Limits,
     progress: &mut dyn FnMut(u64),
-) -> Result<Streamed, EngineError> {
+) -> Result<Streamed, StreamsError> {
     let started = Instant::now();
-    let load = Arc::new(Load::new(work.clone(), limits, started)?);
+    let load = Arc::new(Load::new(source.clone(), limits, started)?);
     let session = clients.first().and_then(session_of);
     let mut workers = JoinSet::new();
-    for client in clients.iter().cycle().take(limits.parallel.max(1)) {
-        workers.spawn(Arc::clone(&load).labour(client.clone()));
+    let places = clients.iter().cycle().take(limits.parallel.max(1));
+    for (place, client) in (0..).zip(places) {
+        workers.spawn(Arc::clone(&load).labour(client.clone(), place));
     }
     if clients.is_empty() {
         load.stop(End::Interrupted);
@@ -178,7 +197,7 @@ async fn drive(
             done = workers.join_next() => match done {
                 None => break,
                 Some(Ok(())) => {}
-                Some(Err(_)) => return Err(EngineError::Thread),
+                Some(Err(_)) => return Err(EngineError::Thread.into()),
             },
             _ = ticks.tick() => progress(load.ended.load(Ordering::Relaxed)),
             () = sleep_until(started + limits.deadline) => load.stop(End::Deadline),
@@ -189,6 +208,9 @@ async fn drive(
         }
     }
     let mut done = load.done();
+    if let Some(error) = done.failed.take() {
+        return Err(error.into());
+    }
     done.tally.retransmissions = clients
         .iter()
         .flat_map(Client::counters)
@@ -204,6 +226,8 @@ async fn drive(
         opening,
         session,
         lost: done.lost.take(),
+        resumed: done.resumed,
+        trouble: done.trouble.take(),
     })
 }
 
@@ -213,7 +237,7 @@ fn session_of(client: &Client) -> Option<Session> {
 
 /// What all requests of a load share.
 struct Load {
-    work: Work,
+    source: Source,
     limits: Limits,
     started: Instant,
     /// Requests that somebody has begun.
@@ -228,12 +252,29 @@ struct Done {
     tally: Tally,
     last: Instant,
     lost: Option<Error>,
+    resumed: u64,
+    trouble: Option<String>,
+    /// Why a request could not even be made.
+    failed: Option<EapError>,
+}
+
+/// A place from which one request goes after the other.
+enum Seat<'a> {
+    Plain(&'a Work, Stage),
+    Eap(&'a EapWork, Box<eap::Seat>),
+}
+
+/// What came of a request that was answered.
+struct Said {
+    outcome: Option<Outcome>,
+    is_resumed: bool,
+    trouble: Option<String>,
 }
 
 impl Load {
-    fn new(work: Work, limits: Limits, started: Instant) -> Result<Self, EngineError> {
+    fn new(source: Source, limits: Limits, started: Instant) -> Result<Self, EngineError> {
         Ok(Self {
-            work,
+            source,
             limits,
             started,
             claimed: AtomicU64::new(0),
@@ -243,6 +284,9 @@ impl Load {
                 tally: Tally::new()?,
                 last: started,
                 lost: None,
+                resumed: 0,
+                trouble: None,
+                failed: None,
             }),
         })
     }
@@ -282,10 +326,16 @@ impl Load {
         in_time.then_some((number, due))
     }
 
-    /// Sends one request after the other.
-    async fn labour(self: Arc<Self>, client: Client) {
+    /// Sends one request after the other from the same place.
+    async fn labour(self: Arc<Self>, client: Client, place: u64) {
+        let mut seat = match &self.source {
+            Source::Plain(work) => Seat::Plain(work, Stage::default()),
+            Source::Eap(work) => match work.seat(place) {
+                Ok(seat) => Seat::Eap(work, Box::new(seat)),
+                Err(error) => return self.fail(error),
+            },
+        };
         let mut stopped = self.stop.subscribe();
-        let mut stage = Stage::default();
         while let Some((number, due)) = self.claim() {
             let stop = async {
                 // It fails where nobody could stop anything any more.
@@ -298,11 +348,12 @@ impl Load {
                     () = &mut stop => return,
                 }
             }
-            let (question, next) = self.work.question(number, stage);
             tokio::select! {
                 biased;
-                result = ask(&client, question) => {
-                    stage = if self.settle(result, due) { next } else { Stage::default() };
+                made = self.ask(&client, &mut seat, number, due) => {
+                    if let Err(error) = made {
+                        return self.fail(error);
+                    }
                 }
                 () = &mut stop => {
                     self.done().tally.end(Outcome::Unfinished);
@@ -312,14 +363,57 @@ impl Load {
         }
     }
 
+    /// Makes the `number`th request and counts what comes of it. Fails where it cannot be made.
+    async fn ask(
+        &self,
+        client: &Client,
+        seat: &mut Seat<'_>,
+        number: u64,
+        due: Instant,
+    ) -> Result<(), EapError> {
+        match seat {
+            Seat::Plain(work, stage) => {
+                let (question, next) = work.question(number, *stage);
+                let answered = self.settle(ask(client, question).await, due);
+                *stage = if answered { next } else { Stage::default() };
+            }
+            Seat::Eap(work, seat) => {
+                let ready = work.ready(seat, number)?;
+                let ended = work.log_in(&ready, client).await;
+                let said = ended.map(|ended| Said {
+                    outcome: Some(ended.outcome),
+                    is_resumed: ended.is_resumed,
+                    trouble: ended.trouble,
+                });
+                self.settle(said, due);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&self, error: EapError) {
+        self.done().failed.get_or_insert(error);
+        self.stop(End::Interrupted);
+    }
+
     /// Counts what came of a request; whether it was answered.
-    fn settle(&self, result: Result<Code, Error>, since: Instant) -> bool {
+    fn settle(&self, result: Result<Said, Error>, since: Instant) -> bool {
         let now = Instant::now();
         let latency = now.duration_since(since);
         let mut done = self.done();
         done.last = done.last.max(now);
         let outcome = match result {
-            Ok(code) => Outcome::of(code),
+            Ok(said) => {
+                done.resumed += u64::from(said.is_resumed);
+                if let Some(trouble) = said.trouble {
+                    done.trouble.get_or_insert(trouble);
+                }
+                said.outcome
+            }
+            Err(Error::NoAnswer { refused: true, .. }) if done.tally.answered() == 0 => {
+                self.stop(End::NobodyListens);
+                None
+            }
             Err(Error::ServerUnproven { .. }) => Some(Outcome::Unproven),
             Err(Error::ProtocolError { .. }) => Some(Outcome::Failed),
             Err(Error::SecretsDiffer { .. }) => {
@@ -348,14 +442,16 @@ impl Load {
     }
 }
 
-async fn ask(client: &Client, question: Question) -> Result<Code, Error> {
-    match question {
-        Question::Access(access) => {
-            let outcome = client.access(access).await?;
-            Ok(outcome.response().code())
-        }
-        Question::Accounting(record) => Ok(client.accounting(record).await?.code()),
-    }
+async fn ask(client: &Client, question: Question) -> Result<Said, Error> {
+    let code = match question {
+        Question::Access(access) => client.access(access).await?.response().code(),
+        Question::Accounting(record) => client.accounting(record).await?.code(),
+    };
+    Ok(Said {
+        outcome: Outcome::of(code),
+        is_resumed: false,
+        trouble: None,
+    })
 }
 
 /// When the request of a number is due at so many a second.

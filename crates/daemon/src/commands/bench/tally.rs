@@ -14,6 +14,8 @@ const DIGITS: u8 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     Accept,
+    /// A log-in by EAP that neither side ended as it should.
+    Broken,
     Challenge,
     /// The server has the request and cannot serve it: Protocol-Error.
     Failed,
@@ -28,8 +30,9 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Accept,
+        Self::Broken,
         Self::Challenge,
         Self::Failed,
         Self::NoAnswer,
@@ -53,6 +56,7 @@ impl Outcome {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Accept => "accept",
+            Self::Broken => "broken",
             Self::Challenge => "challenge",
             Self::Failed => "protocol_error",
             Self::NoAnswer => "no_answer",

@@ -28,14 +28,16 @@ pub(crate) enum ParcelError {
     #[error(transparent)]
     Pkcs12(#[from] Pkcs12Error),
     #[error(
-        "there is no user '{name}'{}; add them (portreeve user add '{name}'), or say --unknown-user \
-         where they are known elsewhere",
+        "there is no user '{name}'{}; add them (portreeve user add '{name}'), or say \
+         --unknown-user where they are known elsewhere",
         did_you_mean(nearest.as_deref())
     )]
     UnknownUser {
         name: String,
         nearest: Option<String>,
     },
+    #[error("the system refuses what is needed to ask")]
+    Runtime(#[source] io::Error),
     #[error(
         "user '{name}' has no certificate that could be revoked; `portreeve cert list --all` lists \
          all there are"

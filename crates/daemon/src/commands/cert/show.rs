@@ -32,8 +32,8 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Its name, or its serial where several bear the name; 'ca', 'server', 'client' and 'ocsp' are our
-    /// own
+    /// Its name, or its serial where several bear the name; 'ca', 'server', 'client' and 'ocsp'
+    /// are our own
     #[arg(value_name = "NAME|SERIAL")]
     which: String,
     #[command(flatten)]
@@ -66,10 +66,12 @@ pub(super) struct Described {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pem: Option<String>,
-    /// What devices look for in the server's certificate.
+    trust_override: Option<&'static str>,
+    /// The name that devices look for in the server's certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     server_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pem: Option<String>,
 }
 
 impl Described {
@@ -90,8 +92,9 @@ impl Described {
             subject: None,
             issuer: None,
             key: None,
-            pem: None,
+            trust_override: None,
             server_name: None,
+            pem: None,
         }
     }
 
@@ -105,6 +108,8 @@ impl Described {
         self.subject = Some(details.subject.clone());
         self.issuer = Some(details.issuer.clone());
         self.key = Some(details.key.clone());
+        let policy = details.trust_override;
+        self.trust_override = (policy != TrustOverride::Off).then(|| policy.as_str());
         self.pem = der.map(|der| pem("CERTIFICATE", der));
         self
     }
@@ -218,11 +223,12 @@ pub(super) fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Fa
     let records = authority.issued()?.records;
     let record = pick(&records, meant(&authority, &arguments.which), now)?;
     let (der, details) = authority.certificate(&record.serial)?;
+    let server_name = authority
+        .server_name()
+        .filter(|_| record.purpose == Purpose::Server);
     if arguments.listing.json {
         let mut described = Described::of(record, now).with(&details, Some(&der));
-        if record.purpose == Purpose::Server {
-            described.server_name = authority.server_name().map(str::to_owned);
-        }
+        described.server_name = server_name.map(str::to_owned);
         return Ok(context.output.json(&described)?);
     }
     let days = record.days_left(now);
@@ -251,11 +257,7 @@ pub(super) fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Fa
         let policy = details.trust_override.as_str();
         pairs.push(("trust override", policy.to_owned()));
     }
-    if record.purpose == Purpose::Server
-        && let Some(name) = authority.server_name()
-    {
-        pairs.push(("devices look for", name.to_owned()));
-    }
+    pairs.extend(server_name.map(|name| ("devices look for", name.to_owned())));
     let limits = details.limits();
     if !limits.is_empty() {
         pairs.push(("may sign", limits.join("\n")));

@@ -28,8 +28,17 @@ const PRIVATE_FOLDER: u32 = 0o700;
 /// Why the documents go nowhere.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undelivered {
-    #[error("{} is there already; --force overwrites it, --out PATH writes elsewhere", path.display())]
+    #[error(
+        "{} is there already; --force overwrites it, --out PATH writes elsewhere",
+        path.display()
+    )]
     Exists { path: PathBuf },
+    #[error(
+        "the folder {} is not empty; --force writes into it and overwrites files of the same \
+         names, --out PATH writes elsewhere",
+        path.display()
+    )]
+    NotEmpty { path: PathBuf },
     #[error(
         "--link: where do devices reach this server's portal? give --link-url \
          https://radius.example.org:8444, or write link_url under [profile] in the configuration"
@@ -50,7 +59,7 @@ pub(crate) enum Undelivered {
 impl Undelivered {
     /// Whether the arguments are to blame.
     pub(crate) const fn is_usage(&self) -> bool {
-        !matches!(self, Self::Exists { .. })
+        !matches!(self, Self::Exists { .. } | Self::NotEmpty { .. })
     }
 }
 
@@ -66,13 +75,17 @@ pub(super) struct Link {
 pub(super) fn link(
     delivery: &Delivery,
     defaults: &config::Profile,
+    portal: &config::Portal,
 ) -> Result<Option<Link>, Undelivered> {
     if !delivery.link {
         return Ok(None);
     }
     let base = match &delivery.link_url {
         Some(given) => link_url(given).ok_or(Undelivered::Url)?,
-        None => defaults.link_url.clone().ok_or(Undelivered::NoUrl)?,
+        None => {
+            let configured = defaults.link_url.as_ref().or(portal.download_url.as_ref());
+            configured.cloned().ok_or(Undelivered::NoUrl)?
+        }
     };
     let life = delivery.link_minutes.saturating_mul(60);
     if !LIVES.contains(&life) {
@@ -86,7 +99,7 @@ pub(super) fn link(
 pub(super) enum Place {
     Nowhere,
     File(PathBuf),
-    Folder { path: PathBuf, force: bool },
+    Folder(PathBuf),
 }
 
 impl Place {
@@ -123,10 +136,15 @@ impl Place {
         let made = DirBuilder::new().mode(PRIVATE_FOLDER).create(&path);
         match made {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
+                let empty = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());
+                if !empty && !force {
+                    return Err(Undelivered::NotEmpty { path }.into());
+                }
+            }
             Err(source) => return Err(Failure::Write { path, source }),
         }
-        Ok(Self::Folder { path, force })
+        Ok(Self::Folder(path))
     }
 }
 
@@ -193,19 +211,12 @@ pub(super) fn send(
             }
             sent.files.push(path);
         }
-        Place::Folder { path, force } => {
-            let files: Vec<PathBuf> = kit
-                .documents
-                .iter()
-                .map(|document| path.join(&document.name))
-                .collect();
-            for file in &files {
-                claim(file, force)?;
+        Place::Folder(path) => {
+            for document in &kit.documents {
+                let file = path.join(&document.name);
+                write_atomically(&file, &document.content, SECRET)?;
+                sent.files.push(file);
             }
-            for (file, document) in files.iter().zip(&kit.documents) {
-                write_atomically(file, &document.content, SECRET)?;
-            }
-            sent.files = files;
         }
     }
     if let Some(link) = link {

@@ -16,7 +16,10 @@ use portreeve_proto::{Ask, AttributeList};
 use tokio::{runtime::Builder, task::JoinSet};
 use zeroize::Zeroizing;
 
-use super::SendError;
+use super::{
+    SendError,
+    eap::{Attempt, Ready},
+};
 use crate::failure::Failure;
 
 /// What is asked.
@@ -26,6 +29,8 @@ pub(crate) enum Question {
     Bare(AttributeList),
     Coa(AttributeList),
     Disconnect(AttributeList),
+    /// A log-in by EAP.
+    Eap(Box<Ready>),
     Login {
         method: Method,
         user: String,
@@ -35,12 +40,18 @@ pub(crate) enum Question {
     Status(AttributeList),
 }
 
+/// What the server says in the end.
+pub(crate) enum Answer {
+    Packet(Response),
+    LogIn(Box<Attempt>),
+}
+
 /// What came of asking once.
 pub(crate) struct Done {
     /// Which of several, from 1.
     pub(crate) number: u64,
     pub(crate) elapsed: Duration,
-    pub(crate) result: Result<Response, Error>,
+    pub(crate) result: Result<Answer, Error>,
     /// What the handshake settled, where there was one.
     pub(crate) session: Option<Session>,
 }
@@ -92,31 +103,37 @@ async fn ask_once(client: Client, question: Arc<Question>, number: u64) -> Done 
     }
 }
 
-async fn ask(client: &Client, question: &Question) -> Result<Response, Error> {
+async fn ask(client: &Client, question: &Question) -> Result<Answer, Error> {
     let dynamic = |outcome| match outcome {
         DynamicOutcome::Ack(response) | DynamicOutcome::Nak(response) => response,
     };
-    let access = match question {
+    let response = match question {
         Question::Accounting(attributes) => {
-            return client
-                .accounting(Accounting::bare(attributes.clone()))
-                .await;
+            let record = Accounting::bare(attributes.clone());
+            client.accounting(record).await?
         }
-        Question::Coa(attributes) => return client.coa(attributes.clone()).await.map(dynamic),
-        Question::Disconnect(attributes) => {
-            return client.disconnect(attributes.clone()).await.map(dynamic);
+        Question::Bare(attributes) => access(client, Access::bare(attributes.clone())).await?,
+        Question::Coa(attributes) => dynamic(client.coa(attributes.clone()).await?),
+        Question::Disconnect(attributes) => dynamic(client.disconnect(attributes.clone()).await?),
+        Question::Eap(ready) => {
+            return Ok(Answer::LogIn(Box::new(ready.go(client).await?)));
         }
-        Question::Status(attributes) => return client.ask(Ask::Status, attributes.clone()).await,
-        Question::Bare(attributes) => Access::bare(attributes.clone()),
         Question::Login {
             method,
             user,
             password,
             attributes,
-        } => Access::by(*method, user, password).with_all(attributes),
+        } => {
+            let login = Access::by(*method, user, password);
+            access(client, login.with_all(attributes)).await?
+        }
+        Question::Status(attributes) => client.ask(Ask::Status, attributes.clone()).await?,
     };
-    let outcome = client.access(access).await?;
-    Ok(match outcome {
+    Ok(Answer::Packet(response))
+}
+
+async fn access(client: &Client, login: Access) -> Result<Response, Error> {
+    Ok(match client.access(login).await? {
         AccessOutcome::Accept(response)
         | AccessOutcome::Challenge(response)
         | AccessOutcome::Reject(response) => response,

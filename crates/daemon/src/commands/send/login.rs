@@ -9,9 +9,10 @@ use zeroize::Zeroizing;
 use super::{
     Asked, SendError,
     asking::Question,
-    options::{Expected, MethodName},
+    eap::{EapArguments, EapError, Kind},
+    options::{Expected, How, MethodName},
 };
-use crate::{commands::password, failure::Failure};
+use crate::{commands::password, data::DataDir, failure::Failure, output::Output};
 
 /// A log-in.
 #[derive(Debug, Args)]
@@ -32,6 +33,8 @@ pub(crate) struct Auth {
     /// Take answers without Message-Authenticator too (CVE-2024-3596)
     #[arg(long)]
     no_require_message_authenticator: bool,
+    #[command(flatten)]
+    eap: EapArguments,
 }
 
 #[derive(Args)]
@@ -58,20 +61,68 @@ impl Auth {
         self.no_require_message_authenticator.then_some(false)
     }
 
-    pub(super) fn question(&self, attributes: AttributeList) -> Result<Question, Failure> {
+    pub(super) fn question(
+        &self,
+        attributes: AttributeList,
+        data: &DataDir,
+        output: &mut Output<'_>,
+    ) -> Result<Question, Failure> {
+        let method = match self.method.how() {
+            How::Eap(kind) => return self.eap_question(kind, &attributes, data, output),
+            How::Plain(method) => method,
+        };
+        self.eap.refuse().map_err(SendError::from)?;
         let Some(user) = &self.user else {
             return Ok(Question::Bare(attributes));
         };
-        let password = match (&self.password.password, self.password.password_stdin) {
-            (Some(password), _) => Zeroizing::new(password.clone()),
-            (None, true) => password::from_stdin(&mut io::stdin().lock())?,
-            (None, false) => return Err(SendError::NoPassword.into()),
-        };
         Ok(Question::Login {
-            method: self.method.method(),
+            method,
             user: user.clone(),
-            password,
+            password: self.password.read()?.ok_or(SendError::NoPassword)?,
             attributes,
+        })
+    }
+
+    fn eap_question(
+        &self,
+        kind: Kind,
+        attributes: &AttributeList,
+        data: &DataDir,
+        output: &mut Output<'_>,
+    ) -> Result<Question, Failure> {
+        if self.expect == Expected::Challenge {
+            return Err(SendError::Eap(EapError::Challenge).into());
+        }
+        if self.eap.resumes() && self.asked.count > 1 {
+            return Err(SendError::Eap(EapError::ResumeMany).into());
+        }
+        let Some(user) = &self.user else {
+            return Err(SendError::Eap(EapError::NoUser(kind)).into());
+        };
+        let plan = self.eap.plan(kind, attributes, data);
+        let plan = plan.map_err(SendError::from)?;
+        let password = match self.password.read()? {
+            Some(password) => password,
+            None if kind.needs_password() => return Err(SendError::NoPassword.into()),
+            None => Zeroizing::default(),
+        };
+        if self.eap.trusts_anybody() {
+            output.warn(
+                "--eap-insecure: any server is trusted, and gets what is sent; for tests alone",
+            )?;
+        }
+        let settings = plan.settings().map_err(SendError::from)?;
+        let ready = plan.ready(settings.as_ref(), user, &password);
+        Ok(Question::Eap(Box::new(ready.map_err(SendError::from)?)))
+    }
+}
+
+impl PasswordArguments {
+    fn read(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+        Ok(match (&self.password, self.password_stdin) {
+            (Some(password), _) => Some(Zeroizing::new(password.clone())),
+            (None, true) => Some(password::from_stdin(&mut io::stdin().lock())?),
+            (None, false) => None,
         })
     }
 }

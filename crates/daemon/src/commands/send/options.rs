@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use portreeve_auth::Method;
 
+use super::eap::Kind;
+
 /// The longest time that an option takes.
 const LONGEST: Duration = Duration::from_hours(24);
 
@@ -20,16 +22,63 @@ pub(crate) enum MethodName {
     Mschap,
     /// MS-CHAPv2, where the server proves itself too
     Mschapv2,
+    /// EAP-TLS: a certificate
+    EapTls,
+    /// PEAP with EAP-MSCHAPv2
+    #[value(alias = "eap-peap-mschapv2")]
+    EapPeap,
+    /// PEAP with EAP-GTC
+    EapPeapGtc,
+    /// EAP-TTLS with PAP
+    EapTtlsPap,
+    /// EAP-TTLS with CHAP
+    EapTtlsChap,
+    /// EAP-TTLS with MS-CHAPv1
+    EapTtlsMschap,
+    /// EAP-TTLS with MS-CHAPv2
+    EapTtlsMschapv2,
+    /// EAP-TTLS with EAP-MSCHAPv2
+    EapTtlsEapMschapv2,
+    /// TEAP with EAP-MSCHAPv2
+    EapTeap,
+    /// EAP-MD5: for a cable, no keys
+    EapMd5,
+    /// EAP-GTC: for a cable, no keys
+    EapGtc,
+    /// EAP-MSCHAPv2 without a tunnel: for a cable or a VPN
+    EapMschapv2,
+    /// EAP-pwd: a password, and no certificate
+    EapPwd,
+}
+
+/// How to log in: in one request, or by EAP in several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    Plain(Method),
+    Eap(Kind),
 }
 
 impl MethodName {
-    pub(crate) const fn method(self) -> Method {
-        match self {
-            Self::Pap => Method::Pap,
-            Self::Chap => Method::Chap,
-            Self::Mschap => Method::MsChapV1,
-            Self::Mschapv2 => Method::MsChapV2,
-        }
+    pub(crate) const fn how(self) -> How {
+        How::Eap(match self {
+            Self::Pap => return How::Plain(Method::Pap),
+            Self::Chap => return How::Plain(Method::Chap),
+            Self::Mschap => return How::Plain(Method::MsChapV1),
+            Self::Mschapv2 => return How::Plain(Method::MsChapV2),
+            Self::EapTls => Kind::Tls,
+            Self::EapPeap => Kind::Peap,
+            Self::EapPeapGtc => Kind::PeapGtc,
+            Self::EapTtlsPap => Kind::Ttls(Method::Pap),
+            Self::EapTtlsChap => Kind::Ttls(Method::Chap),
+            Self::EapTtlsMschap => Kind::Ttls(Method::MsChapV1),
+            Self::EapTtlsMschapv2 => Kind::Ttls(Method::MsChapV2),
+            Self::EapTtlsEapMschapv2 => Kind::TtlsEap,
+            Self::EapTeap => Kind::Teap,
+            Self::EapMd5 => Kind::Md5,
+            Self::EapGtc => Kind::Gtc,
+            Self::EapMschapv2 => Kind::Mschapv2,
+            Self::EapPwd => Kind::Pwd,
+        })
     }
 }
 
@@ -74,6 +123,22 @@ pub(crate) fn period(text: &str) -> Result<Duration, NoPeriod> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_of_eap_are_called_as_on_the_command_line() {
+        let mut seen = 0;
+        for name in MethodName::value_variants() {
+            let value = name.to_possible_value().unwrap();
+            match name.how() {
+                How::Eap(kind) => {
+                    assert_eq!(value.get_name(), kind.label());
+                    seen += 1;
+                }
+                How::Plain(_) => assert!(!value.get_name().starts_with("eap")),
+            }
+        }
+        assert_eq!(seen, 13);
+    }
 
     #[test]
     fn times_are_read_with_their_unit() {

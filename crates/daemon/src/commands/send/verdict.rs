@@ -1,5 +1,7 @@
 //! What an answer means, and what a missing one may mean.
 
+mod eap;
+
 use std::time::{Duration, SystemTime};
 
 use portreeve::{Error, client::Response, tls::Session};
@@ -10,7 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{
     SendError,
-    asking::Done,
+    asking::{Answer, Done},
     options::Expected,
     trouble::{self, Destination},
     wire,
@@ -122,7 +124,8 @@ impl<'a> Reporter<'a> {
             self.session = done.session;
         }
         match done.result {
-            Ok(response) => self.answer(done.number, &response, output),
+            Ok(Answer::Packet(response)) => self.answer(done.number, &response, output),
+            Ok(Answer::LogIn(attempt)) => self.log_in(done.number, &attempt, output),
             Err(error) if matches!(error, Error::Encode(_) | Error::Password(_)) => {
                 Err(SendError::from(error).into())
             }
@@ -160,6 +163,21 @@ impl<'a> Reporter<'a> {
         Ok(())
     }
 
+    fn count_answer(&mut self, elapsed: Duration, is_good: bool) {
+        self.answered += 1;
+        self.sum += elapsed;
+        self.longest = self.longest.max(elapsed);
+        self.shortest = Some(
+            self.shortest
+                .map_or(elapsed, |shortest| shortest.min(elapsed)),
+        );
+        if is_good {
+            self.good += 1;
+        } else {
+            self.bad += 1;
+        }
+    }
+
     fn answer(
         &mut self,
         number: u64,
@@ -168,20 +186,9 @@ impl<'a> Reporter<'a> {
     ) -> Result<(), Failure> {
         let code = response.code();
         let elapsed = response.elapsed();
-        self.answered += 1;
-        self.sum += elapsed;
-        self.longest = self.longest.max(elapsed);
-        self.shortest = Some(
-            self.shortest
-                .map_or(elapsed, |shortest| shortest.min(elapsed)),
-        );
         let keys = Keys::of(response);
         let good = self.goal.is_met_by(code);
-        if good {
-            self.good += 1;
-        } else {
-            self.bad += 1;
-        }
+        self.count_answer(elapsed, good);
         let packet = response.packet();
         let seen = self.view.look(&packet, None, &mut |spec, hidden| {
             response.reveal_octets(spec, hidden)
@@ -203,10 +210,8 @@ impl<'a> Reporter<'a> {
         let (server, time) = (response.server(), milliseconds(elapsed));
         output.line(format!("{word}: {code} from {server} in {time} ms{again}"))?;
         if self.count == 1 {
-            let lines = seen.lines();
-            let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-            for (name, value) in &lines {
-                output.line(format!("    {name:width$} = {value}"))?;
+            for (name, value) in aligned(&seen) {
+                output.line(format!("    {name} = {value}"))?;
             }
             for remark in remarks(response, keys, self.to) {
                 output.line(format!("  {remark}"))?;
@@ -281,6 +286,14 @@ impl<'a> Reporter<'a> {
         }
         Ok(())
     }
+}
+
+/// The attributes, their names filled up to the same width.
+fn aligned(seen: &Seen<'_>) -> impl Iterator<Item = (String, String)> {
+    let lines = seen.lines();
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let fill = move |(name, value)| (format!("{name:width$}"), value);
+    lines.into_iter().map(fill)
 }
 
 /// What became of the keys that a server owes a NAS after MS-CHAPv2.

@@ -1,5 +1,5 @@
-//! A Passpoint subscription in Android's installation file: a tree of settings in XML, the CA and the
-//! certificate as parts of one MIME message.
+//! A Passpoint subscription in Android's installation file: a tree of settings in XML, the CA and
+//! the certificate as parts of one MIME message.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use quick_xml::{

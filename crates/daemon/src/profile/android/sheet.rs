@@ -78,7 +78,8 @@ fn steps(network: &Network, last: &str) -> Vec<String> {
     )];
     if network.client().is_some() {
         steps.push(format!(
-            "Install the .p12 file in the same way, with the passphrase you were given. Call it '{call}', too."
+            "Install the .p12 file in the same way, with the passphrase you were given. Call it \
+             '{call}', too."
         ));
     }
     steps.push(match network.ssid() {

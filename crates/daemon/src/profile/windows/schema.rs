@@ -1,5 +1,5 @@
-//! What Microsoft's published schemas say of the elements we write: in which order they stand, which
-//! have to be there, and in which namespace. The output is held against it, not the code.
+//! What Microsoft's published schemas say of the elements we write: in which order they stand,
+//! which have to be there, and in which namespace. The output is held against it, not the code.
 
 use quick_xml::{events::Event, name::ResolveResult, reader::NsReader};
 
