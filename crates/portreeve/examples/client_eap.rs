@@ -76,13 +76,12 @@ async fn log_in(client: &Client, user: &str, password: &str) -> Result<LogIn, Er
 async fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let given = |place: usize| arguments.get(place).map(String::as_str);
-    let (running, client) = match (given(0), given(1)) {
-        (Some(address), Some(secret)) => (None, Client::udp(address, secret).await?),
-        _ => {
-            let running = open().await?;
-            let client = Client::udp(running.address(), SECRET).await?;
-            (Some(running), client)
-        }
+    let (running, client) = if let (Some(address), Some(secret)) = (given(0), given(1)) {
+        (None, Client::udp(address, secret).await?)
+    } else {
+        let running = open().await?;
+        let client = Client::udp(running.address(), SECRET).await?;
+        (Some(running), client)
     };
     let (user, password) = (given(2).unwrap_or(USER), given(3).unwrap_or(PASSWORD));
 

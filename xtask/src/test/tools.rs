@@ -25,6 +25,8 @@ pub(super) const INTEROP: &[Tool] = &[
     Tool::EapolTest,
     Tool::Hostapd,
     Tool::WpaSupplicant,
+    Tool::NetworkManager,
+    Tool::PythonGi,
     Tool::Iproute,
     Tool::Libssl,
     Tool::PkgConfig,
@@ -49,6 +51,8 @@ pub(super) enum Tool {
     EapolTest,
     Hostapd,
     WpaSupplicant,
+    NetworkManager,
+    PythonGi,
     Iproute,
     Libssl,
     PkgConfig,
@@ -71,6 +75,8 @@ impl Tool {
             Self::EapolTest => "eapoltest",
             Self::Hostapd => "hostapd",
             Self::WpaSupplicant => "wpasupplicant",
+            Self::NetworkManager => "gir1.2-nm-1.0",
+            Self::PythonGi => "python3-gi",
             Self::Iproute => "iproute2",
             Self::Libssl => "libssl-dev",
             Self::PkgConfig => "pkg-config",
@@ -93,6 +99,8 @@ impl Tool {
             Self::EapolTest => "a supplicant for EAP without a network",
             Self::Hostapd => "a switch that asks who is there, and an EAP server",
             Self::WpaSupplicant => "a supplicant at the end of a cable",
+            Self::NetworkManager => "NetworkManager's own reader of connection files",
+            Self::PythonGi => "lets Debian's Python use it",
             Self::Iproute => "lays the cable: veth and network namespaces",
             Self::Libssl => "what the feature openssl is built on, and hostap",
             Self::PkgConfig => "finds it",
@@ -121,6 +129,8 @@ impl Tool {
             Self::WpaSupplicant => {
                 on_path("wpa_supplicant").is_some() && on_path("wpa_cli").is_some()
             }
+            Self::NetworkManager => debian_python("import gi; gi.require_version('NM', '1.0')"),
+            Self::PythonGi => debian_python("import gi"),
             Self::Iproute => on_path("ip").is_some(),
             Self::Libssl => Path::new("/usr/include/openssl/ssl.h").is_file(),
             Self::PkgConfig => on_path("pkg-config").is_some(),
@@ -290,6 +300,13 @@ fn has_pyrad2(root: &Path) -> bool {
     let python = venv(root).join("bin/python");
     succeeds(Command::new(python).args(["-c", check]), |said| {
         PYRAD2.ends_with(said.trim())
+    })
+}
+
+/// Whether Debian's own Python, which its packages are for, can do something.
+fn debian_python(what: &str) -> bool {
+    succeeds(Command::new("/usr/bin/python3").args(["-c", what]), |_| {
+        true
     })
 }
 

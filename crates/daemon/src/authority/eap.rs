@@ -17,9 +17,6 @@ pub(crate) struct EapServer {
     pub(crate) key: PrivateKeyDer<'static>,
     /// The DNS name that devices are told to look for; it stays when the certificate is renewed.
     pub(crate) name: String,
-    /// The CA that devices are told to trust, and those above it: the last is the root where it is
-    /// known.
-    pub(crate) ca: Vec<CertificateDer<'static>>,
     /// Which state of the authority this is: another means to load it again.
     pub(crate) generation: u64,
 }
@@ -56,7 +53,6 @@ impl Authority {
             chain: owned(certificates(&shown.chain_pem)),
             key: key(shown).ok_or(NoEapServer::Key)?,
             name: self.server_name().ok_or(NoEapServer::Name)?.to_owned(),
-            ca: owned(self.bundle().to_vec()),
             generation: self.generation(),
         })
     }

@@ -395,6 +395,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a list")]
     fn the_sample_shows_every_key() {
         let known = [
             "auth =",

@@ -31,11 +31,13 @@ fn call_check(name: &str, station: &str) -> Access {
     Access::bare(names.with(attr::SERVICE_TYPE, service_type::CALL_CHECK))
 }
 
+#[expect(clippy::unwrap_used, reason = "a test that gets no answer has failed")]
 fn is_in(client: &blocking::Client, access: Access) -> bool {
     client.access(access).unwrap().is_accept()
 }
 
 /// The newest decision, once there are so many.
+#[expect(clippy::unwrap_used, reason = "it has been waited for")]
 fn decision(site: &Site, count: usize) -> serde_json::Value {
     soon("the decision", || site.decisions().len() >= count);
     site.decisions().pop().unwrap()

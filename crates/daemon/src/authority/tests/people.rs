@@ -157,8 +157,7 @@ fn devices_are_shown_the_server_s_certificate_and_told_a_name_that_stays() {
     let mut authority = made(&site);
     let shown = authority.eap_server().unwrap();
     assert_eq!(shown.name, "radius.home.arpa");
-    assert_eq!((shown.chain.len(), shown.ca.len()), (1, 1));
-    assert_eq!(shown.ca[0].as_ref(), issuer(&authority));
+    assert_eq!(shown.chain.len(), 1);
     assert_eq!(shown.generation, authority.generation());
     let public = Details::of(&shown.chain[0]).unwrap().public_key;
     let key = rcgen::KeyPair::try_from(&shown.key).unwrap();

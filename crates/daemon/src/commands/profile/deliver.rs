@@ -80,12 +80,11 @@ pub(super) fn link(
     if !delivery.link {
         return Ok(None);
     }
-    let base = match &delivery.link_url {
-        Some(given) => link_url(given).ok_or(Undelivered::Url)?,
-        None => {
-            let configured = defaults.link_url.as_ref().or(portal.download_url.as_ref());
-            configured.cloned().ok_or(Undelivered::NoUrl)?
-        }
+    let base = if let Some(given) = &delivery.link_url {
+        link_url(given).ok_or(Undelivered::Url)?
+    } else {
+        let configured = defaults.link_url.as_ref().or(portal.download_url.as_ref());
+        configured.cloned().ok_or(Undelivered::NoUrl)?
     };
     let life = delivery.link_minutes.saturating_mul(60);
     if !LIVES.contains(&life) {
