@@ -4,6 +4,8 @@
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --features libfuzzer TARGET` looks for new inputs; every test
 //! run replays the ones in `corpus/`.
 
+mod eap;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -19,6 +21,8 @@ use portreeve_proto::{
     Version, attr,
     dictionary::{Source, SourceError},
 };
+
+pub use eap::eap;
 
 /// The secret of every peer here.
 pub const SECRET: &str = "xyzzy5461";

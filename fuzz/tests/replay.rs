@@ -54,3 +54,8 @@ fn configuration() {
 fn credential() {
     replay("credential", portreeve_fuzz::credential);
 }
+
+#[test]
+fn eap() {
+    replay("eap", portreeve_fuzz::eap);
+}
