@@ -71,7 +71,7 @@ fn no_changed_octet_of_pwd_is_accepted() {
 }
 
 #[test]
-#[ignore = "takes a minute: P-384"]
+#[ignore = "#4: takes a minute: P-384"]
 fn no_changed_octet_of_pwd_in_group_20_is_accepted() {
     let pair = Pair::Pwd(pwd::Group::P384, pwd::Preparation::None);
     assert!(mutated(pair, &[0x01]) > 400);

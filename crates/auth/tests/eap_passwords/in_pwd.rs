@@ -136,7 +136,7 @@ fn many_runs_agree() {
 }
 
 #[test]
-#[ignore = "takes a minute or more"]
+#[ignore = "#4: takes a minute or more"]
 fn very_many_runs_agree() {
     many(5000);
 }

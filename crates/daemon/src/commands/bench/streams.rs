@@ -78,8 +78,8 @@ pub(crate) struct Unopened {
     pub(crate) elapsed: Duration,
 }
 
-/// Sends what there is to a server over so many connections, at most as many as requests are to be under
-/// way; `progress` is called some times a second with how many requests have ended.
+/// Sends what there is to a server over so many connections, at most as many as requests are to be
+/// under way; `progress` is called some times a second with how many requests have ended.
 pub(crate) fn run(
     source: &Source,
     upstream: &Upstream,
