@@ -383,8 +383,21 @@ fn a_failure_is_explained_by_its_cause() {
     ] {
         let ran = run(&place, &network);
         assert!(ran.rejected(), "{}", ran.text);
-        let told = place.server.ours().command(&["explain"]);
-        let missing = words.iter().find(|word| !told.contains(**word));
-        assert_eq!(missing, None, "for\n{}\nit says\n{told}", network.block());
+        // The record is written behind the answer.
+        let mut told = String::new();
+        let missing = |told: &str| words.iter().find(|word| !told.contains(**word)).copied();
+        for _ in 0..50 {
+            told = place.server.ours().command(&["explain"]);
+            if missing(&told).is_none() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        assert_eq!(
+            missing(&told),
+            None,
+            "for\n{}\nit says\n{told}",
+            network.block()
+        );
     }
 }
