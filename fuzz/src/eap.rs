@@ -34,6 +34,10 @@ type Pair = (Arc<dyn Offered>, Arc<dyn Usable>);
 /// their way, four octets for each change: which message, how, where, and by what. Whatever
 /// happens, who is let in is the one who knows the password or has the certificate, and with keys
 /// that both sides share.
+///
+/// # Panics
+///
+/// If somebody is let in who should not be: that is the finding.
 pub fn eap(input: &[u8]) {
     let ([which, changes @ ..], Some(pairs)) = (input, pairs()) else {
         return;
