@@ -1,0 +1,247 @@
+//! What can go wrong with a router.
+
+use std::{io, time::Duration};
+
+/// Why a router could not be reached or did not do what it was told. No text of it holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing answers there, or the network does not lead there.
+    #[error("{address} cannot be reached: {cause}")]
+    Unreachable {
+        /// The host and the port.
+        address: String,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// The router closed the connection. RouterOS does so to whoever its service's `address` list
+    /// leaves out, to one session too many, and when it starts again.
+    #[error("the router closed the connection while {during}")]
+    Closed {
+        /// What was being done.
+        during: String,
+    },
+    /// No answer in time.
+    #[error("no answer within {after:?} while {during}")]
+    TimedOut {
+        /// What was being done.
+        during: String,
+        /// The time given.
+        after: Duration,
+    },
+    /// The TLS connection could not be made.
+    #[error("TLS with {address} failed: {cause}")]
+    Tls {
+        /// The host and the port.
+        address: String,
+        /// What failed.
+        cause: TlsTrouble,
+    },
+    /// The user or the password is wrong, or the user may not use this service.
+    #[error("the router refused to log {user:?} in: {message}")]
+    LogIn {
+        /// The user.
+        user: String,
+        /// The router's own words.
+        message: String,
+    },
+    /// The user's group lacks a policy that the command needs.
+    #[error("the router does not permit {command}: {message}")]
+    NotPermitted {
+        /// The command's path.
+        command: String,
+        /// The router's own words.
+        message: String,
+    },
+    /// The item is not there, or no longer.
+    #[error("{command}: no such item")]
+    NoSuchItem {
+        /// The command's path.
+        command: String,
+    },
+    /// This router has no such menu or command.
+    #[error("this router does not know {command}: {message}")]
+    NoSuchCommand {
+        /// The command's path.
+        command: String,
+        /// The router's own words.
+        message: String,
+    },
+    /// This router does not know a parameter. RouterOS 6 does not say which one.
+    #[error("{command}: this router does not know the parameter {}", parameter.as_deref().unwrap_or("(unnamed)"))]
+    UnknownParameter {
+        /// The command's path.
+        command: String,
+        /// The parameter, where the router names it.
+        parameter: Option<String>,
+    },
+    /// A value is not one the router takes.
+    #[error("{command}: {message}")]
+    BadValue {
+        /// The command's path.
+        command: String,
+        /// The router's own words.
+        message: String,
+    },
+    /// What was to be added is there already.
+    #[error("{command}: {message}")]
+    Exists {
+        /// The command's path.
+        command: String,
+        /// The router's own words.
+        message: String,
+    },
+    /// The router's device-mode forbids it, until somebody at the device allows it.
+    #[error("{command}: {message}")]
+    DeviceMode {
+        /// The command's path.
+        command: String,
+        /// The router's own words.
+        message: String,
+    },
+    /// The router's storage is full.
+    #[error("{command}: the router's storage is full: {message}")]
+    Full {
+        /// The command's path.
+        command: String,
+        /// The router's own words.
+        message: String,
+    },
+    /// The command was cancelled.
+    #[error("{command} was interrupted")]
+    Interrupted {
+        /// The command's path.
+        command: String,
+    },
+    /// Any other failure the router reports.
+    #[error("{command}: {message}")]
+    Failure {
+        /// The command's path.
+        command: String,
+        /// The category of the API's documentation, 0 to 7, where the router gives one.
+        category: Option<u8>,
+        /// The router's own words.
+        message: String,
+    },
+    /// What came is not what a router says.
+    #[error("what answers is not a RouterOS router, or it breaks the protocol: {0}")]
+    Protocol(String),
+    /// This transport or this version cannot do it.
+    #[error("{0}")]
+    NotSupported(String),
+}
+
+/// Why TLS failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsTrouble {
+    /// The service has no certificate and so offers only anonymous Diffie-Hellman, which
+    /// protects from nobody who can stand in between.
+    #[error(
+        "the service has no certificate: it offers only anonymous Diffie-Hellman. Give it one \
+         (/certificate, then /ip service set api-ssl certificate=...)"
+    )]
+    Anonymous,
+    /// The certificate is another one than the pinned.
+    #[error(
+        "the certificate is not the one pinned: it has the SHA-256 fingerprint {found}. Either \
+         the router has a new certificate, or somebody stands in between"
+    )]
+    OtherCertificate {
+        /// The fingerprint of the one shown, in hexadecimal.
+        found: String,
+    },
+    /// The two sides have no version or cipher in common.
+    #[error("no common TLS version or cipher: {0}. RouterOS 6 of before 2019 is such a case")]
+    NothingInCommon(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// Whether the connection is of no more use after this.
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Closed { .. }
+                | Self::TimedOut { .. }
+                | Self::Tls { .. }
+                | Self::LogIn { .. }
+                | Self::Protocol(_)
+        )
+    }
+
+    /// Reads what a router says of a command it did not do. `category` is the API's.
+    pub fn of_message(command: &str, category: Option<u8>, message: &str) -> Self {
+        let (command, message) = (command.to_owned(), message.to_owned());
+        let says = |words: &str| message.contains(words);
+        if says("no such item") {
+            Self::NoSuchItem { command }
+        } else if says("no such command") {
+            Self::NoSuchCommand { command, message }
+        } else if let Some((_, rest)) = message.split_once("unknown parameter") {
+            let name = rest.trim().trim_matches('\'');
+            let parameter = (!name.is_empty()).then(|| name.to_owned());
+            Self::UnknownParameter { command, parameter }
+        } else if says("not enough permissions") {
+            Self::NotPermitted { command, message }
+        } else if says("device-mode") {
+            Self::DeviceMode { command, message }
+        } else if says("already have") || says("already exists") {
+            Self::Exists { command, message }
+        } else if says("no space left") || says("not enough space") || says("disk is full") {
+            Self::Full { command, message }
+        } else if says("interrupted") || category == Some(2) {
+            Self::Interrupted { command }
+        } else if category == Some(1) || says("input does not match") || says("invalid value") {
+            Self::BadValue { command, message }
+        } else {
+            Self::Failure {
+                command,
+                category,
+                message,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_router_says_is_told_apart() {
+        let of = |message: &str| Error::of_message("/radius/add", None, message);
+        assert!(matches!(of("no such item"), Error::NoSuchItem { .. }));
+        assert!(matches!(
+            of("no such command prefix"),
+            Error::NoSuchCommand { .. }
+        ));
+        assert!(matches!(
+            of("unknown parameter radsec-timeout"),
+            Error::UnknownParameter { parameter: Some(name), .. } if name == "radsec-timeout"
+        ));
+        assert!(matches!(
+            of("unknown parameter"),
+            Error::UnknownParameter {
+                parameter: None,
+                ..
+            }
+        ));
+        assert!(matches!(
+            of("not enough permissions (9)"),
+            Error::NotPermitted { .. }
+        ));
+        assert!(matches!(
+            of("failure: already have such entry"),
+            Error::Exists { .. }
+        ));
+        assert!(matches!(
+            of("input does not match any value of service"),
+            Error::BadValue { .. }
+        ));
+    }
+}

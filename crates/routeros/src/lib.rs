@@ -1,0 +1,29 @@
+//! MikroTik RouterOS from a program: its API and its REST interface, what a router can do, plans
+//! that bring it to a wanted state and take it back, checks that say what is wrong with it.
+//!
+//! The crate stands alone: it knows nothing of RADIUS packets and nothing of Portreeve's server.
+//!
+//! A [`Router`] is one router one is logged in to, whichever way it is spoken to. It takes
+//! [`Command`]s and gives [`Answer`]s; [`capability`] says what this router's version accepts, so
+//! that nothing it does not know is ever sent.
+
+pub mod api;
+pub mod capability;
+pub mod command;
+pub mod error;
+pub mod record;
+pub mod rest;
+pub mod router;
+pub mod secret;
+pub mod target;
+pub mod time;
+pub mod version;
+
+pub use capability::Capabilities;
+pub use command::{Command, Query};
+pub use error::Error;
+pub use record::{Answer, Id, Record};
+pub use router::Router;
+pub use secret::Secret;
+pub use target::{Login, Target, Transport, Trust};
+pub use version::Version;
