@@ -65,6 +65,11 @@ impl FreeRadius {
         self.process.cpu_time()
     }
 
+    /// What the server has in memory, in kB.
+    pub fn resident_kb(&self) -> f64 {
+        self.process.resident_kb()
+    }
+
     /// What it has logged.
     pub fn said(&self) -> String {
         self.process.said()

@@ -26,6 +26,8 @@ pub struct SwitchTerms {
     pub reauth: u32,
     /// How often it accounts, in seconds; as the server wishes if none.
     pub interim: Option<u32>,
+    /// The port on which it takes Disconnect-Requests; any if none.
+    pub das: Option<u16>,
 }
 
 /// A switch with one port, at the near end of a cable.
@@ -41,7 +43,7 @@ impl Switch {
     /// Plugs it in.
     pub fn start(cable: &Cable, terms: &SwitchTerms) -> Self {
         let folder = tempfile::tempdir().must("a temporary folder");
-        let (interface, das) = (cable.near(), free_port());
+        let (interface, das) = (cable.near(), terms.das.unwrap_or_else(free_port));
         let control = folder.path().join("ctrl");
         let [auth, acct] = [&terms.auth, &terms.acct];
         let mut text = format!(

@@ -99,6 +99,14 @@ impl Portreeve {
             .unwrap_or_default()
     }
 
+    /// What the server has in memory, in kB.
+    pub fn resident_kb(&self) -> f64 {
+        self.process
+            .as_ref()
+            .map(Process::resident_kb)
+            .unwrap_or_default()
+    }
+
     /// What the server has logged.
     pub fn said(&self) -> String {
         self.process.as_ref().map(Process::said).unwrap_or_default()

@@ -65,6 +65,15 @@ impl Process {
             .must("log")
     }
 
+    /// What it has in memory, in kB (proc(5), `VmRSS`).
+    pub(crate) fn resident_kb(&self) -> f64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(&path).must(&path);
+        let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.must("VmRSS").split_whitespace().nth(1);
+        number.must("a number").parse().must("a number")
+    }
+
     /// The processor time it has used, in steps of 10 ms (proc(5), fields 14 and 15 of `stat`).
     pub(crate) fn cpu_time(&self) -> Duration {
         let path = format!("/proc/{}/stat", self.child.id());

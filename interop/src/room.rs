@@ -26,6 +26,11 @@ impl Room {
     /// Plugs somebody in; the switch asks them again after `reauth` seconds, never for 0, and
     /// accounts every second.
     pub fn enter(place: Place, network: &Network, reauth: u32) -> Self {
+        Self::enter_asked_at(place, network, reauth, None)
+    }
+
+    /// As [`enter`](Self::enter), with a switch that takes Disconnect-Requests on a port.
+    pub fn enter_asked_at(place: Place, network: &Network, reauth: u32, das: Option<u16>) -> Self {
         let accounting = Relay::to(place.server.acct());
         let cable = Cable::lay();
         let terms = SwitchTerms {
@@ -33,6 +38,7 @@ impl Room {
             acct: accounting.address(),
             reauth,
             interim: Some(1),
+            das,
         };
         Self {
             switch: Switch::start(&cable, &terms),

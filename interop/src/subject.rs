@@ -19,6 +19,22 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The processor time the server has used, in steps of 10 ms.
+    pub fn cpu_time(&self) -> std::time::Duration {
+        match self {
+            Self::Portreeve(server) => server.cpu_time(),
+            Self::FreeRadius(server) => server.cpu_time(),
+        }
+    }
+
+    /// What the server has in memory, in kB.
+    pub fn resident_kb(&self) -> f64 {
+        match self {
+            Self::Portreeve(server) => server.resident_kb(),
+            Self::FreeRadius(server) => server.resident_kb(),
+        }
+    }
+
     /// Starts the server that the environment chooses, Portreeve by default.
     ///
     /// # Panics

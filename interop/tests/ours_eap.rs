@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use portreeve_interop::Must as _;
 use portreeve_interop::certificates::{Certificates, Key, Pair, Wanted};
 use portreeve_interop::eap::methods::{self, Method};
+use portreeve_interop::eap::own::Own;
 use portreeve_interop::eap::{EapTerms, Place};
 use portreeve_interop::eapol_test::{EapolTest, Ran};
-use portreeve_interop::portreeve::{Portreeve, Setup};
+use portreeve_interop::portreeve::Setup;
 use portreeve_interop::supplicant::Network;
-use portreeve_interop::world::World;
 
 fn run(place: &Place, network: &Network) -> Ran {
     EapolTest::new(place.server.auth(), network).run()
@@ -169,42 +169,6 @@ fn the_192_bit_mode_takes_nothing_less() {
     }
 }
 
-/// A server whose own authority has certified it, and what that takes.
-struct Own {
-    server: Portreeve,
-    ca: PathBuf,
-}
-
-impl Own {
-    fn start() -> Self {
-        let setup = Setup::eap(&EapTerms::with_own_authority());
-        let server = Portreeve::with(&World::household(), &setup);
-        let ca = server.home().path("own-ca.crt");
-        server.command(&["cert", "ca", "--out", &ca.display().to_string()]);
-        Self { server, ca }
-    }
-
-    /// The certificate and the key of a user's device.
-    fn issue(&self, user: &str, device: &str) -> Pair {
-        let out = self.server.home().path("issued");
-        std::fs::create_dir_all(&out).must("a folder");
-        let folder = out.display().to_string();
-        let told = self.server.command(&[
-            "cert", "issue", "--user", user, "--device", device, "--out", &folder, "--json",
-        ]);
-        let told: serde_json::Value = serde_json::from_str(&told).must("JSON");
-        let file = |kind: &str| PathBuf::from(told["files"][kind].as_str().must(kind));
-        Pair {
-            certificate: file("certificate"),
-            key: file("key"),
-        }
-    }
-
-    fn run(&self, network: &Network) -> Ran {
-        EapolTest::new(self.server.ports().auth_v4(), network).run()
-    }
-}
-
 #[test]
 fn the_first_run_is_enough_for_passwords_and_certificates() {
     let own = Own::start();
@@ -239,8 +203,7 @@ fn a_device_that_is_lost_is_shut_out_at_once_and_alone() {
     let [phone, tablet] = ["phone", "tablet"].map(|device| own.issue("bob", device));
     let network = |pair: &Pair| method("TLS").network_with("bob", &own.ca, pair);
     assert!(own.run(&network(&phone)).accepted(1));
-    own.server
-        .command(&["cert", "revoke", "--user", "bob", "--device", "phone"]);
+    own.revoke("bob", "phone");
     std::thread::sleep(std::time::Duration::from_secs(1));
     let ran = own.run(&network(&phone));
     assert!(ran.rejected(), "{}", ran.text);

@@ -4,13 +4,16 @@ use std::thread;
 use std::time::Duration;
 
 use portreeve_interop::Must as _;
+use portreeve_interop::certificates::Certificates;
+use portreeve_interop::eap::own::Own;
 use portreeve_interop::eap::{Place, methods};
-use portreeve_interop::eventually;
 use portreeve_interop::portreeve::Portreeve;
 use portreeve_interop::room::{Room, value};
+use portreeve_interop::subject::Subject;
 use portreeve_interop::tools::{self, json_holds};
 use portreeve_interop::wire::{attribute, code};
 use portreeve_interop::world::SECRET;
+use portreeve_interop::{eventually, free_port};
 
 fn room(method: &str, name: &str, reauth: u32) -> Room {
     let place = Place::ours(|terms| terms);
@@ -87,6 +90,45 @@ fn a_disconnect_ends_the_session_at_the_switch() {
         eventually(|| !still());
         assert!(!still(), "{:?}", open(&room, "gina"));
     }
+}
+
+#[test]
+fn a_revoked_certificate_ends_the_session_that_began_by_it_and_no_other() {
+    let das = free_port();
+    let own = Own::with(|setup| setup.configured(&format!("[coa]\nport = {das}\n")));
+    let [phone, _tablet] = ["phone", "tablet"].map(|device| own.issue("bob", device));
+    let network = methods::named("TLS").network_with("bob", &own.ca, &phone);
+    let place = Place {
+        certificates: Certificates::new(),
+        server: Subject::Portreeve(own.server),
+    };
+    let room = Room::enter_asked_at(place, &network, 0, Some(das));
+    room.expect_open();
+    let id = session(&room);
+    eventually(|| open(&room, "bob").len() == 1);
+    let revoke = |device| {
+        ours(&room).command(&["cert", "revoke", "--user", "bob", "--device", device]);
+    };
+    revoke("tablet");
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(open(&room, "bob").len(), 1, "another device's certificate");
+    assert!(room.is_open());
+    revoke("phone");
+    eventually(|| !room.accounted(2).is_empty());
+    let stops = room.accounted(2);
+    assert_eq!(
+        stops.len(),
+        1,
+        "{}\n{}",
+        ours(&room).said(),
+        room.switch.said()
+    );
+    let stopped = value(&stops[0], attribute::ACCT_SESSION_ID);
+    assert_eq!(stopped, Some(id.as_bytes()));
+    eventually(|| room.switch.answers(code::ACCESS_REJECT) > 0 && !room.is_open());
+    assert!(!room.is_open(), "it is let in again");
+    let said = ours(&room).said();
+    assert!(said.contains("the session was ended"), "{said}");
 }
 
 #[test]

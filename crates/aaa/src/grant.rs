@@ -16,8 +16,12 @@ pub struct Grant {
     pub class: Option<ClassId>,
 }
 
-/// The Class we give a session in its Access-Accept: 128 unguessable bits that the NAS repeats in
-/// every report (RFC 2865 section 5.25), so that no report is taken for another session's.
+/// What stands for a certificate in a [`ClassId`].
+pub type CertificateMark = [u8; 6];
+
+/// The Class we give a session in its Access-Accept: 128 bits that the NAS repeats in every report
+/// (RFC 2865 section 5.25), so that no report is taken for another session's. At least 80 of them
+/// cannot be guessed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClassId([u8; 16]);
 
@@ -27,6 +31,20 @@ impl ClassId {
     /// A Class of 16 random octets.
     pub const fn new(random: [u8; 16]) -> Self {
         Self(random)
+    }
+
+    /// The same, but its last octets say by which certificate the session began.
+    #[must_use]
+    pub fn certified(mut self, mark: CertificateMark) -> Self {
+        let (_, last) = self.0.split_at_mut(10);
+        last.copy_from_slice(&mark);
+        self
+    }
+
+    /// Whether the session began by a certificate of this mark. One that did not has random octets
+    /// there: it is taken for another's once in 2^48 times.
+    pub fn is_by(self, mark: &CertificateMark) -> bool {
+        self.0.ends_with(mark)
     }
 
     /// The value of the attribute: a mark to know our own by, then the 16 octets.
@@ -58,5 +76,21 @@ impl fmt::Display for ClassId {
 impl fmt::Debug for ClassId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClassId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_tells_by_which_certificate_a_session_began() {
+        let random = std::array::from_fn(|index| u8::try_from(index).unwrap());
+        let class = ClassId::new(random);
+        let certified = class.certified(*b"serial");
+        assert!(certified.is_by(b"serial") && !certified.is_by(b"other."));
+        assert!(!class.is_by(b"serial"));
+        assert_eq!(certified.octets()[..10], class.octets()[..10]);
+        assert_eq!(ClassId::parse(&certified.encode()), Some(certified));
     }
 }

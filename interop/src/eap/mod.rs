@@ -2,6 +2,7 @@
 
 pub mod matrix;
 pub mod methods;
+pub mod own;
 pub mod talk;
 pub mod tunnel;
 

@@ -1,4 +1,30 @@
-use portreeve_proto::Discard;
+use portreeve_proto::{AttributeList, Discard, attr};
+
+use crate::session::Session;
+
+/// By all that a NAS may look for, then by the one thing that every NAS knows.
+pub(super) fn naming(session: &Session) -> Vec<AttributeList> {
+    let mut all = AttributeList::new();
+    if let Some(user) = &session.user {
+        all.add(attr::USER_NAME, user);
+    }
+    if !session.session_id.is_empty() {
+        all.add(attr::ACCT_SESSION_ID, &session.session_id);
+    }
+    if let Some(station) = &session.calling_station {
+        all.add(attr::CALLING_STATION_ID, station);
+    }
+    let mut bare = AttributeList::new();
+    if session.session_id.is_empty() {
+        return if all.is_empty() {
+            Vec::new()
+        } else {
+            vec![all]
+        };
+    }
+    bare.add(attr::ACCT_SESSION_ID, &session.session_id);
+    vec![all, bare]
+}
 
 pub(super) const fn cure(discard: Discard) -> Option<&'static str> {
     Some(match discard {

@@ -3,6 +3,35 @@
 use portreeve_proto::{AttributeList, Discard, attr};
 
 use super::{Doubt, generic};
+use crate::{session::Session, station::Mac};
+
+/// RouterOS finds a PPP session by its user and id, a hotspot session by user and address, and one
+/// of a wireless interface by the hardware address in place of the user.
+pub(super) fn naming(session: &Session) -> Vec<AttributeList> {
+    let mut ways = Vec::new();
+    if let Some(user) = &session.user {
+        let by_user = AttributeList::new().with(attr::USER_NAME, user);
+        let address = |list: AttributeList| match session.framed_ip {
+            Some(ip) => list.with(attr::FRAMED_IP_ADDRESS, ip),
+            None => list,
+        };
+        if !session.session_id.is_empty() {
+            let by_id = by_user
+                .clone()
+                .with(attr::ACCT_SESSION_ID, &session.session_id);
+            ways.push(address(by_id));
+        }
+        if session.framed_ip.is_some() {
+            ways.push(address(by_user));
+        }
+    }
+    let station = session.calling_station.as_deref();
+    if let Some(mac) = station.and_then(Mac::calling) {
+        let spelt = mac.to_string().replace('-', ":").to_uppercase();
+        ways.push(AttributeList::new().with(attr::USER_NAME, &spelt));
+    }
+    ways
+}
 
 pub(super) const fn cure(discard: Discard) -> Option<&'static str> {
     Some(match discard {

@@ -6,7 +6,7 @@ mod mikrotik;
 use portreeve_proto::{AttributeList, Discard, attr};
 use serde::{Deserialize, Serialize};
 
-use crate::grant::Grant;
+use crate::{grant::Grant, session::Session};
 
 /// The vendors whose way of spelling a grant we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -57,6 +57,16 @@ impl DialectName {
         reply
     }
 
+    /// The ways to name a session in a Disconnect-Request or CoA-Request (RFC 5176 section 3), the
+    /// surest first. The next is worth a try where the NAS says that it knows no such session or
+    /// takes no such attribute.
+    pub fn naming(self, session: &Session) -> Vec<AttributeList> {
+        match self {
+            Self::Generic => generic::naming(session),
+            Self::Mikrotik => mikrotik::naming(session),
+        }
+    }
+
     /// What to do at the equipment about a packet we had to discard; `None` where that is not its
     /// fault.
     pub const fn cure(self, discard: Discard) -> Option<&'static str> {
@@ -94,7 +104,40 @@ pub enum Doubt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::ClassId;
+    use crate::{
+        grant::ClassId,
+        session::{Merge, SessionKey},
+    };
+
+    fn session() -> Session {
+        Session {
+            key: SessionKey {
+                octets: Vec::new(),
+                incarnation: 0,
+            },
+            nas: "ap".to_owned(),
+            nas_identifier: None,
+            nas_address: None,
+            session_id: "81".to_owned(),
+            user: Some("tim".to_owned()),
+            class: None,
+            port: None,
+            calling_station: Some("00-e1-0c-38-c8-f8".to_owned()),
+            called_station: None,
+            framed_ip: "192.0.2.5".parse().ok(),
+            framed_ipv6: None,
+            delegated_ipv6: None,
+            started_ms: 0,
+            updated_ms: 0,
+            ended: None,
+            session_time_s: 0,
+            input_octets: 0,
+            output_octets: 0,
+            input_packets: 0,
+            output_packets: 0,
+            merge: Merge::default(),
+        }
+    }
 
     #[test]
     fn the_administrators_interval_comes_before_ours() {
@@ -112,5 +155,38 @@ mod tests {
         let theirs = DialectName::Mikrotik.speak(&grant);
         assert_eq!(theirs.find(&interval).unwrap().value, [0, 0, 1, 44]);
         assert_eq!(theirs.len(), 2);
+    }
+
+    #[test]
+    fn every_dialect_names_a_session_in_its_own_ways() {
+        let mut session = session();
+        let named = |dialect: DialectName, session: &Session| -> Vec<Vec<Vec<u8>>> {
+            let ways = dialect.naming(session).into_iter();
+            ways.map(|way| way.iter().map(|entry| entry.value.to_vec()).collect())
+                .collect()
+        };
+        let [user, id, station] = [
+            b"tim".to_vec(),
+            b"81".to_vec(),
+            b"00-e1-0c-38-c8-f8".to_vec(),
+        ];
+        let (ip, mac) = (vec![192, 0, 2, 5], b"00:E1:0C:38:C8:F8".to_vec());
+        let all = vec![user.clone(), id.clone(), station.clone()];
+        assert_eq!(
+            named(DialectName::Generic, &session),
+            [all, vec![id.clone()]]
+        );
+        let by_id = vec![user.clone(), id, ip.clone()];
+        assert_eq!(
+            named(DialectName::Mikrotik, &session),
+            [by_id, vec![user.clone(), ip], vec![mac]]
+        );
+        session.session_id.clear();
+        session.calling_station = None;
+        session.framed_ip = None;
+        assert_eq!(named(DialectName::Generic, &session), [vec![user]]);
+        assert!(named(DialectName::Mikrotik, &session).is_empty());
+        session.user = None;
+        assert!(named(DialectName::Generic, &session).is_empty());
     }
 }

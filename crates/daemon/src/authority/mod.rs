@@ -355,6 +355,12 @@ impl Authority {
         (list.this_update, list.next_update)
     }
 
+    /// The serials that are revoked, and when each was.
+    pub(crate) fn revocations(&self) -> impl Iterator<Item = (&[u8], Revocation)> {
+        let entries = self.loaded.by_serial.iter();
+        entries.map(|(serial, revocation)| (&**serial, *revocation))
+    }
+
     /// Whether the certificate with this serial, which our CA has to have signed, is still good.
     /// Nothing is read for that: whoever holds the authority of a running server knows of a
     /// revocation within a second.

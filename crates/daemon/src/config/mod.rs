@@ -59,6 +59,8 @@ pub struct Config {
     pub security: Security,
     /// `[mac]`
     pub mac: device::Rules,
+    /// `[coa]`
+    pub coa: Coa,
     /// `[duplicates]`
     pub duplicates: DuplicateLimits,
     /// `[log]`
@@ -86,6 +88,20 @@ pub struct Listen {
     pub dtls: Vec<SocketAddr>,
     /// For both over bare TCP.
     pub tcp: Vec<SocketAddr>,
+}
+
+/// How NASes are asked to change or end sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coa {
+    /// The UDP port on which they take Disconnect-Request and CoA-Request.
+    pub port: u16,
+}
+
+impl Default for Coa {
+    /// What RFC 5176 assigns.
+    fn default() -> Self {
+        Self { port: 3799 }
+    }
 }
 
 /// How to use the machine.
@@ -208,6 +224,7 @@ impl Default for Config {
                 slow_hashes: 0,
             },
             mac: device::Rules::default(),
+            coa: Coa::default(),
             duplicates: DuplicateLimits::default(),
             log: Log {
                 format: LogFormat::Human,
@@ -276,6 +293,9 @@ impl Config {
             root.section("server", |section| config.server.read(section));
             root.section("security", |section| config.security.read(section));
             root.section("mac", |section| mac::read(&mut config.mac, section));
+            root.section("coa", |section| {
+                section.number("port", 1..=u16::MAX, &mut config.coa.port);
+            });
             root.section("duplicates", |section| {
                 read_duplicates(&mut config.duplicates, section);
             });

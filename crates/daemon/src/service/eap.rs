@@ -12,7 +12,7 @@ use portreeve::{
 use portreeve_aaa::{
     Shown,
     decision::CheckOutcome,
-    grant::Grant,
+    grant::{CertificateMark, Grant},
     identity::Identity,
     policy::{self, Admission},
     refusal::{CertificateProblem, Refusal},
@@ -59,6 +59,8 @@ pub(crate) struct Notes {
     entry: Option<Entry>,
     refusal: Option<Refusal>,
     means: Option<Means>,
+    /// The certificate they came with.
+    certificate: Option<CertificateMark>,
 }
 
 impl Eap {
@@ -176,7 +178,10 @@ impl Service {
             proven.notes.passed("also proven", &detail);
         }
         proven.success.keep(&note(&subscriber));
-        let grant = self.granted(grant);
+        let mut grant = self.granted(grant);
+        if let Some(mark) = proven.notes.certificate {
+            grant.class = grant.class.map(|class| class.certified(mark));
+        }
         let dialect = snapshot.dialect(request.peer().name());
         let mut reply = without_message(&dialect.speak(&grant));
         if !reply.contains(&attr::USER_NAME.spec().oid) {
@@ -399,6 +404,7 @@ impl Asking<'_> {
     ) -> Result<Arc<Subscriber>, Refusal> {
         let owner = self.eap.inspector.inspect(chain).await?;
         notes.passed("certificate", &owner.described);
+        notes.certificate = Some(owner.mark);
         let subscriber = self.owner(&owner, identity, notes)?;
         admit(&self.snapshot, &subscriber, means, &request.packet())?;
         notes.passed("policy", "the user may come in");

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use portreeve_aaa::refusal::{CertificateProblem, Refusal};
+use portreeve_aaa::{
+    grant::CertificateMark,
+    refusal::{CertificateProblem, Refusal},
+};
 use sha2::{Digest as _, Sha256};
 use x509_parser::{
     extensions::GeneralName,
@@ -37,6 +40,15 @@ pub(crate) struct Owner {
     pub(crate) names: Vec<String>,
     /// The certificate in a few words, for the record.
     pub(crate) described: String,
+    /// What stands for it in the Class of a session.
+    pub(crate) mark: CertificateMark,
+}
+
+/// What stands for the certificate with a serial, big-endian.
+pub(crate) fn mark_of(serial: &[u8]) -> CertificateMark {
+    let zeros = serial.iter().take_while(|octet| **octet == 0).count();
+    let digest: [u8; 32] = Sha256::digest(&serial[zeros..]).into();
+    std::array::from_fn(|at| digest[at])
 }
 
 impl Inspector {
@@ -68,9 +80,14 @@ fn owner(der: &[u8], fields: &[UserField]) -> Option<Owner> {
     }
     let subject = certificate.subject().to_string();
     let issuer = certificate.issuer().to_string();
+    let mark = mark_of(certificate.tbs_certificate.raw_serial());
     let serial = hex(certificate.tbs_certificate.raw_serial());
     let described = format!("{subject}, serial {serial}, issued by {issuer}");
-    Some(Owner { names, described })
+    Some(Owner {
+        names,
+        described,
+        mark,
+    })
 }
 
 fn field_of(field: UserField, certificate: &X509Certificate<'_>, der: &[u8]) -> Vec<String> {

@@ -33,7 +33,7 @@ use portreeve_store::journal::Journal;
 pub(crate) use self::{
     eap::{Eap, Offers},
     hashing::{Hashing, Popularity},
-    inspector::{Inspector, Revocations},
+    inspector::{Inspector, Revocations, mark_of},
     random::some_octets as random_octets,
     records::{Records, Sink, Watcher, now_ms},
     sightings::{Seen, Sightings},

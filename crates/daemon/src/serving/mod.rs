@@ -5,6 +5,7 @@ mod certificates;
 pub(crate) mod control;
 mod descriptors;
 pub(crate) mod eap;
+mod endings;
 mod forwarding;
 mod logging;
 mod peers;
@@ -159,6 +160,7 @@ struct AtWork {
     forwarding: forwarding::AtWork,
     eap: eap::AtWork,
     control: tokio::task::JoinHandle<()>,
+    endings: tokio::task::JoinHandle<()>,
 }
 
 impl Parts<'_> {
@@ -193,13 +195,10 @@ impl Parts<'_> {
         })?;
         let secured = self.secured(&guard)?;
         let portal = self.portal().await?;
-        let server = configured(self.config, Server::new(service)).observer(watcher.clone());
-        let server = connecting(self.config, server, secured.as_ref());
-        let peers = self.world.peers().by_address().into_iter();
-        let server = peers.fold(server, |server, (prefix, peer)| {
-            server.peer_with(peer, prefix.to_string())
-        });
-        let started = server.start().await;
+        let started = self
+            .server(service, &watcher, secured.as_ref())
+            .start()
+            .await;
         let running = started.map_err(|error| refused(self.config, error))?;
         let mut listening = listening(self.config, running.addresses(), secured.is_some());
         listening.http.clone_from(&portal.http);
@@ -220,6 +219,7 @@ impl Parts<'_> {
             forwarding: forwarding.forwarding.clone(),
         };
         let control = tokio::spawn(control.serve(Arc::new(health)));
+        let endings = endings::start(self.data, &self.authority, &running, self.config.coa);
         let housekeeping = tokio::spawn(routes::keep_house(self.data.clone()));
         Ok(AtWork {
             running,
@@ -230,11 +230,26 @@ impl Parts<'_> {
             forwarding,
             eap,
             control,
+            endings,
         })
     }
 }
 
 impl Parts<'_> {
+    fn server(
+        &self,
+        service: Service,
+        watcher: &Watcher,
+        secured: Option<&Secured>,
+    ) -> Server<Service> {
+        let server = configured(self.config, Server::new(service)).observer(watcher.clone());
+        let server = connecting(self.config, server, secured);
+        let peers = self.world.peers().by_address().into_iter();
+        peers.fold(server, |server, (prefix, peer)| {
+            server.peer_with(peer, prefix.to_string())
+        })
+    }
+
     async fn portal(&self) -> Result<portal::Open, Failure> {
         let portal = Portal::new(Arc::clone(&self.authority)).private(routes::routes(self.data));
         let opened = portal.open(&self.config.portal).await;
@@ -268,6 +283,7 @@ impl AtWork {
     async fn stop(&mut self) {
         let counters = self.running.stop().await;
         self.control.abort();
+        self.endings.abort();
         self.portal.close();
         self.housekeeping.abort();
         self.keeper.stop();

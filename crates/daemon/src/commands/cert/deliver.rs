@@ -55,7 +55,7 @@ pub(super) struct How {
     /// Encrypt it in the old way (3DES, SHA-1), for systems that know no other
     #[arg(long, requires = "p12")]
     legacy_p12: bool,
-    /// The configuration file, for the address of [portal] that the certificate says [default:
+    /// The configuration file, for the address of the portal that the certificate says [default:
     /// portreeve.toml in the data directory, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
