@@ -9,12 +9,16 @@
 
 pub mod api;
 pub mod capability;
+pub mod check;
 pub mod command;
 pub mod error;
+pub mod harden;
+pub mod monitor;
 pub mod record;
 pub mod rest;
 pub mod router;
 pub mod secret;
+pub mod sessions;
 pub mod target;
 pub mod time;
 pub mod version;
