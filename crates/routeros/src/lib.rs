@@ -11,6 +11,7 @@ pub mod api;
 pub mod capability;
 pub mod command;
 pub mod error;
+pub mod plan;
 pub mod record;
 pub mod rest;
 pub mod router;
