@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Version;
+use crate::{Error, Router, Version};
+
+/// Asks a router what it can do: few questions, at the same time.
+pub async fn probe(_router: &Router) -> Result<Capabilities, Error> {
+    Err(Error::NotSupported("in the making".to_owned()))
+}
 
 /// What a router's version accepts, as it says itself or, before RouterOS 7, as is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

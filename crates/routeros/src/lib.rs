@@ -8,9 +8,12 @@
 //! that nothing it does not know is ever sent.
 
 pub mod api;
+pub mod backup;
 pub mod capability;
 pub mod command;
 pub mod error;
+pub mod plan;
+pub mod files;
 pub mod record;
 pub mod rest;
 pub mod router;

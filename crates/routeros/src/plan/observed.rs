@@ -1,0 +1,39 @@
+//! What a router is like.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use crate::{Capabilities, Error, Record, Router};
+
+/// What was read of a router: the menus a plan looks at, each with its items in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    pub(super) menus: BTreeMap<String, Vec<Record>>,
+    /// The address this machine speaks to the router from.
+    pub(super) here: Option<IpAddr>,
+    /// The user this machine is logged in as.
+    pub(super) user: Option<String>,
+}
+
+impl Observed {
+    /// What was read of a menu: its items in order, or one record without an `.id`. Empty where
+    /// the router has no such menu, or nothing is in it.
+    pub fn menu(&self, menu: &str) -> &[Record] {
+        self.menus.get(menu).map_or(&[], Vec::as_slice)
+    }
+
+    /// Says as which user this machine is logged in, so that its policies are looked at.
+    #[must_use]
+    pub fn as_user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+}
+
+/// Reads what a plan needs to know, and no more.
+///
+/// # Errors
+///
+/// What the router says, except that it lacks a menu.
+pub async fn observe(_router: &Router, _can: &Capabilities) -> Result<Observed, Error> {
+    Err(Error::NotSupported("in the making".to_owned()))
+}

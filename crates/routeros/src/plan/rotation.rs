@@ -1,0 +1,1 @@
+//! A new shared secret on both ends.
