@@ -71,9 +71,22 @@ pub(crate) struct Retention {
     pub(crate) days: Option<u32>,
 }
 
+impl Retention {
+    pub(crate) fn of(config: &crate::config::Routers) -> Self {
+        Self {
+            keep: config.keep,
+            days: config.keep_days,
+        }
+    }
+}
+
 impl Backups {
     pub(super) fn at(path: PathBuf) -> Self {
         Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Those there are, the newest first. One that cannot be read is told of and passed over.
@@ -223,6 +236,18 @@ impl Backup {
     pub(crate) fn export(&self) -> Result<String, RouterError> {
         let octets = self.file(EXPORT)?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&octets).into_owned())
+    }
+
+    /// What keeps it from being of use: files that are not what was written, or cannot be read.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let records = self.manifest.files.iter();
+        let mut troubles: Vec<String> = records
+            .filter_map(|record| Some(self.file(&record.name).err()?.to_string()))
+            .collect();
+        if troubles.is_empty() && self.manifest.files.iter().all(|file| file.name != EXPORT) {
+            troubles.push("it holds no export".to_owned());
+        }
+        troubles
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -52,6 +52,8 @@ pub(crate) struct Kept {
     /// The NAS that it is.
     pub(crate) nas: String,
     pub(crate) target: Target,
+    /// The port that was dialled first.
+    pub(crate) dialled: u16,
     /// The user that was made on it for us.
     pub(crate) user: String,
     pub(crate) password: Hidden,
@@ -152,6 +154,7 @@ pub(crate) mod tests {
             name: name.to_owned(),
             nas: name.to_owned(),
             target: Target::new("192.0.2.1", Transport::ApiSsl),
+            dialled: 8729,
             user: "portreeve".to_owned(),
             password: hidden("hunter2"),
             backup_password: hidden("hunter3"),

@@ -6,6 +6,8 @@ mod error;
 mod folder;
 mod kept;
 mod link;
+pub(crate) mod ours;
+pub(crate) mod schedule;
 
 use std::{
     fs, io,
@@ -16,7 +18,7 @@ pub(crate) use self::{
     backups::{Backup, Backups, EXPORT, Manifest, Retention, SENSITIVE, SYSTEM},
     error::RouterError,
     folder::{Folder, Guard},
-    kept::{FORM, Hidden, Kept, Known, State},
+    kept::{FORM, Hidden, Journal, Kept, Known, State},
     link::{BackupWish, Link, wait_for},
 };
 use crate::{data::DataDir, suggest};
