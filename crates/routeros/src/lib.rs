@@ -10,12 +10,14 @@
 pub mod api;
 pub mod capability;
 pub mod command;
+pub mod dial;
 pub mod error;
 pub mod record;
 pub mod rest;
 pub mod router;
 pub mod secret;
 pub mod target;
+mod text;
 pub mod time;
 pub mod version;
 
