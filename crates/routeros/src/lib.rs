@@ -12,6 +12,7 @@ pub mod backup;
 pub mod capability;
 pub mod check;
 pub mod command;
+pub mod dial;
 pub mod error;
 pub mod plan;
 pub mod files;
@@ -23,6 +24,7 @@ pub mod router;
 pub mod secret;
 pub mod sessions;
 pub mod target;
+mod text;
 pub mod time;
 pub mod version;
 
