@@ -46,6 +46,17 @@ pub enum Error {
         /// The router's own words.
         message: String,
     },
+    /// The router knows the user only through RADIUS, and its RADIUS server did not answer.
+    #[error(
+        "the router could not ask about {user:?}: {message}. Its RADIUS server for the service \
+         login does not answer; a user of the router's own (/user) can still log in"
+    )]
+    NoRadiusAnswer {
+        /// The user.
+        user: String,
+        /// The router's own words.
+        message: String,
+    },
     /// The user's group lacks a policy that the command needs.
     #[error("the router does not permit {command}: {message}")]
     NotPermitted {
@@ -152,6 +163,43 @@ pub enum TlsTrouble {
         /// The fingerprint of the one shown, in hexadecimal.
         found: String,
     },
+    /// No trust was given, and a password goes to nobody unknown.
+    #[error(
+        "no certificate is trusted yet, so nothing is sent. Fetch the router's certificate, compare \
+         its SHA-256 fingerprint with the one that /certificate print detail shows on the router, \
+         and pin it"
+    )]
+    NothingTrusted,
+    /// The certificate comes from none of the CAs that are trusted.
+    #[error(
+        "none of the trusted CAs has issued the certificate: its issuer is {issuer:?}. Trust that \
+         CA, or pin the certificate"
+    )]
+    UnknownAuthority {
+        /// Who the certificate says has issued it.
+        issuer: String,
+    },
+    /// The certificate is good, and for another host.
+    #[error(
+        "the certificate is for {names}, not for this host. Use one of these names, or have the \
+         certificate issued with subject-alt-name=IP:ADDRESS, or pin it"
+    )]
+    WrongName {
+        /// The names in the certificate.
+        names: String,
+    },
+    /// The certificate has run out or is not valid yet, by the clock of this machine.
+    #[error("{0}. Renew the certificate, or set the clock that is wrong")]
+    NotValidNow(String),
+    /// The certificate cannot be used for anything else.
+    #[error("the certificate cannot be used: {0}")]
+    BadCertificate(String),
+    /// What answers does not speak TLS.
+    #[error(
+        "what answers does not speak TLS. The services api (8728) and www (80) do not; api-ssl \
+         (8729) and www-ssl (443) do"
+    )]
+    NotTls,
     /// The two sides have no version or cipher in common.
     #[error("no common TLS version or cipher: {0}. RouterOS 6 of before 2019 is such a case")]
     NothingInCommon(String),
@@ -170,6 +218,7 @@ impl Error {
                 | Self::TimedOut { .. }
                 | Self::Tls { .. }
                 | Self::LogIn { .. }
+                | Self::NoRadiusAnswer { .. }
                 | Self::Protocol(_)
         )
     }

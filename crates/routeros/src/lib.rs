@@ -11,6 +11,7 @@ pub mod api;
 pub mod backup;
 pub mod capability;
 pub mod command;
+pub mod dial;
 pub mod error;
 pub mod files;
 pub mod record;
@@ -18,6 +19,7 @@ pub mod rest;
 pub mod router;
 pub mod secret;
 pub mod target;
+mod text;
 pub mod time;
 pub mod version;
 
