@@ -1,5 +1,8 @@
 //! What this router knows: its version, its packages, its menus and their parameters.
 
+pub mod menus;
+pub mod syntax;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Error, Router, Version};
