@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use portreeve_routeros::{Secret, backup as copies};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -244,8 +245,18 @@ impl Backup {
         let mut troubles: Vec<String> = records
             .filter_map(|record| Some(self.file(&record.name).err()?.to_string()))
             .collect();
-        if troubles.is_empty() && self.manifest.files.iter().all(|file| file.name != EXPORT) {
-            troubles.push("it holds no export".to_owned());
+        if !troubles.is_empty() {
+            return troubles;
+        }
+        if let Some(Err(error)) = self.export().ok().map(|text| copies::parse(&text)) {
+            troubles.push(format!("{EXPORT}: {error}"));
+        }
+        if let Ok(Some(octets)) = self.file(SYSTEM) {
+            let password = self.manifest.password.as_ref();
+            let password = password.map(|password| Secret::new(password.reveal()));
+            if let Err(error) = copies::verify(&octets, password.as_ref()) {
+                troubles.push(format!("{SYSTEM}: {error}"));
+            }
         }
         troubles
     }

@@ -7,7 +7,6 @@ mod folder;
 mod kept;
 mod link;
 pub(crate) mod ours;
-pub(crate) mod schedule;
 
 use std::{
     fs, io,

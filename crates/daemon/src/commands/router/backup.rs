@@ -1,10 +1,18 @@
 //! `portreeve router backup`.
 
+use std::time::Duration;
+
 use clap::Args;
-use portreeve_routeros::backup as copies;
+use portreeve_routeros::{
+    Secret,
+    backup::{
+        self as copies,
+        schedule::{self, Mail, Schedule, Tls},
+    },
+};
 use serde::Serialize;
 
-use super::{drift, plain};
+use super::drift;
 use crate::{
     cli::{Context, Listing},
     commands::rows,
@@ -12,8 +20,7 @@ use crate::{
     failure::Failure,
     output::{Output, printable},
     routers::{
-        Backup, BackupWish, Folder, Link, Retention, RouterError, Routers, SYSTEM, schedule,
-        wait_for,
+        Backup, BackupWish, Folder, Link, Retention, RouterError, Routers, SYSTEM, wait_for,
     },
 };
 
@@ -37,9 +44,18 @@ pub(crate) struct Take {
     /// Print a script that has the router make its own backups on a schedule
     #[arg(long, group = "what")]
     on_router: bool,
+    /// With --on-router: set it up on the router instead of printing it
+    #[arg(long, requires = "on_router")]
+    install: bool,
     /// With --on-router: have it mail them to this address
-    #[arg(long, value_name = "ADDRESS", requires = "on_router")]
+    #[arg(long, value_name = "ADDRESS", requires_all = ["on_router", "mail_server"])]
     mail: Option<String>,
+    /// The mail server, with STARTTLS on port 587; RouterOS 6 takes an address only
+    #[arg(long, value_name = "HOST", requires = "mail")]
+    mail_server: Option<String>,
+    /// Who sends the mail [default: whom it is sent to]
+    #[arg(long, value_name = "ADDRESS", requires = "mail")]
+    mail_from: Option<String>,
     #[command(flatten)]
     listing: Listing,
 }
@@ -82,7 +98,7 @@ pub(super) fn run(arguments: &Take, context: &mut Context<'_>) -> Result<(), Fai
         return diff(&routers.one(name)?, pair, &mut context.output);
     }
     if arguments.on_router {
-        return on_router(&routers.one(name)?, arguments.mail.as_deref(), context);
+        return on_router(&routers.one(name)?, arguments, context);
     }
     let folders = routers.some(name)?;
     if arguments.list {
@@ -228,23 +244,54 @@ fn verify(folders: &[Folder], output: &mut Output<'_>) -> Result<(), Failure> {
     if bad > 0 { Err(Failure::Said) } else { Ok(()) }
 }
 
+/// What the script and the schedule are called on a router.
+const OWN: &str = "portreeve-own-backup";
+
 fn on_router(
     folder: &Folder,
-    mail: Option<&str>,
+    arguments: &Take,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let kept = drift::enrolled(folder)?;
     let config = Config::of(&context.data, None)?;
-    let every = config.routers.backup;
-    let version = kept.known.release().ok_or_else(|| {
-        RouterError::Refused(format!("the version of router '{}' is not known", kept.name))
-    })?;
-    let script = schedule::script(version, every, mail)?;
-    context.output.raw(script.as_bytes())?;
-    Ok(context.output.note(format!(
-        "for RouterOS {} by {}; paste it into a terminal of the router. Replace PASSWORD first: \
-         without one RouterOS does not encrypt a backup",
-        version,
-        plain::transport(kept.target.transport)
-    ))?)
+    let mail = arguments.mail.clone().zip(arguments.mail_server.clone());
+    let plan = Schedule {
+        name: OWN.to_owned(),
+        first: jiff::Zoned::now()
+            .datetime()
+            .saturating_add(jiff::Span::new().days(1)),
+        interval: config.routers.backup.unwrap_or(Duration::from_hours(24)),
+        password: Secret::new(kept.backup_password.reveal()),
+        mail: mail.map(|(to, server)| Mail {
+            server,
+            port: 587,
+            tls: Tls::StartTls,
+            from: arguments.mail_from.clone().unwrap_or_else(|| to.clone()),
+            to,
+            user: None,
+            password: None,
+        }),
+    };
+    let _guard = folder.lock()?;
+    let output = &mut context.output;
+    wait_for(async {
+        let link = Link::open(&kept).await?;
+        if !arguments.install {
+            let text = link.said(schedule::text(&plan, &link.can))?;
+            output.raw(text.reveal().as_bytes())?;
+            return Ok(output.note(format!(
+                "for RouterOS {}; paste it into a terminal of the router. It holds the password \
+                 of the backups",
+                link.can.version()
+            ))?);
+        }
+        for command in link.said(schedule::commands(&plan, &link.can))? {
+            link.said(link.router.call(&command).await)?;
+        }
+        Ok::<_, Failure>(output.note(format!(
+            "router '{}' makes its own backups from now on; to take that back, on the router: \
+             /system scheduler remove {OWN}; /system script remove {OWN}",
+            kept.name
+        ))?)
+    })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use portreeve_routeros::{Command, Login, backup as copies};
+use portreeve_routeros::{Login, Secret, backup as copies};
 
 use super::{ask, drift};
 use crate::{
@@ -14,8 +14,6 @@ use crate::{
     routers::{Backup, BackupWish, Folder, Kept, Link, RouterError, Routers, SENSITIVE, SYSTEM, wait_for},
 };
 
-/// What the backup is called on the router.
-const FILE: &str = "portreeve-restore.backup";
 /// How long a router may take to start again.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -154,24 +152,9 @@ async fn restore(
     };
     let before = link.back_up(folder, &wish, crate::service::now_ms()).await?;
     context.output.note(format!("as it is now: backup {}", before.id))?;
-    let files = link.files();
-    link.said(files.store(FILE, system).await)?;
     let password = backup.manifest.password.as_ref();
-    let load = Command::new("/system/backup/load")
-        .with("name", FILE)
-        .with("password", password.map_or("", |password| password.reveal()));
-    match link.router.call(&load).await {
-        Ok(_) => {}
-        // It starts again, and does not say good-bye.
-        Err(
-            portreeve_routeros::Error::Closed { .. } | portreeve_routeros::Error::TimedOut { .. },
-        ) => {}
-        Err(error) => {
-            let removed = files.remove(FILE).await;
-            link.said::<()>(Err(error))?;
-            link.said(removed)?;
-        }
-    }
+    let password = Secret::new(password.map_or("", |password| password.reveal()));
+    link.said(copies::load(&link.files(), system, &password).await)?;
     drop(link);
     context.output.note("the router starts again; waiting for it")?;
     let Some(link) = back(kept, login).await else {
@@ -182,7 +165,6 @@ async fn restore(
         ))
         .into());
     };
-    link.said(link.files().remove(FILE).await)?;
     let export = link.export(copies::Secrets::Hidden).await?;
     let changes = copies::diff(export.reveal(), &backup.export()?);
     if changes.is_empty() {
