@@ -130,7 +130,10 @@ pub const VALUES: &[(&str, &str)] = &[
     ("/interface/sstp-server/server/set", "authentication"),
     ("/interface/wifi/security/add", "authentication-types"),
     ("/interface/wifiwave2/security/add", "authentication-types"),
-    ("/interface/wireless/security-profiles/add", "authentication-types"),
+    (
+        "/interface/wireless/security-profiles/add",
+        "authentication-types",
+    ),
     ("/ip/hotspot/profile/add", "login-by"),
     ("/radius/add", "service"),
 ];

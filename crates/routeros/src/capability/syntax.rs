@@ -94,7 +94,11 @@ fn end<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
 /// `, min length 2, max length 96`
 fn lengths(text: &str) -> Option<(Option<u32>, Option<u32>)> {
     let (mut least, mut most) = (None, None);
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+    for part in text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
         if let Some(number) = part.strip_prefix("min length ") {
             least = Some(number.parse().ok()?);
         } else {
@@ -146,8 +150,8 @@ mod tests {
 
     #[test]
     fn every_syntax_of_six_real_versions_is_read() {
-        let schema = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../interop/routeros-emulator/schema");
+        let schema =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop/routeros-emulator/schema");
         for version in ["7.9.2", "7.12.2", "7.15", "7.18.2", "7.20.8", "7.24"] {
             let text = fs::read_to_string(schema.join(format!("{version}.json"))).unwrap();
             let mut all = BTreeSet::new();
@@ -162,17 +166,34 @@ mod tests {
     fn the_forms_mean_what_they_say() {
         let several = parse("ppp|login|hotspot[,Service*]").unwrap();
         let names = ["ppp", "login", "hotspot"].map(str::to_owned).to_vec();
-        assert_eq!(several, Syntax::Values { names, several: true });
+        assert_eq!(
+            several,
+            Syntax::Values {
+                names,
+                several: true
+            }
+        );
         let second = Duration::from_secs(1);
         let span = Syntax::Span(Some(Duration::from_millis(100)), Some(second));
         assert_eq!(parse("100ms..1s    (time interval)"), Some(span));
         let hour = Syntax::Span(None, Some(3600 * second));
         assert_eq!(parse("..1h    (time interval)"), Some(hour));
         let text = Syntax::Text(Some(2), Some(96));
-        assert_eq!(parse("string value, min length 2, max length 96"), Some(text));
+        assert_eq!(
+            parse("string value, min length 2, max length 96"),
+            Some(text)
+        );
         let number = Syntax::Number(Some(1), Some(65535));
         assert_eq!(parse("1..65535    (integer number)"), Some(number));
-        for unknown in ["", "word", "a|b c", "a|b[,X", "x..1s    (time interval)", "(", "||"] {
+        for unknown in [
+            "",
+            "word",
+            "a|b c",
+            "a|b[,X",
+            "x..1s    (time interval)",
+            "(",
+            "||",
+        ] {
             assert_eq!(parse(unknown), None, "{unknown:?}");
         }
     }

@@ -107,8 +107,8 @@ impl Client {
     async fn greet(&self) -> Result<(), Error> {
         let command = Command::new("/system/resource/print").asking(["version"]);
         if !self.target.transport.is_encrypted() {
-            let asked = self.exchange(&get("/rest/system/resource"), false, "connecting");
-            let asked = asked.await?;
+            let question = get("/rest/system/resource");
+            let asked = self.exchange(&question, false, "connecting").await?;
             if asked.status.is_redirection() {
                 return Err(elsewhere(&asked));
             }
@@ -126,7 +126,8 @@ impl Client {
 
     /// Why there is no REST, where something answered.
     async fn absence(&self, reply: &Reply) -> Error {
-        let page = self.exchange(&get("/"), false, "connecting").await;
+        let question = get("/");
+        let page = self.exchange(&question, false, "connecting").await;
         match page.ok().as_ref().and_then(routeros_page) {
             Some(Some(version)) if !version.is_at_least(7, 1) => Error::NotSupported(format!(
                 "RouterOS {version} has no REST, which came with 7.1: use the API, port 8728 or \

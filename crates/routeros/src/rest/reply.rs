@@ -139,15 +139,13 @@ fn document(reply: &Reply) -> Result<Value, ()> {
     read.map_err(|_| ())
 }
 
-fn refusal(
-    command: &Command,
-    user: &str,
-    status: StatusCode,
-    said: &Map<String, Value>,
-) -> Error {
+fn refusal(command: &Command, user: &str, status: StatusCode, said: &Map<String, Value>) -> Error {
     let text_of = |name: &str| said.get(name).and_then(Value::as_str).map(text::quotable);
     let detail = text_of("detail").filter(|detail| !detail.is_empty());
-    let message = detail.clone().or_else(|| text_of("message")).unwrap_or_default();
+    let message = detail
+        .clone()
+        .or_else(|| text_of("message"))
+        .unwrap_or_default();
     let path = command.path();
     if status == StatusCode::UNAUTHORIZED {
         return log_in(user, &message);
@@ -161,7 +159,7 @@ fn refusal(
     match Error::of_message(path, None, &message) {
         Error::Failure { .. } if status == StatusCode::NOT_FOUND && detail.is_none() => {
             let command = path.to_owned();
-            let has_target = ["set", "remove"].contains(&self::verb(path));
+            let has_target = ["set", "remove"].contains(&verb(path));
             if has_target {
                 Error::NoSuchItem { command }
             } else {
@@ -254,7 +252,13 @@ mod tests {
         assert_eq!(list.records.len(), 2);
         assert_eq!(list.records[1].get("port"), Some("1812"));
         assert_eq!(list.records[1].flag("disabled"), Some(false));
-        let one = json("/ppp/aaa/print", Meaning::Print, 200, r#"{"accounting":"true"}"#).unwrap();
+        let one = json(
+            "/ppp/aaa/print",
+            Meaning::Print,
+            200,
+            r#"{"accounting":"true"}"#,
+        )
+        .unwrap();
         assert_eq!(one.records[0].get("accounting"), Some("true"));
         let none = json("/radius/print", Meaning::Print, 200, "[]").unwrap();
         assert_eq!(none, Answer::default());
@@ -277,9 +281,8 @@ mod tests {
     #[test]
     fn refusals_are_the_errors_of_the_api() {
         let of = |path: &str, status: u16, detail: &str| {
-            let body = format!(
-                r#"{{"error":{status},"message":"Some Reason","detail":{detail:?}}}"#
-            );
+            let body =
+                format!(r#"{{"error":{status},"message":"Some Reason","detail":{detail:?}}}"#);
             json(path, Meaning::Other, status, &body).unwrap_err()
         };
         assert!(matches!(
@@ -287,7 +290,11 @@ mod tests {
             Error::UnknownParameter { parameter: Some(name), .. } if name == "radsec-timeout"
         ));
         assert!(matches!(
-            of("/interface/wifi/print", 406, "no such command or directory (wifi)"),
+            of(
+                "/interface/wifi/print",
+                406,
+                "no such command or directory (wifi)"
+            ),
             Error::NoSuchCommand { .. }
         ));
         assert!(matches!(
@@ -316,7 +323,11 @@ mod tests {
     #[test]
     fn what_is_not_routeros_is_said_to_be_so() {
         let command = Command::new("/radius/print");
-        let page = reply(200, "text/html", "<html><title>Welcome to the hotel</title>");
+        let page = reply(
+            200,
+            "text/html",
+            "<html><title>Welcome to the hotel</title>",
+        );
         let error = read(&command, Meaning::Print, "admin", &page).unwrap_err();
         let Error::Protocol(text) = error else {
             panic!("{error}")

@@ -45,12 +45,7 @@ pub(super) fn of(command: &Command) -> Result<Outgoing, Error> {
     let path = path(command)?;
     let target = target(command);
     match (command.verb(), target) {
-        ("add", _) => outgoing(
-            Method::PUT,
-            menu(&path),
-            body(command, &[]),
-            Meaning::Add,
-        ),
+        ("add", _) => outgoing(Method::PUT, menu(&path), body(command, &[]), Meaning::Add),
         ("set", Some(id)) => outgoing(
             Method::PATCH,
             item(&path, id),
@@ -249,7 +244,10 @@ mod tests {
                 .unwrap()
                 .path
         };
-        assert_eq!(path_of("a b/c?d#e"), "/rest/ip/hotspot/user/a%20b%2Fc%3Fd%23e");
+        assert_eq!(
+            path_of("a b/c?d#e"),
+            "/rest/ip/hotspot/user/a%20b%2Fc%3Fd%23e"
+        );
         assert_eq!(path_of("Ärger"), "/rest/ip/hotspot/user/%C3%84rger");
         assert_eq!(path_of(".."), "/rest/ip/hotspot/user/remove");
         for wrong in ["/", "", "/ip/../user/print", "//print", "/ip/./print"] {

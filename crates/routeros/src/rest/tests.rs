@@ -125,12 +125,8 @@ async fn a_router_is_the_same_as_over_the_api() {
             ("PATCH /rest/radius/*7 HTTP/1.1", r#"{"timeout":"2s"}"#) => {
                 json("200 OK", r#"{".id":"*7"}"#)
             }
-            ("DELETE /rest/radius/*7 HTTP/1.1", "") => {
-                "HTTP/1.1 204 No Content\r\n\r\n".to_owned()
-            }
-            ("POST /rest/ppp/aaa/print HTTP/1.1", _) => {
-                json("200 OK", r#"{"use-radius":"false"}"#)
-            }
+            ("DELETE /rest/radius/*7 HTTP/1.1", "") => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+            ("POST /rest/ppp/aaa/print HTTP/1.1", _) => json("200 OK", r#"{"use-radius":"false"}"#),
             ("POST /rest/radius/move HTTP/1.1", r#"{"destination":"*1","numbers":"*7"}"#) => {
                 json("200 OK", "[]")
             }
@@ -145,12 +141,19 @@ async fn a_router_is_the_same_as_over_the_api() {
     let values = crate::Record::new().with("timeout", "2s");
     router.set("/radius", Some(&id), &values).await.unwrap();
     let first = crate::Id::new("*1");
-    router.move_before("/radius", &id, Some(&first)).await.unwrap();
+    router
+        .move_before("/radius", &id, Some(&first))
+        .await
+        .unwrap();
     router.remove("/radius", &id).await.unwrap();
     let aaa = router.print("/ppp/aaa", &[], &[]).await.unwrap();
     assert_eq!(aaa[0].flag("use-radius"), Some(false));
     assert!(router.local_address().is_loopback());
-    assert_eq!(connections.load(Ordering::SeqCst), 1, "one connection serves");
+    assert_eq!(
+        connections.load(Ordering::SeqCst),
+        1,
+        "one connection serves"
+    );
 }
 
 #[tokio::test]
@@ -209,7 +212,10 @@ async fn rest_that_is_absent_is_told_apart() {
 #[tokio::test]
 async fn a_wrong_password_is_refused() {
     let (target, _) = server(|_| {
-        json("401 Unauthorized", r#"{"error":401,"message":"Unauthorized"}"#)
+        json(
+            "401 Unauthorized",
+            r#"{"error":401,"message":"Unauthorized"}"#,
+        )
     })
     .await;
     let error = Client::connect(&target, &admin()).await.unwrap_err();
