@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod dnsmasq;
 pub mod eap;
 pub mod eapol_test;
+pub mod emulator;
 pub mod freeradius;
 pub mod hostapd;
 mod must;

@@ -158,7 +158,7 @@ pub(crate) fn generate() -> Result<Zeroizing<String>, Failure> {
 /// A password as it is kept where every method shall be able to use it.
 pub(crate) fn kept_clear(password: &str) -> Result<StoredCredential, Failure> {
     // Clear text needs no salt.
-    let made = Credential::make(Scheme::Clear, password.as_bytes(), &mut |_| {})?;
+    let made = Credential::make(Scheme::Clear, password.as_bytes(), &mut |_: &mut [u8]| {})?;
     Ok(StoredCredential::new(made.to_stored().to_string()))
 }
 

@@ -8,15 +8,12 @@ mod kept;
 mod link;
 pub(crate) mod ours;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 
 pub(crate) use self::{
-    backups::{Backup, Backups, EXPORT, Manifest, Retention, SENSITIVE, SYSTEM},
+    backups::{Backup, Backups, Manifest, Retention, SENSITIVE, SYSTEM},
     error::RouterError,
-    folder::{Folder, Guard},
+    folder::Folder,
     kept::{FORM, Hidden, Journal, Kept, Known, State},
     link::{BackupWish, Link, wait_for},
 };
@@ -113,7 +110,7 @@ impl Routers {
     }
 
     #[cfg(test)]
-    fn at(path: &Path) -> Self {
+    fn at(path: &std::path::Path) -> Self {
         Self {
             path: path.to_owned(),
         }

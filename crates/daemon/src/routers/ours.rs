@@ -282,15 +282,14 @@ fn requests(all: &[&Decision]) -> Vec<Seen> {
 fn refusals(all: &[&Decision]) -> Vec<Refused> {
     let mut by_reason = BTreeMap::<(String, String), (u64, u64, String)>::new();
     for decision in all.iter().filter(|one| one.outcome == Outcome::Rejected) {
-        let text = |shown: &Option<portreeve_aaa::shown::Shown>| {
-            shown.as_ref().map_or("", |shown| shown.as_str()).to_owned()
-        };
-        let key = (text(&decision.reason), text(&decision.method));
+        let [reason, method, who] = [&decision.reason, &decision.method, &decision.user]
+            .map(|shown| shown.as_ref().map_or("", |shown| shown.as_str()));
+        let key = (reason.to_owned(), method.to_owned());
         let (count, last, user) = by_reason.entry(key).or_default();
         *count += 1;
         if decision.time_ms >= *last {
             *last = decision.time_ms;
-            *user = text(&decision.user);
+            who.clone_into(user);
         }
     }
     let found = by_reason
