@@ -78,16 +78,6 @@ impl Folder {
         self.write_json("undo.json", journal)
     }
 
-    pub(crate) fn forget_undo(&self) -> Result<(), RouterError> {
-        let path = self.file("undo.json");
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(RouterError::file("remove", &path, error))
-            }
-            _ => Ok(()),
-        }
-    }
-
     pub(crate) fn backups(&self) -> Backups {
         Backups::at(self.file("backups"))
     }

@@ -1,7 +1,7 @@
 use std::{fmt, net::IpAddr};
 
 use portreeve_routeros::{
-    Secret, Target, Version,
+    Secret, Target,
     plan::{Protocol, Undo, Wanted},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -61,8 +61,9 @@ pub(crate) struct Kept {
     pub(crate) backup_password: Hidden,
     /// The address of ours that it asks.
     pub(crate) server: IpAddr,
-    /// How it is to be set up. The secrets of its servers stand beside it.
-    wanted: Wanted,
+    /// How it is to be set up, without the secrets of its servers; see [`Self::wanted`].
+    #[serde(rename = "wanted")]
+    pub(crate) bare: Wanted,
     /// What it shares with us over UDP.
     pub(crate) secret: Option<Hidden>,
     /// The serial number of the certificate it shows us over `RadSec`.
@@ -75,7 +76,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// How the router is to be set up, with the secrets.
     pub(crate) fn wanted(&self) -> Wanted {
-        let mut wanted = self.wanted.clone();
+        let mut wanted = self.bare.clone();
         for server in &mut wanted.servers {
             server.secret = match (server.protocol, &self.secret) {
                 (Protocol::Udp, Some(secret)) => Secret::new(secret.reveal()),
@@ -85,13 +86,9 @@ impl Kept {
         wanted
     }
 
-    pub(crate) fn set_wanted(&mut self, wanted: Wanted) {
-        self.wanted = wanted;
-    }
-
     /// Whether it comes over `RadSec`.
     pub(crate) fn is_radsec(&self) -> bool {
-        let mut servers = self.wanted.servers.iter();
+        let mut servers = self.bare.servers.iter();
         servers.any(|server| server.protocol == Protocol::Radsec)
     }
 }
@@ -111,12 +108,6 @@ pub(crate) struct Known {
     pub(crate) identity: String,
     pub(crate) version: String,
     pub(crate) board: String,
-}
-
-impl Known {
-    pub(crate) fn release(&self) -> Option<Version> {
-        self.version.parse().ok()
-    }
 }
 
 /// What was last seen of a router: `state.json`. Nothing depends on it.
@@ -159,7 +150,7 @@ pub(crate) mod tests {
             password: hidden("hunter2"),
             backup_password: hidden("hunter3"),
             server: IpAddr::from([192, 0, 2, 2]),
-            wanted: Wanted::new(
+            bare: Wanted::new(
                 "portreeve:test",
                 Server::udp(IpAddr::from([192, 0, 2, 2]), Secret::new("")),
             ),

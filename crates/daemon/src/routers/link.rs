@@ -1,7 +1,7 @@
 //! Reaching a router with what is kept of it, and what is asked of it again and again.
 
 use portreeve_routeros::{
-    Capabilities, Login, Router, Secret, Transport,
+    Capabilities, Login, Router, Secret,
     backup::{self, Secrets},
     capability::probe,
     files::Files,
@@ -139,11 +139,6 @@ impl Link {
             files: Vec::new(),
         };
         folder.backups().keep(manifest, &files)
-    }
-
-    /// Whether what is said cannot be read on the way.
-    pub(crate) fn is_private(transport: Transport) -> bool {
-        transport.is_encrypted()
     }
 }
 

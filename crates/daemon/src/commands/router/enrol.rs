@@ -232,7 +232,7 @@ async fn again(
     }
     if !arguments.dry_run && wanted != kept.wanted() {
         let mut kept = kept.clone();
-        kept.set_wanted(wanted);
+        kept.bare = wanted;
         folder.write(&kept)?;
     }
     report(arguments, kept, steps, None, output)
@@ -402,7 +402,7 @@ async fn prospect(
         password: Hidden::new(Zeroizing::default()),
         backup_password: Hidden::new(password::generate()?),
         server,
-        wanted,
+        bare: wanted,
         secret,
         certificate: None,
         known,
