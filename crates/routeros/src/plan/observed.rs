@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use super::menu::{self, Menu};
 use crate::{Capabilities, Error, Record, Router};
 
 /// What was read of a router: the menus a plan looks at, each with its items in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
     pub(super) menus: BTreeMap<String, Vec<Record>>,
     /// The address this machine speaks to the router from.
@@ -34,6 +35,26 @@ impl Observed {
 /// # Errors
 ///
 /// What the router says, except that it lacks a menu.
-pub async fn observe(_router: &Router, _can: &Capabilities) -> Result<Observed, Error> {
-    Err(Error::NotSupported("in the making".to_owned()))
+pub async fn observe(router: &Router, can: &Capabilities) -> Result<Observed, Error> {
+    let mut observed = Observed {
+        here: Some(router.local_address()).filter(|address| !address.is_unspecified()),
+        ..Observed::default()
+    };
+    for menu in menu::ALL.iter().filter(|menu| is_there(menu, can)) {
+        match router.print(menu.path, menu.properties, &[]).await {
+            Ok(records) => {
+                observed.menus.insert(menu.path.to_owned(), records);
+            }
+            Err(Error::NoSuchCommand { .. }) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(observed)
+}
+
+fn is_there(menu: &Menu, can: &Capabilities) -> bool {
+    let commands = ["print", "set", "add"];
+    commands
+        .iter()
+        .any(|command| can.has(&format!("{}/{command}", menu.path)))
 }

@@ -10,6 +10,7 @@ use crate::{Id, Record, Version};
 /// `Display` shows it as a diff, with secrets left out; so does serializing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    pub(super) tag: String,
     pub(super) version: Version,
     pub(super) steps: Vec<Step>,
     pub(super) notes: Vec<Note>,
@@ -57,6 +58,8 @@ pub struct Step {
     pub from: Option<Place>,
     /// For `add` and `move` in an ordered menu: where the item goes.
     pub to: Option<Place>,
+    /// For `remove`: how many items equal to this one stay.
+    pub twins: usize,
     /// Why.
     pub why: String,
 }
