@@ -74,7 +74,7 @@ impl Finding {
         Self {
             code,
             severity,
-            what,
+            what: printable(&what),
             evidence: Vec::new(),
             fix: String::new(),
             repair: None,
@@ -84,21 +84,22 @@ impl Finding {
     /// With one fact more.
     #[must_use]
     pub(crate) fn seen(mut self, fact: impl Into<String>) -> Self {
-        self.evidence.push(fact.into());
+        self.evidence.push(printable(&fact.into()));
         self
     }
 
     /// With several facts more.
     #[must_use]
     pub(crate) fn all_seen(mut self, facts: impl IntoIterator<Item = String>) -> Self {
-        self.evidence.extend(facts);
+        self.evidence
+            .extend(facts.into_iter().map(|fact| printable(&fact)));
         self
     }
 
     /// With what to do.
     #[must_use]
     pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = fix.into();
+        self.fix = printable(&fix.into());
         self
     }
 
@@ -108,6 +109,21 @@ impl Finding {
         self.repair = repair;
         self
     }
+}
+
+/// Names, comments and log lines come from whoever set them: nothing of them may steer a terminal
+/// or fill a page.
+fn printable(text: &str) -> String {
+    const LONGEST: usize = 400;
+    let mut clean: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        clean.push('\u{2026}');
+    }
+    clean
 }
 
 /// Commands that mend a finding and that cannot lock anybody out, and those that take them back.

@@ -38,6 +38,8 @@ pub struct OurSide {
     pub clock_synchronised: Option<bool>,
     /// The certificate shown to RadSec clients.
     pub radsec: Option<RadsecCertificate>,
+    /// The shared secret used inside RadSec, where it is not simply `radsec`.
+    pub radsec_secret: Option<Secret>,
     /// How long answers took here, from the request's arrival to the reply.
     pub response_times: Option<ResponseTimes>,
     /// Whether every answer carries Message-Authenticator.
@@ -50,14 +52,25 @@ pub struct OurSide {
     pub hashed_users: u64,
     /// Users here whose names [`super::RouterSide::local_users`] gave, or simply all.
     pub users: Vec<String>,
-    /// Devices kept by MAC address, as they are written here. A few are enough.
-    pub devices: Vec<String>,
+    /// Users named by a MAC address, as they are written: such a one is found only where the
+    /// router writes the address the same way. A few are enough.
+    pub mac_users: Vec<String>,
     /// Groups that log-ins to the router itself are given (`Mikrotik-Group`).
     pub router_groups: Vec<String>,
     /// Whether some log-in to the router itself was accepted without any group.
     pub groupless_logins: bool,
     /// Sessions of this router as we count them.
     pub sessions: Vec<Counted>,
+}
+
+impl OurSide {
+    /// Whether nothing is known of who asked: no NAS, no request, nothing thrown away.
+    pub(super) fn is_blank(&self) -> bool {
+        self.nas.is_empty()
+            && self.requests.is_empty()
+            && self.discards.is_empty()
+            && self.router_address.is_none()
+    }
 }
 
 /// A NAS entry.
@@ -73,7 +86,7 @@ pub struct Nas {
     pub coa_port: u16,
     /// Whether octets in and out are exchanged for this NAS.
     pub swaps_octets: bool,
-    /// How often its sessions are to report.
+    /// Acct-Interim-Interval in this NAS's accepts, where they have one.
     pub interim: Option<Duration>,
 }
 

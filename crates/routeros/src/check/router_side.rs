@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Capabilities, Record, Version};
+use crate::{Record, Version};
 
 /// What came of reading one menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,18 +102,4 @@ impl RouterSide {
             _ => None,
         })
     }
-}
-
-/// Reads of a router all that [`super::diagnose`] looks at. Nothing is changed on it.
-///
-/// Menus that this router does not have, or that the user may not read, are noted as such.
-///
-/// # Errors
-///
-/// The connection is lost, or no answer comes in time.
-pub async fn gather(
-    _router: &crate::Router,
-    _capabilities: &Capabilities,
-) -> Result<RouterSide, crate::Error> {
-    Err(crate::Error::NotSupported("in the making".to_owned()))
 }

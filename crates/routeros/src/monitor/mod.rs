@@ -4,7 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, Error, Router};
+use crate::{
+    Capabilities, Command, Error, Record, Router,
+    check::{self, Menu, once},
+};
+
+mod counters;
+mod health;
+#[cfg(feature = "snmp")]
+pub mod snmp;
 
 /// The counters of one `/radius` entry, since the router started or they were reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +126,84 @@ pub struct Interface {
 ///
 /// The connection is lost, or no answer comes in time. Menus this router does not have, or that
 /// the user may not read, are left empty.
-pub async fn read(_router: &Router, _capabilities: &Capabilities) -> Result<Reading, Error> {
-    Err(Error::NotSupported("in the making".to_owned()))
+pub async fn read(router: &Router, _capabilities: &Capabilities) -> Result<Reading, Error> {
+    let mut reading = Reading::default();
+    if let Some(identity) = items(router, "/system/identity", &["name"]).await?.first() {
+        reading.identity = text(identity, "name");
+    }
+    if let Some(resource) = items(router, "/system/resource", RESOURCE).await?.first() {
+        fill(&mut reading, resource);
+    }
+    let properties = [".id", "address", "service", "comment"];
+    for entry in items(router, "/radius", &properties).await? {
+        let Some(id) = entry.id() else { continue };
+        let command = Command::new("/radius/monitor")
+            .with(".id", id.as_str())
+            .flag("once");
+        let counters = once(router, &command).await?;
+        reading.radius.push(Entry {
+            id: id.as_str().to_owned(),
+            address: text(&entry, "address").unwrap_or_default(),
+            services: entry
+                .list("service")
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            comment: text(&entry, "comment").unwrap_or_default(),
+            counters: counters.as_ref().map(Counters::of).unwrap_or_default(),
+        });
+    }
+    let command = Command::new("/radius/incoming/monitor").flag("once");
+    reading.incoming = once(router, &command).await?.as_ref().map(Incoming::of);
+    reading.health = health::of(&items(router, "/system/health", &[]).await?);
+    let properties = ["name", "running", "rx-byte", "tx-byte"];
+    for interface in items(router, "/interface", &properties).await? {
+        let Some(name) = text(&interface, "name") else {
+            continue;
+        };
+        reading.interfaces.insert(
+            name,
+            Interface {
+                running: interface.flag("running") == Some(true),
+                received: interface.number("rx-byte").unwrap_or(0),
+                sent: interface.number("tx-byte").unwrap_or(0),
+            },
+        );
+    }
+    Ok(reading)
+}
+
+const RESOURCE: &[&str] = &[
+    "version",
+    "board-name",
+    "uptime",
+    "cpu-load",
+    "total-memory",
+    "free-memory",
+    "total-hdd-space",
+    "free-hdd-space",
+];
+
+fn fill(reading: &mut Reading, resource: &Record) {
+    reading.version = text(resource, "version");
+    reading.board = text(resource, "board-name");
+    reading.uptime = resource.duration("uptime");
+    let load = resource.number("cpu-load");
+    reading.cpu_percent = load.and_then(|load| u8::try_from(load.min(100)).ok());
+    reading.memory_total = resource.number("total-memory");
+    reading.memory_free = resource.number("free-memory");
+    reading.storage_total = resource.number("total-hdd-space");
+    reading.storage_free = resource.number("free-hdd-space");
+}
+
+fn text(record: &Record, name: &str) -> Option<String> {
+    record.get(name).map(str::to_owned)
+}
+
+/// The items of a menu; none where the router does not have or does not show it.
+async fn items(router: &Router, menu: &str, properties: &[&str]) -> Result<Vec<Record>, Error> {
+    Ok(match check::read(router, menu, properties).await? {
+        Menu::Items(items) => items,
+        _ => Vec::new(),
+    })
 }
