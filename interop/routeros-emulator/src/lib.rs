@@ -47,6 +47,7 @@ pub use crate::{
     board::Board,
     call::{Call, Outcome, Reply, Trap},
     emulator::{Emulator, Options, Ports},
+    login::Active,
     machine::{
         Attempt, Change, Event, Guard, Handler, Interceptor, Later, LoginAnswer, LoginHook,
         Machine, Source,

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     future::Future,
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -56,7 +57,7 @@ pub struct Attempt {
     /// The password.
     pub password: String,
     /// Where from.
-    pub from: Option<std::net::IpAddr>,
+    pub from: Option<IpAddr>,
     /// `api`, `rest-api`, `ssh`, `ftp`.
     pub via: String,
 }
@@ -103,8 +104,8 @@ pub(crate) struct State {
     /// Added to the clock of this machine, in seconds.
     pub(crate) offset: i64,
     pub(crate) started: Instant,
-    /// Jobs of `/execute` and the like count up.
-    pub(crate) next_job: u32,
+    /// The address that is the router's own.
+    pub(crate) address: Option<IpAddr>,
 }
 
 #[derive(Default)]
@@ -134,7 +135,7 @@ impl Machine {
     /// What is wrong with a bundled schema or table of menus: a fault of the program.
     pub fn new(release: Release, board: Board) -> Result<Arc<Self>, String> {
         let schema = Schema::of(release, board)?;
-        let menus = Menus::of(release, &schema)?;
+        let menus = Menus::of(release, board, &schema)?;
         let tables = menus.factory();
         let machine = Arc::new(Self {
             release,
@@ -147,7 +148,7 @@ impl Machine {
                 log: Log::default(),
                 offset: 0,
                 started: Instant::now(),
-                next_job: 0,
+                address: None,
             }),
             hooks: Mutex::default(),
             events: broadcast::channel(1024).0,
@@ -170,6 +171,15 @@ impl Machine {
     /// What `/system/identity` says.
     pub fn identity(&self) -> String {
         self.one("/system/identity").text("name").to_owned()
+    }
+
+    /// The address its services listen on. None before it is put anywhere.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.lock().address
+    }
+
+    pub(crate) fn set_address(&self, address: IpAddr) {
+        self.lock().address = Some(address);
     }
 
     /// How often it has started, from 1. Watch it to end sessions when the router starts again.
@@ -218,9 +228,8 @@ impl Machine {
         F: Fn(Arc<Self>, Session, Call) -> T + Send + Sync + 'static,
         T: Future<Output = Outcome> + Send + 'static,
     {
-        let handler: Handler = Arc::new(move |machine, session, call| {
-            Box::pin(handler(machine, session, call))
-        });
+        let handler: Handler =
+            Arc::new(move |machine, session, call| Box::pin(handler(machine, session, call)));
         self.hooks().handlers.insert(path.to_owned(), handler);
     }
 
@@ -301,7 +310,9 @@ impl Machine {
         for provided in source(self) {
             let same = records.iter_mut().find(|known| known.id() == provided.id());
             match same {
-                Some(known) => provided.iter().for_each(|(name, value)| known.set(name, value)),
+                Some(known) => provided
+                    .iter()
+                    .for_each(|(name, value)| known.set(name, value)),
                 None => records.push(provided),
             }
         }
@@ -357,7 +368,9 @@ impl Machine {
             };
             let found = place.is_some();
             if let Some(place) = place {
-                values.iter().for_each(|(name, value)| place.set(name, value));
+                values
+                    .iter()
+                    .for_each(|(name, value)| place.set(name, value));
             }
             found
         };
@@ -387,10 +400,14 @@ impl Machine {
 
     /// Writes to the log. `topics` with commas between: `radius,debug`.
     pub fn log(&self, topics: &str, message: impl Into<String>) {
-        let message = message.into();
         let time = self.log_time();
         let rules = self.stored("/system/logging");
-        let id = self.lock().log.write(&rules, topics, &time, message);
+        let actions = self.stored("/system/logging/action");
+        let mut state = self.lock();
+        let id = state
+            .log
+            .write(&rules, &actions, topics, &time, &message.into());
+        drop(state);
         if let Some(id) = id {
             self.announce("/log", Some(id), Change::Added);
         }

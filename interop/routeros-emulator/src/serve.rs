@@ -82,9 +82,8 @@ impl Services {
         F: Fn(Arc<Machine>, Connection) -> T + Send + Sync + 'static,
         T: Future<Output = ()> + Send + 'static,
     {
-        let server: Server = Arc::new(move |machine, connection| {
-            Box::pin(server(machine, connection))
-        });
+        let server: Server =
+            Arc::new(move |machine, connection| Box::pin(server(machine, connection)));
         let mut servers = locked(&self.inner.servers);
         servers.insert(service.to_owned(), server);
     }
@@ -93,7 +92,8 @@ impl Services {
     pub fn addresses(&self) -> BTreeMap<String, SocketAddr> {
         let listening = locked(&self.inner.listening);
         let each = listening.iter();
-        each.map(|(name, service)| (name.clone(), service.at)).collect()
+        each.map(|(name, service)| (name.clone(), service.at))
+            .collect()
     }
 
     /// Begins to listen, and follows `/ip/service` from then on.
@@ -132,7 +132,9 @@ impl Services {
         let Some(server) = locked(&self.inner.servers).get(name).cloned() else {
             return Ok(());
         };
-        let port = service.number("port").and_then(|port| u16::try_from(port).ok());
+        let port = service
+            .number("port")
+            .and_then(|port| u16::try_from(port).ok());
         let wanted = port.filter(|_| !service.is("disabled"));
         let wanted = wanted.map(|port| SocketAddr::new(self.inner.address, port));
         {

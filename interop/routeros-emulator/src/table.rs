@@ -32,7 +32,8 @@ impl Item {
 /// The items of a list in their order, or the one item of a menu that is one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Table {
-    next: u32,
+    /// The number of the item that came last.
+    pub(crate) next: u32,
     pub(crate) items: Vec<Item>,
     /// The values of a menu that is one item.
     pub(crate) one: Record,
