@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -15,8 +16,6 @@ use tokio::{
     net::UdpSocket,
     time::{sleep_until, timeout_at},
 };
-use zeroize::Zeroizing;
-
 use super::{
     debug,
     entry::{About, Entry},
@@ -108,8 +107,8 @@ impl Answer {
         self.packet().code() == Code::ACCESS_ACCEPT
     }
 
-    /// The first value of a hidden attribute.
-    pub fn reveal(&self, spec: &Spec) -> Option<Zeroizing<Vec<u8>>> {
+    /// The first value of a hidden attribute; wiped when dropped.
+    pub fn reveal(&self, spec: &Spec) -> Option<impl Deref<Target = Vec<u8>> + use<>> {
         match &self.hidden {
             Hidden::Stream(response) => response.reveal_spec(spec),
             Hidden::Datagram(query, secret) => {
