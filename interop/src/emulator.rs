@@ -3,8 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -24,15 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Emulator {
     child: Child,
-    talk: Mutex<Talk>,
     address: IpAddr,
+    control: SocketAddr,
     services: Value,
-}
-
-#[derive(Debug)]
-struct Talk {
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
 }
 
 impl Emulator {
@@ -46,22 +39,23 @@ impl Emulator {
         let address = address();
         let mut child = Command::new(binary())
             .args(["--version", version, "--address", &address.to_string()])
-            .args(["--ports", "free", "--user", USER, "--password", PASSWORD])
+            .args(["--ports", "free", "--control", "0"])
+            .args(["--user", USER, "--password", PASSWORD])
             .args(more)
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .must("start the emulator");
-        let input = child.stdin.take().must("its input");
         let mut output = BufReader::new(child.stdout.take().must("its output"));
         let mut line = String::new();
         output.read_line(&mut line).must("what it listens on");
         let said: Value = serde_json::from_str(&line).must("its first line in JSON");
+        let control = said["control"].as_str().must("its control port");
         Self {
             child,
-            talk: Mutex::new(Talk { input, output }),
             address: address.into(),
+            control: control.parse().must("an address"),
             services: said["services"].clone(),
         }
     }
@@ -78,13 +72,34 @@ impl Emulator {
     }
 
     /// Has something happen around it: who dials in, how much passes, who leaves.
-    pub fn happen(&self, request: &Value) -> Value {
-        let mut talk = self.talk.lock().must("its ear");
-        writeln!(talk.input, "{request}").must("tell it");
-        talk.input.flush().must("tell it");
-        let mut line = String::new();
-        talk.output.read_line(&mut line).must("its answer");
-        serde_json::from_str(&line).must("an answer in JSON")
+    pub fn happen(&self, what: &str, body: &Value) -> Value {
+        self.ask("POST", &format!("/do/{what}"), body)
+    }
+
+    /// Has things go wrong from now on; nothing any more where `faults` is empty.
+    pub fn faults(&self, faults: &Value) {
+        self.ask("PUT", "/faults", faults);
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(self.control).must("its control port");
+        stream.set_read_timeout(Some(PATIENCE)).must("a timeout");
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .must("tell it");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).must("its answer");
+        let (head, body) = answer.split_once("\r\n\r\n").must("a body");
+        assert!(
+            head.starts_with("HTTP/1.1 2"),
+            "{method} {path} was refused: {answer}"
+        );
+        serde_json::from_str(body).unwrap_or(Value::Null)
     }
 
     /// Gives a command over the API in the clear, with our own few lines of it, and returns what

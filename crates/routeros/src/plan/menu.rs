@@ -274,6 +274,11 @@ pub(super) const ALL: &[Menu] = &[
         &["name"],
         &[".id", "name", "group", "address", "disabled"],
     ),
+    Menu::new(
+        "/ip/service",
+        &["name"],
+        &[".id", "name", "port", "disabled", "certificate"],
+    ),
     Menu::new("/user/group", &["name"], &[".id", "name", "policy"]),
     Menu::new("/certificate", &["name"], &[".id", "name"]),
     Menu::new("/interface", &["name"], &[".id", "name", "type"]),

@@ -54,6 +54,7 @@ impl<'a> Foundation<'a> {
             after,
             from: None,
             to: None,
+            twins: 0,
             why: why.to_owned(),
         })?;
         Ok(link.said(link.router.add(menu, &values).await)?)
@@ -69,6 +70,7 @@ impl<'a> Foundation<'a> {
             after: marks,
             from: None,
             to: None,
+            twins: 0,
             why: why.to_owned(),
         })
     }
@@ -96,7 +98,8 @@ impl<'a> Foundation<'a> {
             return Ok(());
         }
         let before = changed.iter().map(|(name, _)| (name, before(name))).collect();
-        let content = read.iter().filter(|(name, _)| *name != ".id").collect();
+        // By its name it is found again, whatever else becomes of it.
+        let content = read.iter().filter(|(name, _)| *name == "name").collect();
         self.note(Step {
             menu: menu.to_owned(),
             verb: Verb::Set,
@@ -108,6 +111,7 @@ impl<'a> Foundation<'a> {
             after: changed.clone(),
             from: None,
             to: None,
+            twins: 0,
             why: why.to_owned(),
         })?;
         Ok(link.said(link.router.set(menu, Some(&id), &changed).await)?)

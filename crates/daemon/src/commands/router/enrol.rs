@@ -502,25 +502,19 @@ async fn settle(
     register(&kept, prospect, context)?;
     let tag = kept.wanted().tag;
     let mut foundation = Foundation::new(folder, admin, &tag);
-    let mut target = prospect.way.target.clone();
+    // First what is taken back last: with it everything else is taken back.
+    let way = prospect.way.target.transport;
+    (kept.user, kept.password) =
+        account::make(admin, way, &tag, &arguments.user, &mut foundation).await?;
+    folder.write(&kept)?;
     if needs_certificate(&prospect.way) {
-        target = way::secure(admin, &target, &mut foundation, &mut context.output).await?;
+        let target = &prospect.way.target;
+        kept.target = way::secure(admin, target, &mut foundation, &mut context.output).await?;
+        folder.write(&kept)?;
     }
     if prospect.protocol == Protocol::Radsec {
-        let mut authority = certificate::authority(context)?;
-        certificate::name_server(&mut authority, kept.server, &mut context.output)?;
-        let issued = certificate::issue(&mut authority, &kept.nas, prospect.address)?;
-        kept.certificate = Some(issued.record.serial.clone());
-        folder.write(&kept)?;
-        context.output.note("bringing a certificate of our CA onto the router")?;
-        let called =
-            certificate::import(admin, &authority, &issued, &kept.name, &mut foundation).await?;
-        context.output.note(format!("it is called {called} there"))?;
+        give_certificate(&mut kept, prospect, folder, &mut foundation, context).await?;
     }
-    let (user, password) =
-        account::make(admin, target.transport, &tag, &arguments.user, &mut foundation).await?;
-    (kept.user, kept.password, kept.target) = (user, password, target);
-    folder.write(&kept)?;
     let link = Link::open(&kept).await?;
     let plan = link.plan(&kept.wanted()).await?;
     let steps = progress::carry_out(&link, &kept, folder, &plan, &mut context.output).await?;
@@ -541,6 +535,27 @@ async fn settle(
         state.known = Some(kept.known.clone());
     })?;
     Ok((kept, steps, proof))
+}
+
+/// Gives the router a certificate of our CA.
+async fn give_certificate(
+    kept: &mut Kept,
+    prospect: &Prospect,
+    folder: &Folder,
+    foundation: &mut Foundation<'_>,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let mut authority = certificate::authority(context)?;
+    certificate::name_server(&mut authority, kept.server, &mut context.output)?;
+    let issued = certificate::issue(&mut authority, &kept.nas, prospect.address)?;
+    kept.certificate = Some(issued.record.serial.clone());
+    folder.write(kept)?;
+    context.output.note("bringing a certificate of our CA onto the router")?;
+    let admin = &prospect.way.link;
+    let called =
+        certificate::import(admin, &authority, &issued, &kept.name, foundation).await?;
+    context.output.note(format!("it is called {called} there"))?;
+    Ok(())
 }
 
 /// Makes the router a NAS.
@@ -582,7 +597,7 @@ async fn retreat(
         context.output.warn(failure.words())?;
         whole = false;
     }
-    if let Some(undo) = &journal.foundation {
+    if let Some(undo) = &mut journal.foundation {
         match plan::undo(&admin.router, undo).await {
             Ok(undone) => {
                 for left in undone.left {

@@ -108,8 +108,14 @@ pub(super) async fn take_back(
     output: &mut Output<'_>,
 ) -> Result<usize, Failure> {
     let mut steps = 0;
-    while let Some(undo) = journal.applied.last() {
-        let undone = link.said(plan::undo(&link.router, undo).await)?;
+    while let Some(mut undo) = journal.applied.last().cloned() {
+        let taken = plan::undo(&link.router, &mut undo).await;
+        if taken.is_err() {
+            // What is left of it takes back the rest.
+            replace(journal, journal.applied.len() - 1, Some(undo));
+            folder.write_undo(journal)?;
+        }
+        let undone = link.said(taken)?;
         steps += undone.steps;
         for left in &undone.left {
             output.warn(format!("left as it is: {left}"))?;

@@ -90,11 +90,26 @@ async fn put_back(
     let link = Link::open_as(&kept.name, &kept.target, login).await?;
     let mut journal: Journal = folder.undo()?.unwrap_or_default();
     let mut steps = progress::take_back(&link, folder, &mut journal, &mut context.output).await?;
-    if let Some(undo) = &journal.foundation {
-        let undone = link.said(plan::undo(&link.router, undo).await)?;
-        steps += undone.steps;
-        for left in undone.left {
-            context.output.warn(format!("left as it is: {left}"))?;
+    if let Some(undo) = &mut journal.foundation {
+        let taken = plan::undo(&link.router, undo).await;
+        let rest = undo.steps.iter().map(|step| step.menu.as_str());
+        let is_group_only = rest.clone().next().is_some() && rest.eq(["/user/group"]);
+        match taken {
+            Ok(undone) => {
+                steps += undone.steps;
+                for left in undone.left {
+                    context.output.warn(format!("left as it is: {left}"))?;
+                }
+            }
+            // The user has taken itself away, and with it the right to take the group away.
+            Err(_) if is_group_only => context.output.warn(format!(
+                "the group '{user}' is left on the router: /user group remove {user}",
+                user = kept.user
+            ))?,
+            Err(error) => {
+                folder.write_undo(&journal)?;
+                link.said::<()>(Err(error))?;
+            }
         }
         journal.foundation = None;
         folder.write_undo(&journal)?;

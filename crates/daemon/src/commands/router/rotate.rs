@@ -8,12 +8,18 @@ use portreeve_aaa::{
     port::{Put, Store as _},
 };
 
-use super::{ask, drift, progress, proof};
+use portreeve_routeros::{
+    Login, Router, Secret,
+    plan::rotation::{self, Overlap, Rotation, ServerSide},
+};
+
+use super::{ask, drift, proof};
 use crate::{
     cli::Context,
     commands::nas,
+    data::DataDir,
     failure::Failure,
-    routers::{Folder, Hidden, Kept, Link, RouterError, Routers, wait_for},
+    routers::{Folder, Hidden, Journal, Kept, Link, RouterError, Routers, wait_for},
     serving::control,
 };
 
@@ -59,69 +65,91 @@ async fn rotate(
     entry: &Nas,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    // Both ends are to be within reach before either is changed.
     let link = Link::open(kept).await?;
-    let drifted = link.plan(&kept.wanted()).await?;
-    if !drifted.is_empty() {
-        return Err(RouterError::Refused(format!(
-            "router '{name}' has drifted; first bring it back: portreeve router apply {name}",
-            name = kept.name
-        ))
-        .into());
-    }
     let mut renewed = kept.clone();
-    renewed.secret = Some(Hidden::new(nas::generate_secret()?));
-    let plan = link.plan(&renewed.wanted()).await?;
-    change_ours(entry, renewed.secret.as_ref(), context)?;
-    // From here to the end of the next step the ends differ: what the router asks meanwhile is met
-    // with silence, and it asks again.
-    wait_until_known(context).await?;
-    let done = progress::carry_out(&link, kept, folder, &plan, &mut context.output).await;
-    if let Err(failure) = done {
-        context.data.open()?.put_nas(entry, Put::Replace)?;
-        context.output.warn("the old secret is back on this side")?;
-        return Err(failure);
+    let secret = Hidden::new(nas::generate_secret()?);
+    let changed = Nas {
+        reach: Reach::Udp(SharedSecret::new(secret.reveal().as_bytes())?),
+        ..entry.clone()
+    };
+    changed.validate()?;
+    let login = Login::new(&kept.user, kept.password.reveal());
+    let reconnect = || {
+        let (target, login) = (kept.target.clone(), login.clone());
+        async move { Router::connect(&target, &login).await }
+    };
+    let mut journal: Journal = folder.undo()?.unwrap_or_default();
+    for server in kept.wanted().servers {
+        let rotation = Rotation {
+            tag: kept.wanted().tag,
+            address: server.address,
+            secret: Secret::new(secret.reveal()),
+        };
+        let mut ours = Ours {
+            data: &context.data,
+            old: entry,
+            new: &changed,
+        };
+        let done = rotation::rotate(&link.router, &link.can, &rotation, &mut ours, reconnect);
+        let undo = done
+            .await
+            .map_err(|error| RouterError::Refused(error.to_string()))?;
+        journal.applied.push(undo);
+        folder.write_undo(&journal)?;
     }
+    renewed.secret = Some(secret);
     folder.write(&renewed)?;
+    context.output.note("both ends have the new secret")?;
     if arguments.no_test {
-        return Ok(context.output.note("both ends have the new secret")?);
+        return Ok(());
     }
-    match proof::prove(&renewed, &link, context).await {
-        Ok(proof) => {
-            context.output.note("both ends have the new secret")?;
-            Ok(context.output.note(proof.words())?)
-        }
-        Err(failure) => {
-            context.output.warn("the new secret does not work; the old one is put back")?;
-            context.data.open()?.put_nas(entry, Put::Replace)?;
-            let back = link.plan(&kept.wanted()).await?;
-            progress::carry_out(&link, &renewed, folder, &back, &mut context.output).await?;
-            folder.write(kept)?;
-            Err(failure)
-        }
+    let proof = proof::prove(&renewed, &link, context).await?;
+    Ok(context.output.note(proof.words())?)
+}
+
+/// This server's end: one secret for each NAS, which a running server learns of within a second.
+/// What the router asks meanwhile is met with silence, and it asks again.
+struct Ours<'a> {
+    data: &'a DataDir,
+    old: &'a Nas,
+    new: &'a Nas,
+}
+
+impl Ours<'_> {
+    async fn put(&self, nas: &Nas) -> Result<(), String> {
+        let written = self
+            .data
+            .open()
+            .and_then(|mut store| Ok(store.put_nas(nas, Put::Replace)?));
+        written.map_err(|failure| failure.words())?;
+        until_known(self.data).await.map_err(|failure| failure.words())
     }
 }
 
-fn change_ours(
-    entry: &Nas,
-    secret: Option<&Hidden>,
-    context: &Context<'_>,
-) -> Result<(), Failure> {
-    let text = secret.map_or("", Hidden::reveal);
-    let renewed = Nas {
-        reach: Reach::Udp(SharedSecret::new(text.as_bytes())?),
-        ..entry.clone()
-    };
-    renewed.validate()?;
-    Ok(context.data.open()?.put_nas(&renewed, Put::Replace)?)
+impl ServerSide for Ours<'_> {
+    async fn prepare(&mut self) -> Result<Overlap, String> {
+        Ok(Overlap::One)
+    }
+
+    async fn commit(&mut self) -> Result<(), String> {
+        self.put(self.new).await
+    }
+
+    async fn revert(&mut self) -> Result<(), String> {
+        self.put(self.old).await
+    }
+
+    async fn wait(&mut self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
 }
 
 /// Waits until a running server decides by what is in the store now.
-async fn wait_until_known(context: &Context<'_>) -> Result<(), Failure> {
-    let wanted = context.data.open()?.definitions()?.seq;
+async fn until_known(data: &DataDir) -> Result<(), Failure> {
+    let wanted = data.open()?.definitions()?.seq;
     let deadline = tokio::time::Instant::now() + LEARNS;
     while tokio::time::Instant::now() < deadline {
-        match control::ask(&context.data) {
+        match control::ask(data) {
             Ok(report) if report.definitions.seq < wanted => {}
             // None runs, or it knows.
             _ => return Ok(()),
