@@ -31,17 +31,20 @@ pub struct Emulator {
 impl Emulator {
     /// Starts a version on an address of loopback that nobody else here has.
     pub fn start(version: &str) -> Self {
-        Self::with(version, &[])
+        Self::with(version, "free")
     }
 
-    /// As [`start`](Self::start), with more arguments.
-    pub fn with(version: &str, more: &[&str]) -> Self {
+    /// As [`start`](Self::start), on the ports that RouterOS has, some of which only root may have.
+    pub fn on_real_ports(version: &str) -> Self {
+        Self::with(version, "real")
+    }
+
+    fn with(version: &str, ports: &str) -> Self {
         let address = address();
         let mut child = Command::new(binary())
             .args(["--version", version, "--address", &address.to_string()])
-            .args(["--ports", "free", "--control", "0"])
+            .args(["--ports", ports, "--control", "0"])
             .args(["--user", USER, "--password", PASSWORD])
-            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -165,8 +168,8 @@ pub fn address() -> Ipv4Addr {
         // 127.64.0.0 and on: other suites have 127.0.0.0/16.
         let address = Ipv4Addr::new(127, 64 | (high & 63), low, next.max(2));
         // CoA wants its very port, and RadSec wants another.
-        let is_free = UdpSocket::bind((address, 3799)).is_ok()
-            && TcpListener::bind((address, 2083)).is_ok();
+        let is_free =
+            UdpSocket::bind((address, 3799)).is_ok() && TcpListener::bind((address, 2083)).is_ok();
         if is_free {
             return address;
         }

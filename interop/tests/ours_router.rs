@@ -22,6 +22,10 @@ struct Stage {
 
 impl Stage {
     fn set(version: &str) -> Self {
+        Self::with(Emulator::start(version))
+    }
+
+    fn with(router: Emulator) -> Self {
         let address: IpAddr = emulator::address().into();
         let mut world = World::household();
         world.nases.clear();
@@ -32,7 +36,6 @@ impl Stage {
             attributes: vec![("Mikrotik-Rate-Limit", "2M/10M")],
         });
         let setup = Setup::default().radsec_at(SocketAddr::new(address, 2083));
-        let router = Emulator::start(version);
         router.happen("furnish", &json!({}));
         Self {
             router,
@@ -134,7 +137,9 @@ fn whole_story(version: &str, way: &str, radius: &str) {
     let sessions = stage.server.sessions_with("subscriber");
     assert_eq!(sessions[0]["nas"], NAME, "{sessions:?}");
     let seen: Value = serde_json::from_str(
-        &stage.good(&["sessions", NAME, "--of", "subscriber", "--json"]).stdout,
+        &stage
+            .good(&["sessions", NAME, "--of", "subscriber", "--json"])
+            .stdout,
     )
     .must("sessions in JSON");
     assert_eq!(seen.as_array().map(Vec::len), Some(1), "{seen}");
@@ -164,7 +169,10 @@ fn whole_story(version: &str, way: &str, radius: &str) {
 
     stage.good(&["undo", NAME, "--yes"]);
     let undone = stage.router.export();
-    assert_eq!(without_foundation(&undone), before.lines().collect::<Vec<_>>());
+    assert_eq!(
+        without_foundation(&undone),
+        before.lines().collect::<Vec<_>>()
+    );
     stage.good(&["apply", NAME, "--yes"]);
     stage.good(&["remove", NAME, "--yes"]);
     assert_eq!(stage.router.export(), before);
@@ -194,6 +202,42 @@ fn the_story_on_7_24_by_the_api_over_radsec() {
 #[test]
 fn the_story_on_7_24_by_rest_over_udp() {
     whole_story("7.24", "rest", "udp");
+}
+
+#[test]
+fn the_first_way_in_is_made_safe_and_nothing_of_that_is_left_afterwards() {
+    let stage = Stage::with(Emulator::on_real_ports("7.24"));
+    let before = stage.router.export();
+    let address = stage.router.address().to_string();
+    let arguments = |more: &'static [&'static str]| {
+        let usual = [
+            "router",
+            "enrol",
+            &address,
+            "--password-stdin",
+            "--name",
+            NAME,
+            "--yes",
+        ];
+        let all = usual.iter().chain(more).map(ToString::to_string);
+        all.collect::<Vec<String>>()
+    };
+    let enrol = |more| {
+        let arguments = arguments(more);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        stage.server.home().try_command_told(&arguments, PASSWORD)
+    };
+    // Nobody has agreed to the password crossing the network readable.
+    let refused = enrol(&["--udp"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.said());
+    assert!(refused.stderr.contains("--yes-plain"), "{}", refused.said());
+    let ended = enrol(&["--udp", "--yes-plain", "--json"]);
+    assert!(ended.succeeded, "{}", ended.said());
+    let report: Value = serde_json::from_str(&ended.stdout).must("a report in JSON");
+    assert_eq!(report["transport"], "api-ssl", "{report}");
+    stage.good(&["diff", NAME]);
+    stage.good(&["remove", NAME, "--yes"]);
+    assert_eq!(stage.router.export(), before);
 }
 
 #[test]
@@ -237,11 +281,22 @@ fn a_router_that_is_not_there_is_told_as_such() {
     let stage = Stage::set("7.24");
     let nowhere = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 77).into(), 9).to_string();
     let ended = stage.server.home().try_command_told(
-        &["router", "enrol", &nowhere, "--password-stdin", "--yes", "--yes-plain"],
+        &[
+            "router",
+            "enrol",
+            &nowhere,
+            "--password-stdin",
+            "--yes",
+            "--yes-plain",
+        ],
         PASSWORD,
     );
     assert_eq!(ended.code, Some(1), "{}", ended.said());
-    assert!(ended.stderr.contains("no way to the router"), "{}", ended.said());
+    assert!(
+        ended.stderr.contains("no way to the router"),
+        "{}",
+        ended.said()
+    );
 }
 
 #[test]
@@ -281,20 +336,37 @@ fn a_router_that_cannot_prove_itself_is_put_back() {
     let server = emulator::address().to_string();
     let ended = stage.enrol(
         "api",
-        &["--udp", "--services", "login", "--server", &server, "--timeout", "50ms"],
+        &[
+            "--udp",
+            "--services",
+            "login",
+            "--server",
+            &server,
+            "--timeout",
+            "50ms",
+        ],
     );
     assert_eq!(ended.code, Some(1), "{}", ended.said());
     assert!(ended.stderr.contains("test log-in"), "{}", ended.said());
     assert_eq!(stage.router.export(), before);
     assert!(!stage.nases().contains(NAME));
-    assert!(!stage.server.command(&["user", "list"]).contains("portreeve-test"));
+    assert!(
+        !stage
+            .server
+            .command(&["user", "list"])
+            .contains("portreeve-test")
+    );
 }
 
 #[test]
 fn a_secret_is_changed_on_both_ends_and_log_ins_go_on() {
     let stage = Stage::set("7.24");
     stage.enrolled("api", &["--udp", "--services", "ppp,login"]);
-    let secret = |stage: &Stage| stage.server.command(&["nas", "show", NAME, "--reveal-secret"]);
+    let secret = |stage: &Stage| {
+        stage
+            .server
+            .command(&["nas", "show", NAME, "--reveal-secret"])
+    };
     let before = secret(&stage);
     let rotated = stage.good(&["rotate", NAME, "--yes"]);
     assert!(rotated.stderr.contains("logged in"), "{}", rotated.said());
@@ -322,6 +394,9 @@ fn a_check_finds_nothing_on_a_healthy_router_and_something_on_a_broken_one() {
     stage.router.command(&["/ppp/aaa/set", "=use-radius=no"]);
     let broken = stage.router(&["check", NAME, "--json"]);
     let found: Value = serde_json::from_str(&broken.stdout).must("findings in JSON");
-    assert!(errors(&found).contains(&"service-not-enabled".to_owned()), "{found}");
+    assert!(
+        errors(&found).contains(&"service-not-enabled".to_owned()),
+        "{found}"
+    );
     assert_eq!(broken.code, Some(1));
 }

@@ -93,8 +93,15 @@ mod tests {
 
     #[test]
     fn what_is_no_span_is_told_with_its_place() {
-        for line in ["check = '1s'", "check = 'often'", "backup = '1m'", "backup = ''"] {
-            let said = parse(&format!("[routers]\n{line}\n")).unwrap_err().to_string();
+        for line in [
+            "check = '1s'",
+            "check = 'often'",
+            "backup = '1m'",
+            "backup = ''",
+        ] {
+            let said = parse(&format!("[routers]\n{line}\n"))
+                .unwrap_err()
+                .to_string();
             assert!(said.contains("portreeve.toml:2:"), "{said}");
             assert!(said.contains("never"), "{said}");
         }

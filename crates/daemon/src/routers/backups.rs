@@ -299,12 +299,20 @@ mod tests {
     fn a_backup_comes_back_as_it_was_and_damage_is_seen() {
         let (_place, backups) = place();
         assert!(backups.find(None).is_err());
-        let kept = backups.keep(manifest(1_700_000_000_000, "asked"), &[(EXPORT, b"/radius\n")]);
+        let kept = backups.keep(
+            manifest(1_700_000_000_000, "asked"),
+            &[(EXPORT, b"/radius\n")],
+        );
         let kept = kept.unwrap();
         assert_eq!(kept.id, "20231114-221320");
-        let again = backups.keep(manifest(1_700_000_000_000, "asked"), &[]).unwrap();
+        let again = backups
+            .keep(manifest(1_700_000_000_000, "asked"), &[])
+            .unwrap();
         assert_eq!(again.id, "20231114-221320-2");
-        let found = backups.find(Some("20231114-221320")).unwrap_err().to_string();
+        let found = backups
+            .find(Some("20231114-221320"))
+            .unwrap_err()
+            .to_string();
         assert!(found.contains("several"), "{found}");
         assert_eq!(kept.export().unwrap(), "/radius\n");
         fs::write(kept.path().join(EXPORT), "/radiuS\n").unwrap();
@@ -317,7 +325,9 @@ mod tests {
         let day = |number: u64| 1_700_000_000_000 + number * DAY_MS;
         for number in 0..6 {
             let reason = if number == 0 { "enrol" } else { "schedule" };
-            backups.keep(manifest(day(number), reason), &[(EXPORT, b"x")]).unwrap();
+            backups
+                .keep(manifest(day(number), reason), &[(EXPORT, b"x")])
+                .unwrap();
         }
         let retention = Retention {
             keep: 3,

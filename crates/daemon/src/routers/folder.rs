@@ -165,7 +165,9 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, R
         Err(source) => return Err(failed(source)),
     };
     let mut octets = Zeroizing::new(Vec::with_capacity(64 << 10));
-    file.take(LARGEST).read_to_end(&mut octets).map_err(failed)?;
+    file.take(LARGEST)
+        .read_to_end(&mut octets)
+        .map_err(failed)?;
     let damaged = |error: serde_json::Error| RouterError::Damaged {
         path: path.to_owned(),
         what: format!(
@@ -189,7 +191,10 @@ mod tests {
         let folder = Folder::at(place.path(), "attic");
         let kept = super::super::kept::tests::sample("attic");
         folder.write(&kept).unwrap();
-        assert_eq!(folder.read().unwrap().password.reveal(), kept.password.reveal());
+        assert_eq!(
+            folder.read().unwrap().password.reveal(),
+            kept.password.reveal()
+        );
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder.file("router.json")), 0o600);
         assert_eq!(mode(&folder.path), 0o700);
@@ -206,7 +211,10 @@ mod tests {
         folder.make().unwrap();
         fs::write(folder.file("router.json"), "{\"password\": \"hunter2\"").unwrap();
         let said = folder.read().unwrap_err().to_string();
-        assert!(said.contains("router.json") && said.contains("line 1"), "{said}");
+        assert!(
+            said.contains("router.json") && said.contains("line 1"),
+            "{said}"
+        );
         assert!(!said.contains("hunter2"), "{said}");
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct Kept {
     pub(crate) target: Target,
     /// The port that was dialled first.
     pub(crate) dialled: u16,
+    /// Its SSH host key, where files come by SFTP alone.
+    pub(crate) ssh_host_key: Option<String>,
     /// The user that was made on it for us.
     pub(crate) user: String,
     pub(crate) password: Hidden,
@@ -146,6 +148,7 @@ pub(crate) mod tests {
             nas: name.to_owned(),
             target: Target::new("192.0.2.1", Transport::ApiSsl),
             dialled: 8729,
+            ssh_host_key: None,
             user: "portreeve".to_owned(),
             password: hidden("hunter2"),
             backup_password: hidden("hunter3"),
@@ -168,7 +171,10 @@ pub(crate) mod tests {
     #[test]
     fn secrets_do_not_print() {
         let printed = format!("{:?}", sample("attic"));
-        assert!(printed.contains("attic") && !printed.contains("hunter"), "{printed}");
+        assert!(
+            printed.contains("attic") && !printed.contains("hunter"),
+            "{printed}"
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Reaching a router with what is kept of it, and what is asked of it again and again.
 
+use std::time::Duration;
+
 use portreeve_routeros::{
-    Capabilities, Login, Router, Secret,
+    Capabilities, Login, Router, Secret, Target,
     backup::{self, Secrets},
     capability::probe,
-    files::Files,
+    files::{Files, sftp},
     plan::{self, Objection, Observed, Plan, Wanted},
 };
 use zeroize::Zeroizing;
@@ -21,30 +23,50 @@ pub(crate) struct Link {
     pub(crate) can: Capabilities,
     /// As whom.
     user: String,
+    /// For files that the version has no other way for.
+    sftp: Option<sftp::Access>,
 }
+
+/// From this version on files of any size come by the API.
+const CHUNKS: (u16, u16) = (7, 13);
+/// How long a router's SSH may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Link {
     /// As the user that is kept for the router.
     pub(crate) async fn open(kept: &Kept) -> Result<Self, RouterError> {
         let login = Login::new(&kept.user, kept.password.reveal());
-        Self::open_as(&kept.name, &kept.target, &login).await
+        let key = kept.ssh_host_key.as_deref();
+        Self::open_as(&kept.name, &kept.target, &login, key).await
     }
 
-    /// As anybody.
+    /// As anybody. Its SSH host key is believed the first time, and no other afterwards.
     pub(crate) async fn open_as(
         name: &str,
-        target: &portreeve_routeros::Target,
+        target: &Target,
         login: &Login,
+        key: Option<&str>,
     ) -> Result<Self, RouterError> {
         let failed = |error| RouterError::of(name, error);
         let router = Router::connect(target, login).await.map_err(failed)?;
         let can = probe(&router).await.map_err(failed)?;
+        let sftp = if can.version().is_at_least(CHUNKS.0, CHUNKS.1) {
+            None
+        } else {
+            sftp_access(&router, target, login, key).await
+        };
         Ok(Self {
             name: name.to_owned(),
             router,
             can,
             user: login.user.clone(),
+            sftp,
         })
+    }
+
+    /// The fingerprint of the router's SSH host key, where SFTP is needed.
+    pub(crate) fn ssh_host_key(&self) -> Option<String> {
+        self.sftp.as_ref().map(|access| access.host_key.clone())
     }
 
     /// What the router says, told with its name.
@@ -56,7 +78,11 @@ impl Link {
     }
 
     pub(crate) fn files(&self) -> Files<'_> {
-        Files::new(&self.router, &self.can)
+        let files = Files::new(&self.router, &self.can);
+        match &self.sftp {
+            Some(access) => files.with_sftp(access.clone()),
+            None => files,
+        }
     }
 
     /// What the router is like, as far as a plan looks.
@@ -128,7 +154,11 @@ impl Link {
             }
         };
         let mut files = vec![(EXPORT, export.reveal().as_bytes())];
-        files.extend(sensitive.as_ref().map(|text| (SENSITIVE, text.reveal().as_bytes())));
+        files.extend(
+            sensitive
+                .as_ref()
+                .map(|text| (SENSITIVE, text.reveal().as_bytes())),
+        );
         files.extend(system.as_ref().map(|octets| (SYSTEM, octets.as_slice())));
         let manifest = Manifest {
             at_ms: now_ms,
@@ -140,6 +170,35 @@ impl Link {
         };
         folder.backups().keep(manifest, &files)
     }
+}
+
+/// The way to files over SSH, where the service answers.
+async fn sftp_access(
+    router: &Router,
+    target: &Target,
+    login: &Login,
+    key: Option<&str>,
+) -> Option<sftp::Access> {
+    let services = router
+        .print("/ip/service", &["name", "port", "disabled"], &[])
+        .await
+        .ok()?;
+    let ssh = services.iter().find(|one| one.get("name") == Some("ssh"))?;
+    if ssh.flag("disabled") == Some(true) {
+        return None;
+    }
+    let port = u16::try_from(ssh.number("port")?).ok()?;
+    let host_key = match key {
+        Some(key) => key.to_owned(),
+        None => sftp::host_key_of(&target.host, port, PATIENCE).await.ok()?,
+    };
+    Some(sftp::Access {
+        host: target.host.clone(),
+        port,
+        login: login.clone(),
+        host_key,
+        timeout: PATIENCE,
+    })
 }
 
 /// What a backup is to be of.

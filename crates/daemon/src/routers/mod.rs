@@ -101,7 +101,9 @@ impl Routers {
     /// The router that a NAS is, where it is an enrolled one.
     pub(crate) fn of_nas(&self, nas: &str) -> Option<Kept> {
         let names = self.names().ok()?;
-        let mut kept = names.iter().filter_map(|name| self.find(name).ok()?.read().ok());
+        let mut kept = names
+            .iter()
+            .filter_map(|name| self.find(name).ok()?.read().ok());
         kept.find(|kept| kept.nas == nas)
     }
 

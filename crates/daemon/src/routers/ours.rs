@@ -236,18 +236,23 @@ fn millis(span: Duration) -> u64 {
 fn discards(all: &[Decision]) -> Vec<Discarded> {
     let mut by_reason = BTreeMap::<(IpAddr, String), (u64, u64)>::new();
     for decision in all.iter().filter(|one| one.outcome == Outcome::Discarded) {
-        let reason = decision.reason.as_ref().map_or("", |reason| reason.as_str());
+        let reason = decision
+            .reason
+            .as_ref()
+            .map_or("", |reason| reason.as_str());
         let key = (decision.from.ip().to_canonical(), reason.to_owned());
         let (count, last) = by_reason.entry(key).or_default();
         *count += 1;
         *last = (*last).max(decision.time_ms);
     }
-    let found = by_reason.into_iter().map(|((source, reason), (count, last))| Discarded {
-        source,
-        reason,
-        count,
-        last: at(last),
-    });
+    let found = by_reason
+        .into_iter()
+        .map(|((source, reason), (count, last))| Discarded {
+            source,
+            reason,
+            count,
+            last: at(last),
+        });
     found.collect()
 }
 
@@ -264,18 +269,20 @@ fn requests(all: &[&Decision]) -> Vec<Seen> {
         *count += 1;
         *last = (*last).max(decision.time_ms);
     }
-    let found = by_kind.into_iter().map(|((source, is_accounting), (count, last))| Seen {
-        source,
-        kind: if is_accounting {
-            Kind::Accounting
-        } else {
-            Kind::Authentication
-        },
-        count,
-        last: at(last),
-        nas_identifier: None,
-        nas_address: None,
-    });
+    let found = by_kind
+        .into_iter()
+        .map(|((source, is_accounting), (count, last))| Seen {
+            source,
+            kind: if is_accounting {
+                Kind::Accounting
+            } else {
+                Kind::Authentication
+            },
+            count,
+            last: at(last),
+            nas_identifier: None,
+            nas_address: None,
+        });
     found.collect()
 }
 
@@ -379,7 +386,10 @@ mod tests {
         assert_eq!((refused.len(), refused[0].count), (1, 2));
         assert_eq!(refused[0].user, "user2");
         let seen = requests(&all);
-        assert_eq!((seen.len(), seen[0].count, seen[0].kind), (1, 2, Kind::Authentication));
+        assert_eq!(
+            (seen.len(), seen[0].count, seen[0].kind),
+            (1, 2, Kind::Authentication)
+        );
         assert!(response_times(&all).is_some() && response_times(&[]).is_none());
     }
 }

@@ -15,9 +15,7 @@ use crate::{
     config,
     data::DataDir,
     failure::{Failure, chain},
-    routers::{
-        BackupWish, Folder, Known, Link, Retention, RouterError, Routers, State, ours,
-    },
+    routers::{BackupWish, Folder, Known, Link, Retention, RouterError, Routers, State, ours},
 };
 
 /// How often is looked whether a router is due.
@@ -290,7 +288,9 @@ fn first_due(config: &config::Routers, state: &State) -> Due {
         Some(Duration::from_millis(passed))
     };
     Due {
-        check: config.check.map(|every| now + jittered(every.min(FIRST)) / 2),
+        check: config
+            .check
+            .map(|every| now + jittered(every.min(FIRST)) / 2),
         backup: config.backup.map(|every| {
             let passed = since(state.backup_ms).unwrap_or(every);
             now + every.saturating_sub(passed).max(jittered(every.min(FIRST)))
@@ -339,7 +339,10 @@ mod tests {
         let hour = Duration::from_hours(1);
         for _ in 0..100 {
             let made = jittered(hour);
-            assert!((hour.mul_f64(0.9)..=hour.mul_f64(1.1)).contains(&made), "{made:?}");
+            assert!(
+                (hour.mul_f64(0.9)..=hour.mul_f64(1.1)).contains(&made),
+                "{made:?}"
+            );
         }
     }
 }

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Radius, Refusal, busy, eap,
+    Radius, Refusal, busy,
     dhcp::Discover,
+    eap,
     hotspot::Guest,
     local,
     meter::Meter,
@@ -26,8 +27,20 @@ use super::{
 
 /// What [`control`] knows.
 pub const REQUESTS: [&str; 14] = [
-    "associate", "busy", "dial", "furnish", "hangup", "hotspot", "interim", "lease", "pace", "plug",
-    "reboot", "sessions", "swap", "traffic",
+    "associate",
+    "busy",
+    "dial",
+    "furnish",
+    "hangup",
+    "hotspot",
+    "interim",
+    "lease",
+    "pace",
+    "plug",
+    "reboot",
+    "sessions",
+    "swap",
+    "traffic",
 ];
 
 /// Why a request was not done: what is wrong with it.
@@ -153,16 +166,25 @@ pub async fn control(radius: &Radius, name: &str, body: Value) -> Result<Value, 
             Ok(json!({}))
         }
         "hangup" | "interim" | "pace" | "traffic" => of_session(radius, name, body),
-        _ => Err(format!("no such request: {name}; there are {}", REQUESTS.join(", "))),
+        _ => Err(format!(
+            "no such request: {name}; there are {}",
+            REQUESTS.join(", ")
+        )),
     }
 }
 
 fn of_session(radius: &Radius, name: &str, body: Value) -> Result<Value, Wrong> {
-    let number = body.get("session").and_then(Value::as_u64).unwrap_or_default();
+    let number = body
+        .get("session")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     let was_there = match name {
         "hangup" => {
             let request: SessionRequest = read(body)?;
-            radius.end(request.session, request.cause.unwrap_or(cause::USER_REQUEST))
+            radius.end(
+                request.session,
+                request.cause.unwrap_or(cause::USER_REQUEST),
+            )
         }
         "interim" => {
             let request: SessionRequest = read(body)?;

@@ -84,7 +84,9 @@ impl<'a> Foundation<'a> {
         after: Record,
         why: &str,
     ) -> Result<(), Failure> {
-        let id = read.id().ok_or_else(|| RouterError::Refused(format!("{menu}: no .id")))?;
+        let id = read
+            .id()
+            .ok_or_else(|| RouterError::Refused(format!("{menu}: no .id")))?;
         let before = |name: &str| match read.get(name).unwrap_or_default() {
             "true" => "yes".to_owned(),
             "false" => "no".to_owned(),
@@ -97,7 +99,10 @@ impl<'a> Foundation<'a> {
         if changed.is_empty() {
             return Ok(());
         }
-        let before = changed.iter().map(|(name, _)| (name, before(name))).collect();
+        let before = changed
+            .iter()
+            .map(|(name, _)| (name, before(name)))
+            .collect();
         // By its name it is found again, whatever else becomes of it.
         let content = read.iter().filter(|(name, _)| *name == "name").collect();
         self.note(Step {
@@ -154,7 +159,9 @@ pub(super) async fn make(
     let group = Record::new()
         .with("name", &name)
         .with("policy", policies(link, transport).join(","));
-    foundation.add(link, "/user/group", group, &["name"], why).await?;
+    foundation
+        .add(link, "/user/group", group, &["name"], why)
+        .await?;
     let secret = password::generate()?;
     let here = seen_as(link, admin).await?;
     let values = Record::new()
@@ -164,7 +171,9 @@ pub(super) async fn make(
         .with("address", here)
         .with("comment", tag);
     let why = "so that the administrator's password is not kept";
-    foundation.add(link, "/user", values, &["name"], why).await?;
+    foundation
+        .add(link, "/user", values, &["name"], why)
+        .await?;
     Ok((name, Hidden::new(Zeroizing::new(secret.to_string()))))
 }
 
@@ -193,8 +202,8 @@ async fn seen_as(link: &Link, admin: &str) -> Result<String, Failure> {
         .print("/user/active", &["name", "address", "via"], &[])
         .await;
     let ours = active.unwrap_or_default().into_iter().find_map(|one| {
-        let is_ours = one.get("name") == Some(admin)
-            && one.get("via").is_some_and(|via| via.contains("api"));
+        let is_ours =
+            one.get("name") == Some(admin) && one.get("via").is_some_and(|via| via.contains("api"));
         let address = one.get("address")?.parse::<std::net::IpAddr>().ok()?;
         is_ours.then_some(address)
     });

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _},
 };
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -17,10 +17,9 @@ const LONGEST: usize = 1_024;
 /// be asked, `instead` says what to do.
 pub(super) fn confirm(question: &str, instead: &str) -> Result<bool, Failure> {
     let Ok(mut terminal) = terminal() else {
-        return Err(RouterError::Usage(format!(
-            "{question} Nobody can be asked here: {instead}"
-        ))
-        .into());
+        return Err(
+            RouterError::Usage(format!("{question} Nobody can be asked here: {instead}")).into(),
+        );
     };
     write!(terminal, "{question} [y/N] ")?;
     terminal.flush()?;
@@ -46,7 +45,12 @@ pub(super) fn password(prompt: &str, from_stdin: bool) -> Result<Zeroizing<Strin
     Ok(typed?)
 }
 
+/// The terminal, where somebody sits at it: where both standard input and standard error go
+/// elsewhere, this is a script.
 fn terminal() -> io::Result<File> {
+    if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     OpenOptions::new().read(true).write(true).open("/dev/tty")
 }
 

@@ -128,7 +128,9 @@ fn take(folders: &[Folder], arguments: &Take, context: &mut Context<'_>) -> Resu
                     backup.octets()
                 ))?;
                 for id in removed {
-                    context.output.note(format!("backup {id} is old and was removed"))?;
+                    context
+                        .output
+                        .note(format!("backup {id} is old and was removed"))?;
                 }
                 taken.push((folder.name().to_owned(), backup));
             }
@@ -139,7 +141,10 @@ fn take(folders: &[Folder], arguments: &Take, context: &mut Context<'_>) -> Resu
         }
     }
     if arguments.listing.json {
-        let shown: Vec<_> = taken.iter().map(|(name, one)| Described::of(name, one)).collect();
+        let shown: Vec<_> = taken
+            .iter()
+            .map(|(name, one)| Described::of(name, one))
+            .collect();
         context.output.json(&shown)?;
     }
     if failed { Err(Failure::Said) } else { Ok(()) }
@@ -180,7 +185,10 @@ fn list(folders: &[Folder], listing: Listing, context: &mut Context<'_>) -> Resu
         }
     }
     if listing.json {
-        let shown: Vec<_> = all.iter().map(|(name, one)| Described::of(name, one)).collect();
+        let shown: Vec<_> = all
+            .iter()
+            .map(|(name, one)| Described::of(name, one))
+            .collect();
         return Ok(context.output.json(&shown)?);
     }
     let rows = all.iter().map(|(name, backup)| {
@@ -196,8 +204,12 @@ fn list(folders: &[Folder], listing: Listing, context: &mut Context<'_>) -> Resu
             if system { "export, system" } else { "export" }.to_owned(),
         ]
     });
-    let heading = ["router", "backup", "taken", "why", "version", "size", "holds"];
-    Ok(context.output.table(&heading, rows.collect(), "no backup is kept yet")?)
+    let heading = [
+        "router", "backup", "taken", "why", "version", "size", "holds",
+    ];
+    Ok(context
+        .output
+        .table(&heading, rows.collect(), "no backup is kept yet")?)
 }
 
 fn diff(folder: &Folder, pair: &[String], output: &mut Output<'_>) -> Result<(), Failure> {
@@ -237,21 +249,23 @@ fn verify(folders: &[Folder], output: &mut Output<'_>) -> Result<(), Failure> {
                 let words = format!("{} {}: {trouble}", folder.name(), backup.id);
                 output.warn(printable(&words))?;
             }
-            *(if troubles.is_empty() { &mut good } else { &mut bad }) += 1;
+            *(if troubles.is_empty() {
+                &mut good
+            } else {
+                &mut bad
+            }) += 1;
         }
     }
-    output.line(format!("{good} backups are whole and can be read, {bad} are not"))?;
+    output.line(format!(
+        "{good} backups are whole and can be read, {bad} are not"
+    ))?;
     if bad > 0 { Err(Failure::Said) } else { Ok(()) }
 }
 
 /// What the script and the schedule are called on a router.
 const OWN: &str = "portreeve-own-backup";
 
-fn on_router(
-    folder: &Folder,
-    arguments: &Take,
-    context: &mut Context<'_>,
-) -> Result<(), Failure> {
+fn on_router(folder: &Folder, arguments: &Take, context: &mut Context<'_>) -> Result<(), Failure> {
     let kept = drift::enrolled(folder)?;
     let config = Config::of(&context.data, None)?;
     let mail = arguments.mail.clone().zip(arguments.mail_server.clone());

@@ -126,7 +126,15 @@ pub(super) async fn import(
     let called = format!("portreeve-{name}");
     let ca = Details::of(authority.bundle().first().map_or(&[][..], Vec::as_slice));
     let ca = ca.map_err(RouterError::Refused)?;
-    bring(link, CA, &ca.fingerprint, authority.ca_pem().as_bytes(), None, foundation).await?;
+    bring(
+        link,
+        CA,
+        &ca.fingerprint,
+        authority.ca_pem().as_bytes(),
+        None,
+        foundation,
+    )
+    .await?;
     let key = issued.key_pem.as_ref().map(|key| key.as_bytes());
     let fingerprint = &issued.record.fingerprint;
     let leaf = authority::pem("CERTIFICATE", &issued.der);
@@ -150,7 +158,9 @@ async fn bring(
     foundation.expect("/certificate", marks, "for RadSec")?;
     import_file(link, &format!("{called}.crt"), pem).await?;
     let made = find(link, fingerprint).await?.ok_or_else(|| {
-        RouterError::Refused(format!("the router imported {called}.crt but does not list it"))
+        RouterError::Refused(format!(
+            "the router imported {called}.crt but does not list it"
+        ))
     })?;
     if let Some(key) = key {
         import_file(link, &format!("{called}.key"), key).await?;

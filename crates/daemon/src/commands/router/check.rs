@@ -59,7 +59,13 @@ pub(super) fn run(arguments: &Check, context: &mut Context<'_>) -> Result<(), Fa
 
 pub(super) fn harden(arguments: &Harden, context: &mut Context<'_>) -> Result<(), Failure> {
     let name = arguments.name.as_deref();
-    look(Look::Harden, name, arguments.fix, arguments.listing, context)
+    look(
+        Look::Harden,
+        name,
+        arguments.fix,
+        arguments.listing,
+        context,
+    )
 }
 
 fn look(

@@ -80,7 +80,10 @@ pub(super) fn diff(arguments: &Diff, context: &mut Context<'_>) -> Result<(), Fa
                 name,
                 steps: plan.as_ref().map_or(0, |plan| plan.steps().len()),
                 plan: plan.as_ref().ok(),
-                trouble: plan.as_ref().err().map(|error| crate::failure::chain(error)),
+                trouble: plan
+                    .as_ref()
+                    .err()
+                    .map(|error| crate::failure::chain(error)),
             })
             .collect();
         context.output.json(&shown)?;

@@ -30,9 +30,7 @@ use crate::{
     config::Config,
     failure::Failure,
     output::Output,
-    routers::{
-        self, BackupWish, FORM, Folder, Hidden, Kept, Link, RouterError, Routers, wait_for,
-    },
+    routers::{self, BackupWish, FORM, Folder, Hidden, Kept, Link, RouterError, Routers, wait_for},
     serving::control,
 };
 
@@ -125,7 +123,8 @@ impl Ours {
                 config.listen.tls.clone(),
             ),
         };
-        let port = |all: &[std::net::SocketAddr], usual| all.first().map_or(usual, |one| one.port());
+        let port =
+            |all: &[std::net::SocketAddr], usual| all.first().map_or(usual, |one| one.port());
         Ok(Self {
             auth: port(&auth, 1812),
             accounting: port(&accounting, 1813),
@@ -195,7 +194,11 @@ async fn again(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let folder = routers.find(&kept.name)?;
-    if arguments.name.as_ref().is_some_and(|name| *name != kept.name) {
+    if arguments
+        .name
+        .as_ref()
+        .is_some_and(|name| *name != kept.name)
+    {
         let words = format!("the router is enrolled already, as '{}'", kept.name);
         return Err(RouterError::Refused(words).into());
     }
@@ -364,7 +367,9 @@ async fn prospect(
             return Err(RouterError::Refused(format!("no RadSec: {why}")).into());
         }
         Some(why) if !arguments.udp => {
-            context.output.note(format!("over UDP, not RadSec: {why}"))?;
+            context
+                .output
+                .note(format!("over UDP, not RadSec: {why}"))?;
             Protocol::Udp
         }
         Some(_) => Protocol::Udp,
@@ -398,6 +403,7 @@ async fn prospect(
         name,
         target: way.target.clone(),
         dialled,
+        ssh_host_key: way.link.ssh_host_key(),
         user: String::new(),
         password: Hidden::new(Zeroizing::default()),
         backup_password: Hidden::new(password::generate()?),
@@ -429,7 +435,8 @@ fn taken(routers: &Routers, context: &Context<'_>) -> Result<Vec<String>, Failur
 fn resolve(host: &str, port: u16) -> Result<IpAddr, Failure> {
     let found = (host, port).to_socket_addrs().ok();
     let first = found.and_then(|mut found| found.next());
-    let first = first.ok_or_else(|| RouterError::Refused(format!("no address of '{host}' is known")))?;
+    let first =
+        first.ok_or_else(|| RouterError::Refused(format!("no address of '{host}' is known")))?;
     Ok(first.ip().to_canonical())
 }
 
@@ -440,19 +447,19 @@ async fn own_address(link: &Link, address: IpAddr) -> Result<Option<IpAddr>, Fai
         IpAddr::V6(_) => "/ipv6/address",
     };
     let all = link.said(link.router.print(menu, &["address"], &[]).await)?;
-    let own = all.iter().filter_map(|one| one.get("address")?.split('/').next());
-    let is_own = own.filter_map(|text| text.parse::<IpAddr>().ok()).any(|own| own == address);
+    let own = all
+        .iter()
+        .filter_map(|one| one.get("address")?.split('/').next());
+    let is_own = own
+        .filter_map(|text| text.parse::<IpAddr>().ok())
+        .any(|own| own == address);
     // Before 7.24 RouterOS takes no IPv6 address there.
     let takes = address.is_ipv4() || link.can.version().is_at_least(7, 24);
     Ok((is_own && takes).then_some(address))
 }
 
 /// Says what is about to be done.
-fn introduce(
-    prospect: &Prospect,
-    plan: &Plan,
-    context: &mut Context<'_>,
-) -> Result<(), Failure> {
+fn introduce(prospect: &Prospect, plan: &Plan, context: &mut Context<'_>) -> Result<(), Failure> {
     let (kept, output) = (&prospect.kept, &mut context.output);
     output.line(format!("router '{}' at {}:", kept.name, prospect.address))?;
     let (way, how) = match prospect.protocol {
@@ -471,7 +478,10 @@ fn introduce(
         ))?;
     }
     if prospect.protocol == Protocol::Radsec {
-        output.line(format!("+ /certificate portreeve-ca, portreeve-{}: for RadSec", kept.name))?;
+        output.line(format!(
+            "+ /certificate portreeve-ca, portreeve-{}: for RadSec",
+            kept.name
+        ))?;
     }
     progress::show(plan, output)
 }
@@ -490,14 +500,20 @@ async fn settle(
     let (admin, mut kept) = (&prospect.way.link, prospect.kept.clone());
     // From here on there is something that can be taken back, even by another process.
     folder.write(&kept)?;
-    context.output.note("fetching a backup of the router as it is")?;
+    context
+        .output
+        .note("fetching a backup of the router as it is")?;
     let wish = BackupWish {
         reason: "enrol",
         password: Some(&kept.backup_password),
     };
-    let backup = admin.back_up(folder, &wish, crate::service::now_ms()).await?;
+    let backup = admin
+        .back_up(folder, &wish, crate::service::now_ms())
+        .await?;
     for missing in &backup.manifest.missing {
-        context.output.warn(format!("not in the backup: {missing}"))?;
+        context
+            .output
+            .warn(format!("not in the backup: {missing}"))?;
     }
     register(&kept, prospect, context)?;
     let tag = kept.wanted().tag;
@@ -550,11 +566,14 @@ async fn give_certificate(
     let issued = certificate::issue(&mut authority, &kept.nas, prospect.address)?;
     kept.certificate = Some(issued.record.serial.clone());
     folder.write(kept)?;
-    context.output.note("bringing a certificate of our CA onto the router")?;
+    context
+        .output
+        .note("bringing a certificate of our CA onto the router")?;
     let admin = &prospect.way.link;
-    let called =
-        certificate::import(admin, &authority, &issued, &kept.name, foundation).await?;
-    context.output.note(format!("it is called {called} there"))?;
+    let called = certificate::import(admin, &authority, &issued, &kept.name, foundation).await?;
+    context
+        .output
+        .note(format!("it is called {called} there"))?;
     Ok(())
 }
 
@@ -567,7 +586,12 @@ fn register(kept: &Kept, prospect: &Prospect, context: &mut Context<'_>) -> Resu
     let mut entry = Nas::reached(&kept.nas, IpNet::from(prospect.address), reach);
     entry.dialect = DialectName::Mikrotik;
     // RouterOS before 7.15 sends none but with EAP.
-    if !prospect.way.link.can.takes("/radius/add", "require-message-auth") {
+    if !prospect
+        .way
+        .link
+        .can
+        .takes("/radius/add", "require-message-auth")
+    {
         entry.require_message_authenticator = Require::Auto;
     }
     entry.comment = format!("RouterOS, enrolled as '{}'", kept.name);
@@ -592,7 +616,8 @@ async fn retreat(
 ) -> Result<(), Failure> {
     let mut journal: routers::Journal = folder.undo()?.unwrap_or_default();
     let mut whole = true;
-    if let Err(failure) = progress::take_back(admin, folder, &mut journal, &mut context.output).await
+    if let Err(failure) =
+        progress::take_back(admin, folder, &mut journal, &mut context.output).await
     {
         context.output.warn(failure.words())?;
         whole = false;
@@ -649,7 +674,9 @@ pub(super) fn forget_ours(kept: &Kept, context: &mut Context<'_>) -> Result<(), 
     let is_live = |record: &authority::Record| record.serial == *serial && record.is_live(now);
     if index.records.iter().any(is_live) {
         authority.revoke(&[serial], Reason::CessationOfOperation, &machine, now)?;
-        context.output.note(format!("certificate {serial} revoked"))?;
+        context
+            .output
+            .note(format!("certificate {serial} revoked"))?;
     }
     Ok(())
 }

@@ -39,8 +39,14 @@ fn print(reading: &Reading, output: &mut Output<'_>) -> Result<(), Failure> {
     some("router", reading.identity.clone());
     some("board", reading.board.clone());
     some("version", reading.version.clone());
-    some("up", reading.uptime.map(|time| rows::duration(time.as_secs())));
-    some("processor", reading.cpu_percent.map(|load| format!("{load} %")));
+    some(
+        "up",
+        reading.uptime.map(|time| rows::duration(time.as_secs())),
+    );
+    some(
+        "processor",
+        reading.cpu_percent.map(|load| format!("{load} %")),
+    );
     let free = |free: Option<u64>, total: Option<u64>| {
         let (free, total) = (rows::octets(free?), rows::octets(total?));
         Some(format!("{free} of {total} free"))
@@ -76,7 +82,10 @@ fn print(reading: &Reading, output: &mut Output<'_>) -> Result<(), Failure> {
             .map(|count| count.to_string()),
         );
         let last = counters.last_round_trip;
-        row.push(last.map(portreeve_routeros::time::spell).unwrap_or_default());
+        row.push(
+            last.map(portreeve_routeros::time::spell)
+                .unwrap_or_default(),
+        );
         row
     });
     let heading = [
@@ -84,5 +93,9 @@ fn print(reading: &Reading, output: &mut Output<'_>) -> Result<(), Failure> {
         "pending", "last",
     ];
     output.line("")?;
-    Ok(output.table(&heading, entries.collect(), "the router has no RADIUS server")?)
+    Ok(output.table(
+        &heading,
+        entries.collect(),
+        "the router has no RADIUS server",
+    )?)
 }

@@ -25,7 +25,10 @@ pub(super) fn show(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> 
 /// What is to be known of a plan.
 pub(super) fn notes(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> {
     for note in plan.notes() {
-        output.warn(crate::output::printable(&format!("{}: {}", note.menu, note.text)))?;
+        output.warn(crate::output::printable(&format!(
+            "{}: {}",
+            note.menu, note.text
+        )))?;
     }
     Ok(())
 }
@@ -68,7 +71,9 @@ pub(super) async fn carry_out(
 /// Puts one undo behind those that were there, or none.
 fn replace(journal: &mut Journal, before: usize, undo: Option<Undo>) {
     journal.applied.truncate(before);
-    journal.applied.extend(undo.filter(|undo| !undo.steps.is_empty()));
+    journal
+        .applied
+        .extend(undo.filter(|undo| !undo.steps.is_empty()));
 }
 
 fn tell(
@@ -91,9 +96,9 @@ fn tell(
             plain::verb(step.verb),
             step.why
         ))),
-        Progress::Reconnecting { because } => {
-            output.warn(format!("the connection was lost ({because}); connecting again"))
-        }
+        Progress::Reconnecting { because } => output.warn(format!(
+            "the connection was lost ({because}); connecting again"
+        )),
         Progress::RollingBack { because } => {
             output.warn(format!("{because}; what was done is taken back"))
         }

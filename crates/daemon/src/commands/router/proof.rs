@@ -115,10 +115,7 @@ async fn log_in(kept: &Kept, context: &mut Context<'_>) -> Result<Proof, Failure
     }
 }
 
-async fn try_in(
-    target: &Target,
-    login: &Login,
-) -> Result<Duration, portreeve_routeros::Error> {
+async fn try_in(target: &Target, login: &Login) -> Result<Duration, portreeve_routeros::Error> {
     let mut left = TRIES;
     loop {
         let begun = tokio::time::Instant::now();

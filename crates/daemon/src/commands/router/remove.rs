@@ -87,7 +87,13 @@ async fn put_back(
     folder: &Folder,
     context: &mut Context<'_>,
 ) -> Result<usize, Failure> {
-    let link = Link::open_as(&kept.name, &kept.target, login).await?;
+    let link = Link::open_as(
+        &kept.name,
+        &kept.target,
+        login,
+        kept.ssh_host_key.as_deref(),
+    )
+    .await?;
     let mut journal: Journal = folder.undo()?.unwrap_or_default();
     let mut steps = progress::take_back(&link, folder, &mut journal, &mut context.output).await?;
     if let Some(undo) = &mut journal.foundation {

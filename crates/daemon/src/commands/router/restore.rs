@@ -11,7 +11,9 @@ use crate::{
     commands::rows,
     failure::Failure,
     output::printable,
-    routers::{Backup, BackupWish, Folder, Kept, Link, RouterError, Routers, SENSITIVE, SYSTEM, wait_for},
+    routers::{
+        Backup, BackupWish, Folder, Kept, Link, RouterError, Routers, SENSITIVE, SYSTEM, wait_for,
+    },
 };
 
 /// How long a router may take to start again.
@@ -51,7 +53,10 @@ pub(super) fn run(arguments: &Restore, context: &mut Context<'_>) -> Result<(), 
     let system = backup.file(SYSTEM)?;
     let present = wait_for(async {
         let link = Link::open(&kept).await?;
-        Ok::<_, RouterError>((link.export(copies::Secrets::Hidden).await?, link.known().await?))
+        Ok::<_, RouterError>((
+            link.export(copies::Secrets::Hidden).await?,
+            link.known().await?,
+        ))
     })?;
     let (export, known) = present;
     let changes = copies::diff(export.reveal(), &backup.export()?);
@@ -59,7 +64,9 @@ pub(super) fn run(arguments: &Restore, context: &mut Context<'_>) -> Result<(), 
         context.output.line(printable(line))?;
     }
     if changes.is_empty() {
-        context.output.note("what an export shows is as in the backup already")?;
+        context
+            .output
+            .note("what an export shows is as in the backup already")?;
     }
     if arguments.dry_run {
         return Ok(());
@@ -118,8 +125,10 @@ fn explain(
         backup.manifest.reason
     ))?;
     output.note("first a backup of the router as it is now is fetched and kept")?;
-    output.note("then the whole of the router is replaced, and it starts again: everybody who is \
-                 connected loses the connection")?;
+    output.note(
+        "then the whole of the router is replaced, and it starts again: everybody who is \
+                 connected loses the connection",
+    )?;
     if version != backup.manifest.known.version {
         output.warn(format!(
             "the router now runs RouterOS {version}, the backup is of {}: RouterOS takes older \
@@ -127,7 +136,10 @@ fn explain(
             backup.manifest.known.version
         ))?;
     }
-    if kept.enrolled_ms.is_some_and(|at| backup.manifest.at_ms < at) {
+    if kept
+        .enrolled_ms
+        .is_some_and(|at| backup.manifest.at_ms < at)
+    {
         output.warn(format!(
             "the backup is from before the router was enrolled: it will not know this server. \
              Afterwards: portreeve router remove {} --force, and enrol it again",
@@ -145,18 +157,25 @@ async fn restore(
     system: &[u8],
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let link = Link::open_as(&kept.name, &kept.target, login).await?;
+    let key = kept.ssh_host_key.as_deref();
+    let link = Link::open_as(&kept.name, &kept.target, login, key).await?;
     let wish = BackupWish {
         reason: "restore",
         password: Some(&kept.backup_password),
     };
-    let before = link.back_up(folder, &wish, crate::service::now_ms()).await?;
-    context.output.note(format!("as it is now: backup {}", before.id))?;
+    let before = link
+        .back_up(folder, &wish, crate::service::now_ms())
+        .await?;
+    context
+        .output
+        .note(format!("as it is now: backup {}", before.id))?;
     let password = backup.manifest.password.as_ref();
     let password = Secret::new(password.map_or("", |password| password.reveal()));
     link.said(copies::load(&link.files(), system, &password).await)?;
     drop(link);
-    context.output.note("the router starts again; waiting for it")?;
+    context
+        .output
+        .note("the router starts again; waiting for it")?;
     let Some(link) = back(kept, login).await else {
         return Err(RouterError::Refused(format!(
             "the router did not come back within {} minutes; what it was before is backup {}",
@@ -171,7 +190,9 @@ async fn restore(
         let note = format!("router '{}' is as in backup {}", kept.name, backup.id);
         return Ok(context.output.note(note)?);
     }
-    context.output.warn("the router is back, and not quite as in the backup:")?;
+    context
+        .output
+        .warn("the router is back, and not quite as in the backup:")?;
     for line in changes.lines() {
         context.output.line(printable(line))?;
     }
@@ -183,7 +204,14 @@ async fn back(kept: &Kept, login: &Login) -> Option<Link> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        if let Ok(link) = Link::open_as(&kept.name, &kept.target, login).await {
+        if let Ok(link) = Link::open_as(
+            &kept.name,
+            &kept.target,
+            login,
+            kept.ssh_host_key.as_deref(),
+        )
+        .await
+        {
             return Some(link);
         }
     }

@@ -122,7 +122,9 @@ impl Ours<'_> {
             .open()
             .and_then(|mut store| Ok(store.put_nas(nas, Put::Replace)?));
         written.map_err(|failure| failure.words())?;
-        until_known(self.data).await.map_err(|failure| failure.words())
+        until_known(self.data)
+            .await
+            .map_err(|failure| failure.words())
     }
 }
 

@@ -88,7 +88,7 @@ impl Search<'_> {
             } else if !self.may_be_read(&troubles)? {
                 break;
             }
-            match Link::open_as(self.host, &target, self.login).await {
+            match Link::open_as(self.host, &target, self.login, None).await {
                 Ok(link) => {
                     let way = plain::transport(transport);
                     output.note(format!("logged in to {} by {way}", self.host))?;
@@ -130,7 +130,8 @@ impl Search<'_> {
              the router's?",
             seen.subject
         );
-        let instead = format!("say --fingerprint {shown} if it is, or --yes to trust whatever comes");
+        let instead =
+            format!("say --fingerprint {shown} if it is, or --yes to trust whatever comes");
         if ask::confirm(&question, &instead)? {
             return Ok(());
         }
@@ -199,10 +200,16 @@ pub(super) async fn secure(
 ) -> Result<Target, Failure> {
     let services = link
         .router
-        .print("/ip/service", &[".id", "name", "port", "disabled", "certificate"], &[])
+        .print(
+            "/ip/service",
+            &[".id", "name", "port", "disabled", "certificate"],
+            &[],
+        )
         .await;
     let services = link.said(services)?;
-    let service = services.iter().find(|one| one.get("name") == Some("api-ssl"));
+    let service = services
+        .iter()
+        .find(|one| one.get("name") == Some("api-ssl"));
     let Some(service) = service else {
         let words = "the router has no service api-ssl that could be given a certificate";
         return Err(RouterError::Refused(words.to_owned()).into());
@@ -213,14 +220,22 @@ pub(super) async fn secure(
         .with("certificate", API_CERTIFICATE)
         .with("disabled", "no");
     foundation
-        .set(link, "/ip/service", service, after, "the API in TLS needs a certificate")
+        .set(
+            link,
+            "/ip/service",
+            service,
+            after,
+            "the API in TLS needs a certificate",
+        )
         .await?;
     let mut secured = Target::new(&target.host, Transport::ApiSsl);
     secured.port = service
         .number("port")
         .and_then(|port| u16::try_from(port).ok())
         .unwrap_or(secured.port);
-    let found = shown(&secured).await.map_err(|error| RouterError::of(&target.host, error))?;
+    let found = shown(&secured)
+        .await
+        .map_err(|error| RouterError::of(&target.host, error))?;
     if fingerprint.is_some_and(|known| !known.eq_ignore_ascii_case(&spell_fingerprint(&found))) {
         return Err(RouterError::Refused(
             "the router's API shows another certificate than the one that was made on it: \
@@ -264,11 +279,18 @@ async fn make_certificate(
         .with("days-valid", "3650")
         .with("key-size", "2048")
         .with("key-usage", "digital-signature,key-encipherment,tls-server");
-    if target.host.parse::<std::net::Ipv4Addr>().is_ok() && link.can.takes(add, "subject-alt-name") {
+    if target.host.parse::<std::net::Ipv4Addr>().is_ok() && link.can.takes(add, "subject-alt-name")
+    {
         values.set("subject-alt-name", format!("IP:{}", target.host));
     }
     let id = foundation
-        .add(link, "/certificate", values, &["name"], "for the API in TLS")
+        .add(
+            link,
+            "/certificate",
+            values,
+            &["name"],
+            "for the API in TLS",
+        )
         .await?;
     let sign = portreeve_routeros::Command::new("/certificate/sign").with(".id", id.as_str());
     link.said(link.router.call(&sign).await)?;
@@ -287,5 +309,8 @@ async fn make_certificate(
         }
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
-    Err(RouterError::Refused("the router did not sign its certificate within 30 s".to_owned()).into())
+    Err(
+        RouterError::Refused("the router did not sign its certificate within 30 s".to_owned())
+            .into(),
+    )
 }

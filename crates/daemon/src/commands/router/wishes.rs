@@ -148,7 +148,11 @@ impl Wishes {
     pub(super) fn check(&self) -> Result<(), RouterError> {
         let needs = [
             ("dhcp", "--dhcp-server NAME", self.dhcp_server.is_empty()),
-            ("dot1x", "--dot1x-port INTERFACE", self.dot1x_port.is_empty()),
+            (
+                "dot1x",
+                "--dot1x-port INTERFACE",
+                self.dot1x_port.is_empty(),
+            ),
         ];
         for (service, flag, missing) in needs {
             if self.has(service) && missing {
@@ -338,14 +342,21 @@ mod tests {
     #[test]
     fn services_that_shut_people_out_need_to_be_told_where() {
         assert!(wishes(&["--services", "dhcp"]).check().is_err());
-        assert!(wishes(&["--services", "dhcp", "--dhcp-server", "lan"]).check().is_ok());
+        assert!(
+            wishes(&["--services", "dhcp", "--dhcp-server", "lan"])
+                .check()
+                .is_ok()
+        );
         assert!(wishes(&["--dot1x-port", "ether2"]).check().is_err());
         assert!(wishes(&["--timeout", "5ms"]).check().is_err());
     }
 
     #[test]
     fn networks_and_risks_are_read() {
-        assert_eq!(read_network("a=wpa3"), Ok(("a".to_owned(), Enterprise::Wpa3)));
+        assert_eq!(
+            read_network("a=wpa3"),
+            Ok(("a".to_owned(), Enterprise::Wpa3))
+        );
         assert_eq!(read_network("a"), Ok(("a".to_owned(), Enterprise::Wpa2)));
         assert_eq!(read_network("a=wep"), Err(BadWish::Network));
         for (word, risk) in RISKS {
@@ -358,7 +369,10 @@ mod tests {
     fn backups_share_the_secret() {
         let wanted = wanted(&["--backup-server", "192.0.2.3"], Protocol::Udp);
         let addresses: Vec<IpAddr> = wanted.servers.iter().map(|one| one.address).collect();
-        assert_eq!(addresses, [IpAddr::from([192, 0, 2, 2]), IpAddr::from([192, 0, 2, 3])]);
+        assert_eq!(
+            addresses,
+            [IpAddr::from([192, 0, 2, 2]), IpAddr::from([192, 0, 2, 3])]
+        );
         assert_eq!(wanted.servers[1].secret.reveal(), "xyzzy");
     }
 }

@@ -9,8 +9,7 @@ use std::{
 
 use clap::Args;
 use portreeve::{
-    Client,
-    blocking,
+    Client, blocking,
     client::{DynamicOutcome, Retry},
 };
 use portreeve_aaa::{
@@ -135,7 +134,12 @@ pub(super) fn run(arguments: &Kick, context: &mut Context<'_>) -> Result<(), Fai
 
 fn kick(session: &Session, nas: Option<&Nas>, router: Option<&Kept>) -> (How, String) {
     let trouble = match disconnect(session, nas, router) {
-        Ok(How::Gone) => return (How::Gone, "the NAS knows no such session any more".to_owned()),
+        Ok(How::Gone) => {
+            return (
+                How::Gone,
+                "the NAS knows no such session any more".to_owned(),
+            );
+        }
         Ok(how) => return (how, "ended by Disconnect-Request".to_owned()),
         Err(trouble) => trouble,
     };
@@ -151,7 +155,10 @@ fn kick(session: &Session, nas: Option<&Nas>, router: Option<&Kept>) -> (How, St
             How::Router,
             format!("{trouble}; ended on the router '{}' itself", kept.name),
         ),
-        Err(error) => (How::Not, format!("{trouble}; {}", crate::failure::chain(&error))),
+        Err(error) => (
+            How::Not,
+            format!("{trouble}; {}", crate::failure::chain(&error)),
+        ),
     }
 }
 
@@ -190,8 +197,8 @@ fn disconnect(
     if let Some(source) = source {
         builder = builder.source(source);
     }
-    let client = blocking::Client::new(builder)
-        .map_err(|error| NoDisconnect::NotSent(error.to_string()))?;
+    let client =
+        blocking::Client::new(builder).map_err(|error| NoDisconnect::NotSent(error.to_string()))?;
     let mut last = NoDisconnect::NoAnswer;
     for attributes in [whole(session), least(session)] {
         match client.disconnect(attributes) {
