@@ -28,9 +28,27 @@ use crate::{Answer, Command, Error, Record, dial::Stream, text};
 const READ_AT_ONCE: usize = 32 << 10;
 /// How much memory the items may take that a listener has not fetched yet, 16 MiB.
 pub(super) const MOST_UNFETCHED: usize = 16 << 20;
-/// After so long a silence a router that is listened to is asked whether it is there. A router
-/// that lost its power says no farewell.
-const QUIET: Duration = Duration::from_secs(30);
+/// How long a connection waits for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For an answer.
+    pub(super) answer: Duration,
+    /// For anything at all from a router that is listened to, until it is asked whether it is
+    /// there. One that lost its power says no farewell.
+    pub(super) quiet: Duration,
+    /// For a cancelled command to end. A router that takes longer is not there any more.
+    pub(super) release: Duration,
+}
+
+impl Patience {
+    pub(super) fn new(answer: Duration) -> Self {
+        Self {
+            answer,
+            quiet: Duration::from_secs(30),
+            release: Duration::from_secs(3),
+        }
+    }
+}
 
 /// What the task is told.
 #[derive(Debug)]
@@ -108,14 +126,14 @@ pub(super) struct Driver {
     written: usize,
     unflushed: bool,
     orders: mpsc::UnboundedReceiver<Order>,
-    patience: Duration,
+    patience: Patience,
 }
 
 impl Driver {
     pub(super) fn new(
         tags: Tags,
         orders: mpsc::UnboundedReceiver<Order>,
-        patience: Duration,
+        patience: Patience,
     ) -> Self {
         Self {
             tags,
@@ -171,7 +189,9 @@ impl Driver {
             let front = front.and_then(|sentence| sentence.get(self.written..));
             let has_work = front.is_some() || self.unflushed;
             let listening = self.tags.is_listening();
-            let alarm = knocked.map_or(heard + QUIET, |since| since + self.patience);
+            let alarm = knocked.map_or(heard + self.patience.quiet, |since| {
+                since + self.patience.answer
+            });
             tokio::select! {
                 read = reader.read(&mut buffer) => {
                     let come = match read {
@@ -189,7 +209,7 @@ impl Driver {
                         drop(writer.shutdown().await);
                         return None;
                     }
-                    Some(Order::GiveUp) => return Some(End::Silent(self.patience)),
+                    Some(Order::GiveUp) => return Some(End::Silent(self.patience.release)),
                     Some(order) => {
                         if !listening {
                             heard = Instant::now();
@@ -206,7 +226,7 @@ impl Driver {
                         self.tags.knock();
                         knocked = Some(Instant::now());
                     }
-                    Some(_) => return Some(End::Silent(QUIET + self.patience)),
+                    Some(_) => return Some(End::Silent(self.patience.quiet + self.patience.answer)),
                 },
             }
         }

@@ -31,15 +31,12 @@ use crate::{
     Answer, Command, Error, Login, Target,
     dial::{dial, place},
 };
-use driver::{Driver, End, Fate, Order, Waiter};
+use driver::{Driver, End, Fate, Order, Patience, Waiter};
 use login::Greeting;
 use tags::Tags;
 
 /// The most commands that are given at the same time. More wait for their turn.
 pub const MOST_AT_ONCE: usize = 64;
-/// How long a router may take to let go of a command that was cancelled. One that takes longer is
-/// not there any more.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A connection to the API of a router, logged in.
 ///
@@ -51,7 +48,7 @@ pub struct Client {
     places: Semaphore,
     last_tag: AtomicU64,
     local: IpAddr,
-    patience: Duration,
+    patience: Patience,
 }
 
 impl Client {
@@ -73,6 +70,15 @@ impl Client {
         login: &Login,
         octets: usize,
     ) -> Result<Self, Error> {
+        Self::open(target, login, octets, Patience::new(target.timeout)).await
+    }
+
+    async fn open(
+        target: &Target,
+        login: &Login,
+        octets: usize,
+        patience: Patience,
+    ) -> Result<Self, Error> {
         let stream = dial(target).await?;
         let local = stream.local_address();
         let mut greeting = Greeting::new(stream);
@@ -84,7 +90,7 @@ impl Client {
             })??;
         let (orders, received) = mpsc::unbounded_channel();
         let fate = Fate::default();
-        let driver = Driver::new(Tags::new(octets), received, target.timeout);
+        let driver = Driver::new(Tags::new(octets), received, patience);
         tokio::spawn(driver.run(greeting, Arc::clone(&fate)));
         Ok(Self {
             orders,
@@ -92,7 +98,7 @@ impl Client {
             places: Semaphore::new(MOST_AT_ONCE),
             last_tag: AtomicU64::new(0),
             local,
-            patience: target.timeout,
+            patience,
         })
     }
 
@@ -106,22 +112,18 @@ impl Client {
         let Ok(_place) = self.places.acquire().await else {
             return Err(self.end(command));
         };
-        let patience = command.patience().unwrap_or(self.patience);
+        let patience = command.patience().unwrap_or(self.patience.answer);
         let (waiter, answer) = oneshot::channel();
         let mut given = self.give(command, Waiter::Whole(waiter))?;
-        match timeout(patience, answer).await {
-            Ok(answer) => {
-                given.is_open = false;
-                answer.unwrap_or_else(|_| Err(self.end(command)))
-            }
-            Err(_) => {
-                given.let_go().await;
-                Err(Error::TimedOut {
-                    during: format!("doing {}", command.path()),
-                    after: patience,
-                })
-            }
+        if let Ok(answer) = timeout(patience, answer).await {
+            given.is_open = false;
+            return answer.unwrap_or_else(|_| Err(self.end(command)));
         }
+        given.let_go(self.patience.release).await;
+        Err(Error::TimedOut {
+            during: format!("doing {}", command.path()),
+            after: patience,
+        })
     }
 
     /// Gives a command that goes on answering: `listen` of a menu, `print` with `follow`, a
@@ -184,14 +186,14 @@ struct Given {
 
 impl Given {
     /// Cancels, and waits until the router confirms. One that does not is given up.
-    async fn let_go(&mut self) {
+    async fn let_go(&mut self, patience: Duration) {
         self.is_open = false;
         let (released, confirmed) = oneshot::channel();
         let cancel = Order::Cancel {
             tag: self.tag,
             released: Some(released),
         };
-        if self.orders.send(cancel).is_ok() && timeout(RELEASE_PATIENCE, confirmed).await.is_err() {
+        if self.orders.send(cancel).is_ok() && timeout(patience, confirmed).await.is_err() {
             self.orders.send(Order::GiveUp).ok();
         }
     }

@@ -281,9 +281,15 @@ fn refused(verifier: &Verifier, why: &CertificateError) -> TlsTrouble {
             | CertificateError::NotValidYetContext { .. },
             _,
         ) => TlsTrouble::NotValidNow(why.to_string()),
-        (CertificateError::UnknownIssuer, Some(Ok(seen))) => TlsTrouble::UnknownAuthority {
-            issuer: seen.issuer,
-        },
+        (CertificateError::BadSignature, _) if verifier.lacks_only_the_key() => {
+            TlsTrouble::BadCertificate("whoever shows it does not have its key".to_owned())
+        }
+        // A CA of the right name with another key is another CA.
+        (CertificateError::UnknownIssuer | CertificateError::BadSignature, Some(Ok(seen))) => {
+            TlsTrouble::UnknownAuthority {
+                issuer: seen.issuer,
+            }
+        }
         _ => TlsTrouble::BadCertificate(why.to_string()),
     }
 }
