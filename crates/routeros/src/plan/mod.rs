@@ -21,6 +21,9 @@ mod value;
 mod wanted;
 mod wireless;
 
+#[cfg(test)]
+mod tests;
+
 pub use apply::{Applied, Failed, Progress, Trouble, apply};
 pub use observed::{Observed, observe};
 pub use script::Secrets;

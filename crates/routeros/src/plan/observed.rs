@@ -52,7 +52,13 @@ pub async fn observe(router: &Router, can: &Capabilities) -> Result<Observed, Er
     Ok(observed)
 }
 
+/// Menus that are only looked at, and that nothing is known of before.
+const UNKNOWN: [&str; 2] = ["/interface", "/ip/ipsec/user"];
+
 fn is_there(menu: &Menu, can: &Capabilities) -> bool {
+    if UNKNOWN.contains(&menu.path) {
+        return true;
+    }
     let commands = ["print", "set", "add"];
     commands
         .iter()

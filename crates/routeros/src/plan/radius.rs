@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-use super::{Coa, Logging, Protocol, Server, Wanted, draft::Draft, value::same};
+use super::{Coa, Logging, Protocol, Server, Wanted, draft::Draft, rotation, value::same};
 use crate::{Id, Record, time};
 
 const RADIUS: &str = "/radius";
@@ -178,7 +178,8 @@ fn entry(draft: &mut Draft<'_>, wanted: &Wanted, server: &Server, services: &[&s
 }
 
 fn is_ours(record: &Record, wanted: &Wanted) -> bool {
-    record.get("comment") == Some(&*wanted.tag)
+    let comment = record.get("comment").unwrap_or_default();
+    comment == wanted.tag || comment == rotation::twin_tag(&wanted.tag)
 }
 
 /// The entry of each server: one of ours with its address, else another of it that serves every
