@@ -124,8 +124,9 @@ struct Walk<'a> {
     router: &'a RouterSide,
     rules: &'a [Record],
     steps: usize,
-    /// The first rule that perhaps decides otherwise than the rest.
-    perhaps: Option<(&'a Record, bool)>,
+    /// The first rules that perhaps let it in, and that perhaps keep it out.
+    perhaps_in: Option<&'a Record>,
+    perhaps_out: Option<&'a Record>,
 }
 
 enum Way<'a> {
@@ -139,7 +140,8 @@ impl<'a> Walk<'a> {
             router,
             rules: router.items(menu),
             steps: 0,
-            perhaps: None,
+            perhaps_in: None,
+            perhaps_out: None,
         }
     }
 
@@ -148,10 +150,15 @@ impl<'a> Walk<'a> {
             Way::Decided(rule, accepted) => (Some(rule), accepted),
             Way::Onward => (None, true),
         };
-        match (self.perhaps, rule) {
-            (Some((doubtful, otherwise)), _) if otherwise != accepted => Verdict::Unknown(doubtful),
-            (_, Some(rule)) if !accepted => Verdict::Blocked(rule),
-            (_, rule) => Verdict::Accepted(rule),
+        let doubtful = if accepted {
+            self.perhaps_out
+        } else {
+            self.perhaps_in
+        };
+        match (doubtful, rule) {
+            (Some(doubtful), _) => Verdict::Unknown(doubtful),
+            (None, Some(rule)) if !accepted => Verdict::Blocked(rule),
+            (None, rule) => Verdict::Accepted(rule),
         }
     }
 
@@ -194,7 +201,12 @@ impl<'a> Walk<'a> {
     }
 
     fn doubt(&mut self, rule: &'a Record, accepted: bool) {
-        self.perhaps = self.perhaps.or(Some((rule, accepted)));
+        let place = if accepted {
+            &mut self.perhaps_in
+        } else {
+            &mut self.perhaps_out
+        };
+        *place = place.or(Some(rule));
     }
 }
 
@@ -249,7 +261,7 @@ fn condition(router: &RouterSide, name: &str, value: &str, packet: &Packet<'_>) 
         // The other end's port is any; only that the rule names ours is certain.
         "port" if has_port(value, packet.port) => Fit::Yes,
         "src-address" => of_address(Some(packet.source)),
-        "dst-address" => of_address(packet.destination),
+        "dst-address" => to_router(router, value, packet.destination),
         "src-address-list" => listed(router, value, Some(packet.source)),
         "dst-address-list" => listed(router, value, packet.destination),
         "dst-address-type" => Fit::of(match value {
@@ -267,6 +279,32 @@ fn condition(router: &RouterSide, name: &str, value: &str, packet: &Packet<'_>) 
         "hw-offload" => Fit::Yes,
         _ => Fit::Perhaps,
     }
+}
+
+/// Whether a packet to the router goes to an address that a rule names. Where it is not known to
+/// which of the router's addresses it goes, all of them are looked at.
+fn to_router(router: &RouterSide, value: &str, destination: Option<IpAddr>) -> Fit {
+    let within = |address: IpAddr| network::within(value, address);
+    if let Some(address) = destination {
+        return Fit::of(within(address));
+    }
+    let own = router
+        .items("/ip/address")
+        .iter()
+        .filter(|item| is_on(item));
+    let own: Vec<_> = own
+        .filter_map(|item| within(network::address(item.get("address")?)?))
+        .collect();
+    let local = network::parse(value).is_some_and(|(address, _)| address.is_loopback());
+    Fit::of(
+        if local || (!own.is_empty() && own.iter().all(|one| !one)) {
+            Some(false)
+        } else if !own.is_empty() && own.iter().all(|one| *one) {
+            Some(true)
+        } else {
+            None
+        },
+    )
 }
 
 fn has_port(list: &str, port: u16) -> bool {

@@ -28,7 +28,7 @@ fn hashed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .ours
         .refusals
         .iter()
-        .filter(|one| one.method == "chap" && one.reason == "no_credential")
+        .filter(|one| one.method == "chap" && one.reason == "cannot_serve")
         .map(|one| one.count)
         .sum();
     for profile in service::hotspot_profiles(scene.router) {

@@ -35,7 +35,7 @@ pub use our_side::{
 pub use router_side::{Menu, RouterSide};
 
 #[cfg(test)]
-mod healthy;
+pub(crate) mod healthy;
 #[cfg(test)]
 mod provoked;
 

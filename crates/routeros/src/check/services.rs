@@ -96,7 +96,8 @@ fn how_to_enable(scene: &Scene<'_>, service: &str) -> (String, String, Option<Re
 
 /// Its own menu asks, and `/radius` does not list it.
 fn not_listed(scene: &Scene<'_>, service: &str, state: State, found: &mut Vec<Finding>) {
-    if !scene.router.has("/radius") || scene.services().contains(service) {
+    let ours = scene.our_entries();
+    if ours.is_empty() || scene.services().contains(service) {
         return;
     }
     let elsewhere = scene
@@ -106,7 +107,6 @@ fn not_listed(scene: &Scene<'_>, service: &str, state: State, found: &mut Vec<Fi
     if !(named || (state == State::On && !elsewhere)) {
         return;
     }
-    let ours = scene.our_entries();
     let repair = ours.first().and_then(|entry| {
         let before = entry.get("service").unwrap_or_default();
         let after = if before.is_empty() {

@@ -348,8 +348,9 @@ impl Asker {
 
     async fn rows_after(&mut self, oid: &[u64]) -> Result<Vec<(Vec<u64>, Told)>, Error> {
         let oid = identifier(oid)?;
+        let asked = [&oid];
         for _ in 0..TRIES {
-            let asking = self.session.getbulk(&[&oid], 0, AT_ONCE);
+            let asking = self.session.getbulk(&asked, 0, AT_ONCE);
             match tokio::time::timeout(self.timeout, asking).await {
                 Err(_) => {}
                 Ok(Ok(packet)) => return Ok(read_all(packet.varbinds)),
