@@ -2,6 +2,8 @@
 
 use std::{io, time::Duration};
 
+use crate::text;
+
 /// Why a router could not be reached or did not do what it was told. No text of it holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -21,6 +23,24 @@ pub enum Error {
     Closed {
         /// What was being done.
         during: String,
+    },
+    /// The service is there and closes the connection before it says anything.
+    #[error(
+        "{address} takes the connection and closes it at once. Either the router's service \
+         {service} is only for other addresses (/ip service print detail, address=), or all of \
+         its sessions are in use (max-sessions), or the router is starting"
+    )]
+    TurnedAway {
+        /// The host and the port.
+        address: String,
+        /// The service's name in `/ip/service`.
+        service: &'static str,
+    },
+    /// The router ended the session, and said why.
+    #[error("the router ended the session: {reason}")]
+    Ended {
+        /// The router's own words.
+        reason: String,
     },
     /// No answer in time.
     #[error("no answer within {after:?} while {during}")]
@@ -152,6 +172,17 @@ pub enum Error {
         /// The command's path.
         command: String,
     },
+    /// The answer has no end, or none that memory should be given for. It was cancelled.
+    #[error(
+        "{command}: the answer takes more than {bound} octets of memory. Ask for fewer \
+         properties or items"
+    )]
+    TooMuch {
+        /// The command's path.
+        command: String,
+        /// How many octets it may take.
+        bound: usize,
+    },
     /// Any other failure the router reports.
     #[error("{command}: {message}")]
     Failure {
@@ -235,6 +266,15 @@ pub enum TlsTrouble {
     Other(String),
 }
 
+/// What routers say of values that they do not take.
+const BAD_VALUE: [&str; 5] = [
+    "input does not match",
+    "invalid value",
+    "ambiguous value",
+    "out of range",
+    "missing value",
+];
+
 impl Error {
     /// Whether the connection is of no more use after this.
     pub fn is_fatal(&self) -> bool {
@@ -242,6 +282,8 @@ impl Error {
             self,
             Self::Unreachable { .. }
                 | Self::Closed { .. }
+                | Self::TurnedAway { .. }
+                | Self::Ended { .. }
                 | Self::TimedOut { .. }
                 | Self::Tls { .. }
                 | Self::LogIn { .. }
@@ -252,11 +294,11 @@ impl Error {
 
     /// Reads what a router says of a command it did not do. `category` is the API's.
     pub fn of_message(command: &str, category: Option<u8>, message: &str) -> Self {
-        let (command, message) = (command.to_owned(), message.to_owned());
+        let (command, message) = (command.to_owned(), text::quotable(message));
         let says = |words: &str| message.contains(words);
         if says("no such item") {
             Self::NoSuchItem { command }
-        } else if says("no such command") {
+        } else if says("no such command") || says("bad command name") {
             Self::NoSuchCommand { command, message }
         } else if let Some((_, rest)) = message.split_once("unknown parameter") {
             let name = rest.trim().trim_matches('\'');
@@ -264,7 +306,7 @@ impl Error {
             Self::UnknownParameter { command, parameter }
         } else if says("not enough permissions") {
             Self::NotPermitted { command, message }
-        } else if says("device-mode") {
+        } else if says("device-mode") || says("please activate by turning power off") {
             Self::DeviceMode { command, message }
         } else if says("already have") || says("already exists") {
             Self::Exists { command, message }
@@ -272,7 +314,7 @@ impl Error {
             Self::Full { command, message }
         } else if says("interrupted") || category == Some(2) {
             Self::Interrupted { command }
-        } else if category == Some(1) || says("input does not match") || says("invalid value") {
+        } else if category == Some(1) || BAD_VALUE.iter().any(|words| says(words)) {
             Self::BadValue { command, message }
         } else {
             Self::Failure {
@@ -280,6 +322,20 @@ impl Error {
                 category,
                 message,
             }
+        }
+    }
+
+    /// Puts other words of the router in the place of those quoted, where any are.
+    pub(crate) fn quote(&mut self, words: &str) {
+        if let Self::NotPermitted { message, .. }
+        | Self::NoSuchCommand { message, .. }
+        | Self::BadValue { message, .. }
+        | Self::Exists { message, .. }
+        | Self::DeviceMode { message, .. }
+        | Self::Full { message, .. }
+        | Self::Failure { message, .. } = self
+        {
+            *message = text::quotable(words);
         }
     }
 }

@@ -51,7 +51,7 @@ enum Wire {
 /// nobody: no password goes over a connection that anybody may have answered.
 ///
 /// # Errors
-/// [`Error::Unreachable`], [`Error::TimedOut`], [`Error::Closed`] and [`Error::Tls`].
+/// [`Error::Unreachable`], [`Error::TimedOut`], [`Error::TurnedAway`] and [`Error::Tls`].
 pub async fn dial(target: &Target) -> Result<Stream, Error> {
     if !target.transport.is_encrypted() {
         return Stream::clear(connect(target).await?, target);
@@ -230,8 +230,9 @@ async fn failed(target: &Target, verifier: &Verifier, error: &io::Error) -> Erro
     let Some(cause) = error.get_ref().and_then(|e| e.downcast_ref::<Tls>()) else {
         return match probe::service_offers(target, connect(target).await).await {
             Some(cause) => trouble(target, cause),
-            None => Error::Closed {
-                during: format!("making the TLS connection with {}", place(target)),
+            None => Error::TurnedAway {
+                address: place(target),
+                service: target.transport.service(),
             },
         };
     };
@@ -280,9 +281,15 @@ fn refused(verifier: &Verifier, why: &CertificateError) -> TlsTrouble {
             | CertificateError::NotValidYetContext { .. },
             _,
         ) => TlsTrouble::NotValidNow(why.to_string()),
-        (CertificateError::UnknownIssuer, Some(Ok(seen))) => TlsTrouble::UnknownAuthority {
-            issuer: seen.issuer,
-        },
+        (CertificateError::BadSignature, _) if verifier.lacks_only_the_key() => {
+            TlsTrouble::BadCertificate("whoever shows it does not have its key".to_owned())
+        }
+        // A CA of the right name with another key is another CA.
+        (CertificateError::UnknownIssuer | CertificateError::BadSignature, Some(Ok(seen))) => {
+            TlsTrouble::UnknownAuthority {
+                issuer: seen.issuer,
+            }
+        }
         _ => TlsTrouble::BadCertificate(why.to_string()),
     }
 }

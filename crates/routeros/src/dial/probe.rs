@@ -59,7 +59,7 @@ const EXTENSIONS: [u8; 44] = [
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
-/// A record's header and a ServerHello's fixed part with the longest session identifier.
+/// A record's header and a server greeting's fixed part with the longest session identifier.
 const LONGEST_ANSWER: usize = 5 + 4 + 2 + 32 + 1 + 32 + 2;
 
 /// What a service has that we will not use. `None` where it refuses this greeting as well.
@@ -107,9 +107,9 @@ fn counted(octets: &[u8]) -> Vec<u8> {
 }
 
 fn judge(answer: &[u8]) -> Option<TlsTrouble> {
-    match answer.first()? {
-        &HANDSHAKE => {}
-        &ALERT => return None,
+    match *answer.first()? {
+        HANDSHAKE => {}
+        ALERT => return None,
         _ => return Some(TlsTrouble::NotTls),
     }
     let (version, suite) = picked(answer)?;
@@ -129,7 +129,7 @@ fn judge(answer: &[u8]) -> Option<TlsTrouble> {
     )))
 }
 
-/// The version and the suite of a ServerHello.
+/// The version and the suite of a `ServerHello`.
 fn picked(answer: &[u8]) -> Option<([u8; 2], u16)> {
     let (_record, rest) = answer.split_first_chunk::<5>()?;
     let (&[SERVER_HELLO, _, _, _], rest) = rest.split_first_chunk::<4>()? else {

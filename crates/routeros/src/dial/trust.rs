@@ -1,6 +1,9 @@
 //! The verdict on a router's certificate, in the middle of the handshake.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -51,6 +54,7 @@ pub(super) struct Verifier {
     judge: Judge,
     provider: Arc<CryptoProvider>,
     shown: OnceLock<Vec<u8>>,
+    judged_bad: AtomicBool,
 }
 
 impl Verifier {
@@ -59,6 +63,7 @@ impl Verifier {
             judge,
             provider,
             shown: OnceLock::new(),
+            judged_bad: AtomicBool::new(false),
         }
     }
 
@@ -66,10 +71,13 @@ impl Verifier {
     pub(super) fn shown(&self) -> Option<Vec<u8>> {
         self.shown.get().cloned()
     }
-}
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
+    /// Whether the certificate was found good, so that what failed is the proof of its key.
+    pub(super) fn lacks_only_the_key(&self) -> bool {
+        self.shown.get().is_some() && !self.judged_bad.load(Ordering::Relaxed)
+    }
+
+    fn judge(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -77,7 +85,6 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.shown.get_or_init(|| end_entity.to_vec());
         match &self.judge {
             Judge::Pin(pin) => {
                 let found: [u8; 32] = Sha256::digest(end_entity).into();
@@ -98,6 +105,22 @@ impl ServerCertVerifier for Verifier {
             ),
             Judge::Anybody => Ok(ServerCertVerified::assertion()),
         }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.shown.get_or_init(|| end_entity.to_vec());
+        let verdict = self.judge(end_entity, intermediates, server_name, ocsp_response, now);
+        self.judged_bad.store(verdict.is_err(), Ordering::Relaxed);
+        verdict
     }
 
     fn verify_tls12_signature(
