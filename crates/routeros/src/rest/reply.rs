@@ -158,12 +158,12 @@ fn refusal(command: &Command, user: &str, status: StatusCode, said: &Map<String,
     }
     match Error::of_message(path, None, &message) {
         Error::Failure { .. } if status == StatusCode::NOT_FOUND && detail.is_none() => {
+            // A menu or command that is not there comes with a detail.
             let command = path.to_owned();
-            let has_target = ["set", "remove"].contains(&verb(path));
-            if has_target {
-                Error::NoSuchItem { command }
-            } else {
+            if matches!(verb(path), "print" | "add") {
                 Error::NoSuchCommand { command, message }
+            } else {
+                Error::NoSuchItem { command }
             }
         }
         Error::Failure { .. } if status == StatusCode::FORBIDDEN => Error::NotPermitted {
