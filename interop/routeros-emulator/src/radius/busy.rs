@@ -5,8 +5,15 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    Radius, dhcp::Discover, eap::Device, hotspot::Guest, local, meter::Meter, ppp::Dial,
-    wire::random, wireless::Association,
+    Radius,
+    dhcp::Discover,
+    eap::Device,
+    hotspot::Guest,
+    local,
+    meter::Meter,
+    ppp::Dial,
+    wire::random,
+    wireless::Association,
 };
 use portreeve_proto::attr::acct_terminate_cause as cause;
 

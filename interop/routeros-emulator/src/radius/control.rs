@@ -12,9 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Radius, Refusal, busy,
+    Radius, Refusal, busy, eap,
     dhcp::Discover,
-    eap,
     hotspot::Guest,
     local,
     meter::Meter,
@@ -27,20 +26,8 @@ use super::{
 
 /// What [`control`] knows.
 pub const REQUESTS: [&str; 14] = [
-    "associate",
-    "busy",
-    "dial",
-    "furnish",
-    "hangup",
-    "hotspot",
-    "interim",
-    "lease",
-    "pace",
-    "plug",
-    "reboot",
-    "sessions",
-    "swap",
-    "traffic",
+    "associate", "busy", "dial", "furnish", "hangup", "hotspot", "interim", "lease", "pace", "plug",
+    "reboot", "sessions", "swap", "traffic",
 ];
 
 /// Why a request was not done: what is wrong with it.
@@ -166,25 +153,16 @@ pub async fn control(radius: &Radius, name: &str, body: Value) -> Result<Value, 
             Ok(json!({}))
         }
         "hangup" | "interim" | "pace" | "traffic" => of_session(radius, name, body),
-        _ => Err(format!(
-            "no such request: {name}; there are {}",
-            REQUESTS.join(", ")
-        )),
+        _ => Err(format!("no such request: {name}; there are {}", REQUESTS.join(", "))),
     }
 }
 
 fn of_session(radius: &Radius, name: &str, body: Value) -> Result<Value, Wrong> {
-    let number = body
-        .get("session")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
+    let number = body.get("session").and_then(Value::as_u64).unwrap_or_default();
     let was_there = match name {
         "hangup" => {
             let request: SessionRequest = read(body)?;
-            radius.end(
-                request.session,
-                request.cause.unwrap_or(cause::USER_REQUEST),
-            )
+            radius.end(request.session, request.cause.unwrap_or(cause::USER_REQUEST))
         }
         "interim" => {
             let request: SessionRequest = read(body)?;

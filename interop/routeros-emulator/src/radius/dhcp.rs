@@ -72,11 +72,7 @@ impl Radius {
         } else {
             Terms::default()
         };
-        let pool = terms
-            .pool
-            .as_deref()
-            .unwrap_or(server.text("address-pool"))
-            .to_owned();
+        let pool = terms.pool.as_deref().unwrap_or(server.text("address-pool")).to_owned();
         let address = terms
             .address
             .or_else(|| fixed.as_ref()?.text("address").parse().ok())
@@ -84,8 +80,7 @@ impl Radius {
             .ok_or_else(|| Refusal::NotServed("there is no address left".to_owned()))?;
         shape.address = Some(address);
         let config = self.machine().one("/ip/dhcp-server/config");
-        let accounts =
-            uses_radius != "no" && uses_radius != "" && !config.text("accounting").eq("false");
+        let accounts = uses_radius != "no" && uses_radius != "" && !config.text("accounting").eq("false");
         let own = duration(config.text("interim-update")).filter(|it| !it.is_zero());
         let row = row(discover, server, (&mac, address), &terms, asks);
         let mut rows = vec![(LEASE, row)];

@@ -121,9 +121,7 @@ impl Radius {
         let mut message = supplicant.begin(0).unwrap_or_default();
         let mut state: Option<Vec<u8>> = None;
         for _ in 0..MAX_ROUNDS {
-            let answer = self
-                .eap_round(&entries, shape, (&message, state.as_deref()))
-                .await?;
+            let answer = self.eap_round(&entries, shape, (&message, state.as_deref())).await?;
             entries = vec![answer.entry.clone()];
             let packet = answer.packet();
             let octets = packet.joined(attr::EAP_MESSAGE).unwrap_or_default();
@@ -141,20 +139,14 @@ impl Radius {
                     return if keys_fit(&answer, outcome.msk.as_ref()) {
                         Ok(Terms::of(&packet))
                     } else {
-                        Err(Refusal::Unproven(
-                            "the four-way handshake fails: other keys",
-                        ))
+                        Err(Refusal::Unproven("the four-way handshake fails: other keys"))
                     };
                 }
                 (Code::ACCESS_REJECT, _) => {
                     return Err(Refusal::Rejected(Terms::of(&packet).message));
                 }
                 (_, Turn::Failed(trouble)) => return Err(Refusal::NotServed(trouble.to_string())),
-                _ => {
-                    return Err(Refusal::Unproven(
-                        "the server's EAP does not fit its answer",
-                    ));
-                }
+                _ => return Err(Refusal::Unproven("the server's EAP does not fit its answer")),
             }
         }
         Err(Refusal::Unproven("the server does not come to an end"))

@@ -107,12 +107,7 @@ impl Entry {
         Some(Self {
             id: text(".id").to_owned(),
             address,
-            secret: if is_radsec {
-                RADSEC_SECRET
-            } else {
-                text("secret")
-            }
-            .to_owned(),
+            secret: if is_radsec { RADSEC_SECRET } else { text("secret") }.to_owned(),
             services: row.list("service").into_iter().map(str::to_owned).collect(),
             called_id: text("called-id").to_owned(),
             domain: text("domain").to_owned(),
@@ -156,10 +151,7 @@ pub fn candidates(
         .iter()
         .filter(|entry| entry.serves(service, called_id, domain));
     let mut found: Vec<Entry> = match about {
-        About::Access => serving
-            .filter(|it| !it.accounting_backup)
-            .cloned()
-            .collect(),
+        About::Access => serving.filter(|it| !it.accounting_backup).cloned().collect(),
         About::Accounting => serving.cloned().collect(),
     };
     found.sort_by_key(|entry| entry.accounting_backup);
@@ -186,17 +178,13 @@ pub fn duration(text: &str) -> Option<Duration> {
         return None;
     }
     while !rest.is_empty() {
-        let digits = rest
-            .find(|it: char| !it.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits = rest.find(|it: char| !it.is_ascii_digit()).unwrap_or(rest.len());
         let (number, after) = rest.split_at_checked(digits)?;
         if after.starts_with(':') {
             return Some(all + clock(rest)?);
         }
         let number: u64 = number.parse().ok()?;
-        let letters = after
-            .find(|it: char| it.is_ascii_digit())
-            .unwrap_or(after.len());
+        let letters = after.find(|it: char| it.is_ascii_digit()).unwrap_or(after.len());
         let (unit, next) = after.split_at_checked(letters)?;
         all += match unit {
             "ms" => Duration::from_millis(number),
@@ -226,13 +214,7 @@ pub fn spell(seconds: u64) -> String {
     }
     let mut text = String::new();
     let mut left = seconds;
-    for (unit, length) in [
-        ("w", 604_800),
-        ("d", 86_400),
-        ("h", 3600),
-        ("m", 60),
-        ("s", 1),
-    ] {
+    for (unit, length) in [("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
         if left >= length {
             text += &format!("{}{unit}", left / length);
             left %= length;
@@ -246,11 +228,7 @@ mod tests {
     use super::*;
 
     fn row(pairs: &[(&str, &str)]) -> Record {
-        let usual = [
-            (".id", "*1"),
-            ("address", "192.0.2.1"),
-            ("secret", "s3cret"),
-        ];
+        let usual = [(".id", "*1"), ("address", "192.0.2.1"), ("secret", "s3cret")];
         let pairs = usual.iter().chain(pairs);
         pairs.copied().collect()
     }
@@ -271,20 +249,12 @@ mod tests {
             entry(&[("service", "ppp,hotspot"), ("secret", "b")]),
             entry(&[("service", "ppp"), ("called-id", "isp"), ("secret", "c")]),
             entry(&[("service", "ppp"), ("domain", "corp"), ("secret", "d")]),
-            entry(&[
-                ("service", "ppp"),
-                ("accounting-backup", "true"),
-                ("secret", "e"),
-            ]),
+            entry(&[("service", "ppp"), ("accounting-backup", "true"), ("secret", "e")]),
             entry(&[("service", "ppp"), ("secret", "f")]),
         ];
         assert_eq!(order(&entries, About::Access, "", ""), "bf");
         assert_eq!(order(&entries, About::Access, "isp", "corp"), "bcdf");
-        assert_eq!(
-            order(&entries, About::Accounting, "", ""),
-            "bfe",
-            "the backup is last"
-        );
+        assert_eq!(order(&entries, About::Accounting, "", ""), "bfe", "the backup is last");
         assert!(Entry::of(&row(&[("disabled", "true")])).is_none());
     }
 
@@ -295,14 +265,8 @@ mod tests {
             ("authentication-port", "1645"),
             ("certificate", "router"),
         ]);
-        assert_eq!(
-            entry.server(About::Access),
-            "192.0.2.1:2083".parse().unwrap()
-        );
-        assert_eq!(
-            entry.server(About::Accounting),
-            "192.0.2.1:2083".parse().unwrap()
-        );
+        assert_eq!(entry.server(About::Access), "192.0.2.1:2083".parse().unwrap());
+        assert_eq!(entry.server(About::Accounting), "192.0.2.1:2083".parse().unwrap());
         assert_eq!(entry.secret, "radsec");
         assert_eq!(entry.timeout, Duration::from_millis(3300));
     }

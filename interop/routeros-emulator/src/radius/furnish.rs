@@ -38,12 +38,7 @@ impl Radius {
             .with("service-name", "isp")
             .with("interface", "ether2")
             .with("disabled", "false");
-        self.once(
-            "/interface/pppoe-server/server",
-            "service-name",
-            "isp",
-            server,
-        );
+        self.once("/interface/pppoe-server/server", "service-name", "isp", server);
         for service in ["pptp", "l2tp", "sstp", "ovpn"] {
             let menu = format!("/interface/{service}-server/server");
             let is_one = self.machine().one(&menu).get("enabled").is_some();

@@ -49,9 +49,7 @@ pub fn attach(radius: &Radius) {
         let radius = own.clone();
         async move { radius.command(&call).await }
     };
-    radius
-        .machine()
-        .register("/ip/hotspot/active/login", command);
+    radius.machine().register("/ip/hotspot/active/login", command);
 }
 
 impl Radius {
@@ -68,11 +66,7 @@ impl Radius {
         let by = way_in(&portal.profile, guest)?;
         let mac_format = portal.profile.get("radius-mac-format");
         let mac_name = local::spelt(guest.mac, mac_format.unwrap_or("XX:XX:XX:XX:XX:XX"));
-        let user = if by == "mac" {
-            mac_name
-        } else {
-            guest.user.clone()
-        };
+        let user = if by == "mac" { mac_name } else { guest.user.clone() };
         let entered = self.entered(guest, &portal, (&by, &user, address)).await;
         match &entered {
             Ok(_) => self.machine().log(
@@ -112,9 +106,7 @@ impl Radius {
             Own::In(row) => (own_terms(&row), false),
             Own::Unknown if uses_radius => {
                 let proof = match by {
-                    "http-chap" => {
-                        Proof::by(Method::Chap, user, &password).ok_or(Refusal::Local)?
-                    }
+                    "http-chap" => Proof::by(Method::Chap, user, &password).ok_or(Refusal::Local)?,
                     _ => Proof::plain(&password),
                 };
                 (self.admitted(&shape, domain, &proof, false).await?, true)
@@ -149,9 +141,7 @@ impl Radius {
 
     /// Port-Limit: how many may be in under one name.
     fn check_shared(&self, user: &str, terms: &Terms) -> Result<(), Refusal> {
-        let most = terms
-            .port_limit
-            .map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(0));
+        let most = terms.port_limit.map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(0));
         let sessions = self.sessions();
         let others = sessions
             .iter()
@@ -183,22 +173,13 @@ impl Radius {
         portal.server.text("name").clone_into(&mut shape.called);
         shape.address = Some(address);
         shape.host_ip = Some(address);
-        let text = |name: &str| {
-            profile
-                .get(name)
-                .filter(|it| !it.is_empty())
-                .map(str::to_owned)
-        };
+        let text = |name: &str| profile.get(name).filter(|it| !it.is_empty()).map(str::to_owned);
         let logoff = profile.text("hotspot-address");
         let logoff = match logoff {
             "" | "0.0.0.0" => None,
             address => Some(format!("http://{address}/logout")),
         };
-        shape.location = [
-            text("radius-location-id"),
-            text("radius-location-name"),
-            logoff,
-        ];
+        shape.location = [text("radius-location-id"), text("radius-location-name"), logoff];
         shape
     }
 
@@ -219,8 +200,7 @@ impl Radius {
     async fn command(&self, call: &Call) -> Outcome {
         let host = self.machine().read(HOST).into_iter().find(|row| {
             let is = |name: &str, property: &str| {
-                call.get(name)
-                    .is_none_or(|value| row.text(property).eq_ignore_ascii_case(value))
+                call.get(name).is_none_or(|value| row.text(property).eq_ignore_ascii_case(value))
             };
             is("ip", "address") && is("mac-address", "mac-address")
         });
@@ -266,10 +246,7 @@ fn password(profile: &Record, guest: &Guest, by: &str, user: &str) -> String {
     if by != "mac" {
         return guest.password.clone();
     }
-    match (
-        profile.text("mac-auth-mode"),
-        profile.text("mac-auth-password"),
-    ) {
+    match (profile.text("mac-auth-mode"), profile.text("mac-auth-password")) {
         ("mac-as-username-and-password", _) => user.to_owned(),
         (_, password) => password.to_owned(),
     }

@@ -111,8 +111,7 @@ impl Radius {
         self.incoming().requests += 1;
         let Some((packet, secret)) = self.authentic(octets, from.ip()) else {
             self.incoming().bad_requests += 1;
-            self.machine()
-                .log("radius,debug", format!("bad request from {from}"));
+            self.machine().log("radius,debug", format!("bad request from {from}"));
             return None;
         };
         debug::received(self.machine(), octets, from);

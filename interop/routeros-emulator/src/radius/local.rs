@@ -10,10 +10,7 @@ const LOOKED_THROUGH: u32 = 65_536;
 
 /// A hardware address in any of its spellings.
 pub fn mac(text: &str) -> Option<[u8; 6]> {
-    let digits: String = text
-        .chars()
-        .filter(|it| !matches!(it, ':' | '-' | '.' | ' '))
-        .collect();
+    let digits: String = text.chars().filter(|it| !matches!(it, ':' | '-' | '.' | ' ')).collect();
     if digits.len() != 12 {
         return None;
     }
@@ -151,9 +148,9 @@ impl Radius {
         fits: impl Fn(&Record) -> bool,
     ) -> Own {
         let rows = self.machine().read(menu);
-        let known = rows
-            .into_iter()
-            .find(|row| row.get("name") == Some(user) && !row.is("disabled") && fits(row));
+        let known = rows.into_iter().find(|row| {
+            row.get("name") == Some(user) && !row.is("disabled") && fits(row)
+        });
         match known {
             None => Own::Unknown,
             Some(row) if row.text("password") == password => Own::In(Box::new(row)),
@@ -205,12 +202,7 @@ mod tests {
 
     #[test]
     fn hardware_addresses_in_every_spelling() {
-        for text in [
-            "00:0e:01:c3:8c:f8",
-            "00-0E-01-C3-8C-F8",
-            "000e01c38cf8",
-            "000e.01c3.8cf8",
-        ] {
+        for text in ["00:0e:01:c3:8c:f8", "00-0E-01-C3-8C-F8", "000e01c38cf8", "000e.01c3.8cf8"] {
             assert_eq!(mac(text), Some(MAC), "{text}");
         }
         assert_eq!(mac("00:0e:01:c3:8c"), None);
@@ -223,10 +215,7 @@ mod tests {
     /// The form of a capture: the type first, and no zeros in front.
     #[test]
     fn a_client_id_has_no_leading_zeros() {
-        assert_eq!(
-            client_id([0, 0x0e, 0x1c, 0x38, 0xc8, 0xf8]),
-            "1:0:e:1c:38:c8:f8"
-        );
+        assert_eq!(client_id([0, 0x0e, 0x1c, 0x38, 0xc8, 0xf8]), "1:0:e:1c:38:c8:f8");
     }
 
     #[test]
@@ -237,10 +226,7 @@ mod tests {
             interface: "wifi1",
             ssid: "Home",
         };
-        assert_eq!(
-            letters.fill("II-II-II-II-II-II:S"),
-            "AA-AA-AA-AA-AA-AA:Home"
-        );
+        assert_eq!(letters.fill("II-II-II-II-II-II:S"), "AA-AA-AA-AA-AA-AA:Home");
         assert_eq!(letters.fill("aa:AA"), "00:0E");
         assert_eq!(letters.fill("N/S"), "wifi1/Home");
     }
@@ -253,9 +239,6 @@ mod tests {
             .map(|(first, last)| (Ipv4Addr::from(first).to_string(), last - first + 1))
             .collect();
         let expected = [("10.0.0.2", 2), ("10.1.0.0", 4), ("10.2.0.1", 1)];
-        assert_eq!(
-            all,
-            expected.map(|(first, count)| (first.to_owned(), count))
-        );
+        assert_eq!(all, expected.map(|(first, count)| (first.to_owned(), count)));
     }
 }

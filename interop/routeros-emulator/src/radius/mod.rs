@@ -124,17 +124,11 @@ impl Radius {
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.0
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn incoming(&self) -> MutexGuard<'_, incoming::Tally> {
-        self.0
-            .incoming
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.incoming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wire(&self) -> &Wire {
@@ -181,8 +175,7 @@ impl Radius {
             called: &shape.called,
             attributes: &build,
         };
-        self.ask(&asking, (shape.service, &shape.called, domain))
-            .await
+        self.ask(&asking, (shape.service, &shape.called, domain)).await
     }
 
     fn shape(&self, kind: Kind, user: &str) -> Shape {
@@ -257,32 +250,15 @@ impl Radius {
         let said = match session.kind {
             Kind::Ppp(_) => (
                 format!("{kind},ppp,info,account"),
-                format!(
-                    "{user} logged out, {seconds} {up} {down} {} {}",
-                    packets.0, packets.1
-                ),
+                format!("{user} logged out, {seconds} {up} {down} {} {}", packets.0, packets.1),
             ),
             Kind::Hotspot => {
-                let from = session
-                    .shape
-                    .address
-                    .map(|it| it.to_string())
-                    .unwrap_or_default();
-                (
-                    "hotspot,account,info,debug".into(),
-                    format!("{user} ({from}): logged out"),
-                )
+                let from = session.shape.address.map(|it| it.to_string()).unwrap_or_default();
+                ("hotspot,account,info,debug".into(), format!("{user} ({from}): logged out"))
             }
-            Kind::Wireless => (
-                "wireless,info".into(),
-                format!("{}: disconnected", session.mac),
-            ),
+            Kind::Wireless => ("wireless,info".into(), format!("{}: disconnected", session.mac)),
             Kind::Dhcp => {
-                let address = session
-                    .shape
-                    .address
-                    .map(|it| it.to_string())
-                    .unwrap_or_default();
+                let address = session.shape.address.map(|it| it.to_string()).unwrap_or_default();
                 let server = &session.shape.called;
                 let text = format!("{server} deassigned {address} for {}", session.mac);
                 ("dhcp,info".into(), text)
@@ -398,8 +374,7 @@ impl Radius {
         }
         proof.check(&answer, encrypts)?;
         if let Some(fault) = &terms.rate_fault {
-            self.machine()
-                .log("radius,error", format!("bad rate limit: {fault}"));
+            self.machine().log("radius,error", format!("bad rate limit: {fault}"));
         }
         Ok(terms)
     }

@@ -64,33 +64,26 @@ impl Radius {
 
     async fn dialled(&self, dial: &Dial, server: &Server) -> Result<u64, Refusal> {
         let Some(method) = agreed(&server.authentication, dial.method) else {
-            return Err(Refusal::NotServed(
-                "no common authentication method".to_owned(),
-            ));
+            return Err(Refusal::NotServed("no common authentication method".to_owned()));
         };
         let kind = Kind::Ppp(dial.service);
-        let is_for = |row: &Record| {
-            matches!(row.text("service"), "" | "any") || row.text("service") == dial.service
-        };
+        let is_for = |row: &Record| matches!(row.text("service"), "" | "any") || row.text("service") == dial.service;
         let aaa = self.machine().one("/ppp/aaa");
-        let (terms, by_radius) = match self.own("/ppp/secret", (&dial.user, &dial.password), is_for)
-        {
-            Own::In(row) => (own_terms(&row), false),
-            Own::Unknown if aaa.is("use-radius") => {
-                (self.ask_ppp(dial, server, method).await?, true)
-            }
-            Own::Unknown | Own::Out => return Err(Refusal::Local),
-        };
+        let (terms, by_radius) =
+            match self.own("/ppp/secret", (&dial.user, &dial.password), is_for) {
+                Own::In(row) => (own_terms(&row), false),
+                Own::Unknown if aaa.is("use-radius") => {
+                    (self.ask_ppp(dial, server, method).await?, true)
+                }
+                Own::Unknown | Own::Out => return Err(Refusal::Local),
+            };
         let of_pool = || {
             let pool = terms.pool.as_deref();
-            pool.unwrap_or(server.profile.text("remote-address"))
-                .to_owned()
+            pool.unwrap_or(server.profile.text("remote-address")).to_owned()
         };
         let address = terms.address.or_else(|| self.address_of(&of_pool()));
         let Some(address) = address else {
-            return Err(Refusal::NotServed(
-                "could not determine remote address".to_owned(),
-            ));
+            return Err(Refusal::NotServed("could not determine remote address".to_owned()));
         };
         let id = self.next_id(kind);
         let mut shape = self.ppp_shape(dial, server);
@@ -138,10 +131,7 @@ impl Radius {
         let Some(proof) = Proof::by(method, &dial.user, &dial.password) else {
             return Err(Refusal::Local);
         };
-        let encrypts = matches!(
-            server.profile.text("use-encryption"),
-            "yes" | "required" | "true"
-        );
+        let encrypts = matches!(server.profile.text("use-encryption"), "yes" | "required" | "true");
         let domain = domain(&dial.user).unwrap_or_default();
         self.admitted(&shape, domain, &proof, encrypts).await
     }

@@ -31,9 +31,7 @@ impl Proof {
         let login = Login::new(method, user, password, &mut random).ok()?;
         let (all, expectation) = login.into_parts();
         let mut attributes = AttributeList::new();
-        let others = all
-            .iter()
-            .filter(|it| it.spec.oid != attr::USER_NAME.spec().oid);
+        let others = all.iter().filter(|it| it.spec.oid != attr::USER_NAME.spec().oid);
         for entry in others {
             attributes.push(&entry.spec, entry.tag, entry.value);
         }
@@ -70,7 +68,9 @@ fn check_keys(answer: &Answer, keys: &StartKeys) -> Result<(), Unproven> {
     let send = answer.reveal(microsoft::MPPE_SEND_KEY.spec());
     let receive = answer.reveal(microsoft::MPPE_RECV_KEY.spec());
     match (send, receive) {
-        (Some(send), Some(receive)) if same(&send, &*keys.send) && same(&receive, &*keys.recv) => {
+        (Some(send), Some(receive))
+            if same(&send, &*keys.send) && same(&receive, &*keys.recv) =>
+        {
             Ok(())
         }
         _ => Err(Unproven::Keys),
@@ -118,11 +118,7 @@ mod tests {
     #[test]
     fn the_name_is_not_said_twice() {
         let proof = Proof::by(Method::Chap, "tim", "12345").unwrap();
-        let numbers: Vec<u8> = proof
-            .attributes
-            .iter()
-            .map(|it| it.spec.oid.top())
-            .collect();
+        let numbers: Vec<u8> = proof.attributes.iter().map(|it| it.spec.oid.top()).collect();
         assert_eq!(numbers, [3, 60]);
     }
 }

@@ -136,16 +136,9 @@ mod tests {
         assert_eq!(rates("64k/128M"), (64_000, 128_000_000));
         let burst = RateLimit::parse("64k 256k").unwrap();
         assert_eq!(burst.burst.to_string(), "256000/256000");
-        assert_eq!(
-            burst.threshold.to_string(),
-            "64000/64000",
-            "by default the rate"
-        );
+        assert_eq!(burst.threshold.to_string(), "64000/64000", "by default the rate");
         let whole = RateLimit::parse("64k/64k 256k/256k 128k/128k 10/10").unwrap();
-        let time = whole
-            .queue()
-            .into_iter()
-            .find(|(name, _)| *name == "burst-time");
+        let time = whole.queue().into_iter().find(|(name, _)| *name == "burst-time");
         assert_eq!(time.unwrap().1, "10s/10s");
         assert_eq!(whole.threshold.rx, 128_000);
     }

@@ -13,10 +13,7 @@ use portreeve::{
 };
 use portreeve_proto::Ask;
 
-use super::{
-    debug,
-    entry::{About, Entry},
-};
+use super::{debug, entry::{About, Entry}};
 use crate::Machine;
 
 /// A router sends no Status-Server of its own.
@@ -151,10 +148,7 @@ impl Lines {
 
 /// The chain and the key of the certificate that the entry names.
 fn own_certificate(machine: &Machine, entry: &Entry) -> Result<(String, String), String> {
-    let name = entry
-        .certificate
-        .as_deref()
-        .ok_or("no certificate is set")?;
+    let name = entry.certificate.as_deref().ok_or("no certificate is set")?;
     let row = machine
         .find("/certificate", "name", name)
         .ok_or_else(|| format!("there is no certificate {name}"))?;

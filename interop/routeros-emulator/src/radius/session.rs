@@ -129,26 +129,15 @@ impl Session {
     /// Why it is over, if it is.
     pub fn over(&self, now: Instant) -> Option<u32> {
         let since = |from: Instant| now.saturating_duration_since(from);
-        if self
-            .terms
-            .session_timeout
-            .is_some_and(|most| since(self.began) >= most)
-        {
+        if self.terms.session_timeout.is_some_and(|most| since(self.began) >= most) {
             return Some(cause::SESSION_TIMEOUT);
         }
-        if self
-            .terms
-            .idle_timeout
-            .is_some_and(|most| since(self.heard) >= most)
-        {
+        if self.terms.idle_timeout.is_some_and(|most| since(self.heard) >= most) {
             return Some(cause::IDLE_TIMEOUT);
         }
         // No document says which cause a quota has; this is the one that says that it was the
         // router who wanted it.
-        self.terms
-            .quota
-            .is_reached(self.meter)
-            .then_some(cause::NAS_REQUEST)
+        self.terms.quota.is_reached(self.meter).then_some(cause::NAS_REQUEST)
     }
 
     /// Whether a report is due, in which case the next one is fixed.
@@ -315,11 +304,7 @@ pub(super) mod tests {
         one.terms.idle_timeout = Some(Duration::from_secs(10));
         assert_eq!(one.over(later), Some(cause::IDLE_TIMEOUT));
         one.pace.down = 4;
-        assert_eq!(
-            one.pass(later, Duration::from_millis(500)),
-            None,
-            "it was heard of"
-        );
+        assert_eq!(one.pass(later, Duration::from_millis(500)), None, "it was heard of");
         assert_eq!(one.meter.down, 2);
         one.terms.quota.xmit = Some(2);
         assert_eq!(one.over(later), Some(cause::NAS_REQUEST));
@@ -328,10 +313,7 @@ pub(super) mod tests {
     #[test]
     fn reports_are_due_at_their_interval() {
         let mut one = session(Kind::Ppp("pppoe"), "tim");
-        assert!(
-            !one.is_due(one.began + Duration::from_hours(9)),
-            "none is wanted"
-        );
+        assert!(!one.is_due(one.began + Duration::from_hours(9)), "none is wanted");
         one.interim = Some(Duration::from_secs(60));
         one.due = Some(one.began + Duration::from_secs(60));
         assert!(!one.is_due(one.began + Duration::from_secs(59)));

@@ -86,11 +86,7 @@ impl Terms {
             session_timeout: seconds(attr::SESSION_TIMEOUT),
             idle_timeout: seconds(attr::IDLE_TIMEOUT),
             interim: seconds(attr::ACCT_INTERIM_INTERVAL),
-            class: packet
-                .all(attr::CLASS)
-                .into_iter()
-                .map(<[u8]>::to_vec)
-                .collect(),
+            class: packet.all(attr::CLASS).into_iter().map(<[u8]>::to_vec).collect(),
             port_limit: packet.get(attr::PORT_LIMIT),
             filters: filters(&packet.all(attr::FILTER_ID)),
             mark: text(mikrotik::MARK_ID),
@@ -234,19 +230,9 @@ mod tests {
             .with(wispr::BANDWIDTH_MAX_UP, 1)
             .with(wispr::BANDWIDTH_MAX_DOWN, 2);
         assert_eq!(rate_of(&wispr), Some((1, 2)));
-        let ascend = wispr
-            .clone()
-            .with(ascend::DATA_RATE, 3)
-            .with(ascend::DATA_RATE, 4);
-        assert_eq!(
-            rate_of(&ascend),
-            Some((4, 3)),
-            "the first is what the router sends"
-        );
-        let both = wispr
-            .clone()
-            .with(ascend::DATA_RATE, 5)
-            .with(ascend::XMIT_RATE, 6);
+        let ascend = wispr.clone().with(ascend::DATA_RATE, 3).with(ascend::DATA_RATE, 4);
+        assert_eq!(rate_of(&ascend), Some((4, 3)), "the first is what the router sends");
+        let both = wispr.clone().with(ascend::DATA_RATE, 5).with(ascend::XMIT_RATE, 6);
         assert_eq!(rate_of(&both), Some((5, 6)));
         let own = both.with(mikrotik::RATE_LIMIT, "7k/8k");
         assert_eq!(rate_of(&own), Some((7000, 8000)));
@@ -254,11 +240,7 @@ mod tests {
 
     #[test]
     fn an_address_that_stands_for_the_pool() {
-        for (address, is_kept) in [
-            ([127, 0, 0, 1], false),
-            ([255; 4], false),
-            ([10, 0, 0, 1], true),
-        ] {
+        for (address, is_kept) in [([127, 0, 0, 1], false), ([255; 4], false), ([10, 0, 0, 1], true)] {
             let list = AttributeList::new().with(attr::FRAMED_IP_ADDRESS, Ipv4Addr::from(address));
             assert_eq!(terms(&list).address.is_some(), is_kept);
         }
@@ -289,16 +271,8 @@ mod tests {
             .with(attr::SESSION_TIMEOUT, 60)
             .with(mikrotik::RATE_LIMIT, "1M");
         let mut session = terms(&before);
-        session.change(terms(
-            &AttributeList::new().with(mikrotik::RATE_LIMIT, "2M/3M"),
-        ));
+        session.change(terms(&AttributeList::new().with(mikrotik::RATE_LIMIT, "2M/3M")));
         assert_eq!(session.session_timeout, Some(Duration::from_secs(60)));
-        assert_eq!(
-            session.rate.unwrap().rate,
-            Pair {
-                rx: 2_000_000,
-                tx: 3_000_000
-            }
-        );
+        assert_eq!(session.rate.unwrap().rate, Pair { rx: 2_000_000, tx: 3_000_000 });
     }
 }

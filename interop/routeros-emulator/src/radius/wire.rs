@@ -11,17 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use portreeve_proto::{Ask, AttributeList, BadReply, Code, Packet, Query, Secret, Spec, attr};
+use tokio::{
+    net::UdpSocket,
+    time::{sleep_until, timeout_at},
+};
 use super::{
     debug,
     entry::{About, Entry},
     secure::{Lines, Secured},
 };
 use crate::{Machine, Record};
-use portreeve_proto::{Ask, AttributeList, BadReply, Code, Packet, Query, Secret, Spec, attr};
-use tokio::{
-    net::UdpSocket,
-    time::{sleep_until, timeout_at},
-};
 
 /// How often a request is sent to a server in all.
 const TRANSMISSIONS: u32 = 3;

@@ -3,7 +3,12 @@
 use portreeve_proto::attr::nas_port_type;
 
 use super::{
-    Opening, Radius, Refusal, eap::Device, entry::duration, local, proof::Proof, session::Kind,
+    Opening, Radius, Refusal,
+    eap::Device,
+    entry::duration,
+    local,
+    proof::Proof,
+    session::Kind,
     terms::Terms,
 };
 use crate::Record;
@@ -49,9 +54,7 @@ impl Radius {
 
     async fn plugged(&self, plug: &Plug, server: &Record) -> Result<u64, Refusal> {
         let types = server.list("auth-types");
-        let format = server
-            .get("radius-mac-format")
-            .unwrap_or("XX:XX:XX:XX:XX:XX");
+        let format = server.get("radius-mac-format").unwrap_or("XX:XX:XX:XX:XX:XX");
         let mac_name = local::spelt(plug.mac, format);
         let device = plug.device.as_ref().filter(|_| types.contains(&"dot1x"));
         if device.is_none() && !types.contains(&"mac-auth") {
@@ -72,8 +75,7 @@ impl Radius {
                     "mac-as-username-and-password" => &*mac_name,
                     _ => "",
                 };
-                self.admitted(&shape, "", &Proof::plain(password), false)
-                    .await?
+                self.admitted(&shape, "", &Proof::plain(password), false).await?
             }
         };
         let interface = server.text("interface");

@@ -167,10 +167,7 @@ impl Radius {
         enabled
             .map(|row| {
                 let name = row.get("security-profile").unwrap_or("default");
-                let profile = self
-                    .machine()
-                    .find(profiles, "name", name)
-                    .unwrap_or_default();
+                let profile = self.machine().find(profiles, "name", name).unwrap_or_default();
                 legacy(&row, &profile)
             })
             .collect()
@@ -236,17 +233,13 @@ struct Settings<'a> {
 impl Settings<'_> {
     fn text(&self, part: &str, name: &str) -> &str {
         let inline = format!("{part}.{name}");
-        let own = self
-            .row
-            .get(&inline)
-            .or_else(|| self.configuration.get(&inline));
+        let own = self.row.get(&inline).or_else(|| self.configuration.get(&inline));
         let profile = match part {
             "security" => &self.security,
             "aaa" => &self.aaa,
             _ => self.configuration,
         };
-        own.filter(|it| !it.is_empty())
-            .unwrap_or(profile.text(name))
+        own.filter(|it| !it.is_empty()).unwrap_or(profile.text(name))
     }
 
     fn air(&self, table: &'static str, asks_mac: bool) -> Air {
@@ -304,10 +297,7 @@ fn legacy(row: &Record, profile: &Record) -> Air {
 }
 
 fn caps(row: &Record, security: &Record, aaa: &Record, asks_mac: bool) -> Air {
-    let inline = |name: &str| {
-        row.get(&format!("security.{name}"))
-            .unwrap_or(security.text(name))
-    };
+    let inline = |name: &str| row.get(&format!("security.{name}")).unwrap_or(security.text(name));
     let types = inline("authentication-types").to_owned();
     let user_format = client_letters(aaa.get("mac-format"));
     let password_format = match aaa.text("mac-mode") {
@@ -390,9 +380,7 @@ fn interim(text: &str) -> Option<Duration> {
 
 /// `XX:XX..` in the letters of formats.
 fn client_letters(format: Option<&str>) -> String {
-    let format = format
-        .filter(|it| !it.is_empty())
-        .unwrap_or("XX:XX:XX:XX:XX:XX");
+    let format = format.filter(|it| !it.is_empty()).unwrap_or("XX:XX:XX:XX:XX:XX");
     format.replace('X', "A").replace('x', "a")
 }
 
@@ -409,9 +397,7 @@ fn called(format: &str) -> String {
 fn ap_mac(row: &Record) -> [u8; 6] {
     let given = row.get("mac-address").or_else(|| row.get("radio-mac"));
     // An access point that does not say has one of MikroTik's range.
-    given
-        .and_then(local::mac)
-        .unwrap_or([0x48, 0xa9, 0x8a, 0, 0, 1])
+    given.and_then(local::mac).unwrap_or([0x48, 0xa9, 0x8a, 0, 0, 1])
 }
 
 #[cfg(test)]
