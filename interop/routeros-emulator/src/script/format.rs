@@ -1,6 +1,5 @@
 //! How `print` looks on a screen.
 
-
 use crate::Record;
 
 /// The flags of items, with their letters.
