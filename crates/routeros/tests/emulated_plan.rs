@@ -160,8 +160,20 @@ async fn wanted(router: &Router, can: &Capabilities) -> Wanted {
         .filter_map(|server| server.get("name").map(str::to_owned))
         .collect();
     services.dhcp = (!names.is_empty()).then(|| Dhcp::of(names));
+    // A profile that all have, and the interfaces of the newer Wi-Fi with a security of their own.
+    let mut networks = vec!["staff".to_owned()];
+    if can.has("/interface/wifi/set") {
+        let interfaces = router.print("/interface/wifi", &["name"], &[]).await;
+        let named = interfaces.unwrap();
+        networks.extend(
+            named
+                .iter()
+                .filter_map(|i| i.get("name").map(str::to_owned)),
+        );
+    }
+    let networks = networks.into_iter();
     services.wireless = Some(Wireless {
-        switch: BTreeMap::from([("staff".to_owned(), Enterprise::Wpa2)]),
+        switch: networks.map(|name| (name, Enterprise::Wpa2)).collect(),
         ..Wireless::default()
     });
     wanted
@@ -194,7 +206,9 @@ const MOVING: [&str; 9] = [
     "invalid",
 ];
 
-const MENUS: [&str; 20] = [
+const MENUS: [&str; 22] = [
+    "/interface/wifi",
+    "/interface/wifiwave2",
     "/radius",
     "/radius/incoming",
     "/ip/firewall/filter",

@@ -248,9 +248,10 @@ impl Default for Hotspot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wireless {
-    /// The profiles to be switched to WPA-Enterprise, by name: a security profile of the
-    /// `wireless` package, a `/caps-man security`, or a `/interface wifi security`. Every
-    /// device that joins by a common key is shut out of them.
+    /// What is to be switched to WPA-Enterprise, by name: a security profile of the `wireless`
+    /// package, a `/caps-man security`, a `/interface wifi security`, or a configuration or an
+    /// interface of `/interface wifi` with its security of its own. Every device that joins by
+    /// a common key is shut out of them.
     pub switch: BTreeMap<String, Enterprise>,
     /// Between two interim records.
     #[serde(with = "super::value::span")]
