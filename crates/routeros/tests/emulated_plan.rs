@@ -18,7 +18,7 @@ use portreeve_routeros::{
     files::Files,
     plan::{
         self, Dhcp, Dot1x, Enterprise, Failed, Hotspot, Ipsec, Logging, LoginService, Plan, Ppp,
-        Progress, Server, Trouble, Undo, Wanted, Wireless, observe,
+        Progress, Server, Trouble, Undo, Wanted, Wireless, observe, rotation,
     },
 };
 use serde_json::Value;
@@ -459,6 +459,53 @@ async fn who_may_not_write_changes_nothing() {
             "{version}: {failed}"
         );
         nothing_stays(&failed, 0);
+        assert_same(&state(&at.router, &at.can).await, &before, version);
+    }
+}
+
+/// A server that takes both secrets, or one at a time.
+struct Both(rotation::Overlap);
+
+impl rotation::ServerSide for Both {
+    async fn prepare(&mut self) -> Result<rotation::Overlap, String> {
+        Ok(self.0)
+    }
+
+    async fn commit(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn revert(&mut self) -> Result<(), String> {
+        panic!("nothing failed")
+    }
+
+    async fn wait(&mut self, _: std::time::Duration) {}
+}
+
+#[tokio::test]
+async fn a_secret_is_changed_in_its_place() {
+    for (version, overlap) in [
+        ("6.49", rotation::Overlap::Both),
+        ("7.24", rotation::Overlap::One),
+    ] {
+        let Some(at) = ready(version, device(version), Transport::Api).await else {
+            return;
+        };
+        let plan = planned(&at.router, &at.can, &at.wanted).await;
+        plan::apply(&at.router, &plan, never, silent).await.unwrap();
+        let before = state(&at.router, &at.can).await;
+        let turn = rotation::Rotation {
+            tag: TAG.to_owned(),
+            address: at.wanted.servers[0].address,
+            secret: Secret::new("the newest secret"),
+        };
+        let mut server = Both(overlap);
+        let undo = rotation::rotate(&at.router, &at.can, &turn, &mut server, never).await;
+        let mut undo = undo.unwrap();
+        let after = state(&at.router, &at.can).await;
+        let expected = before.replace("the new secret", "the newest secret");
+        assert_same(&after, &expected, version);
+        plan::undo(&at.router, &mut undo).await.unwrap();
         assert_same(&state(&at.router, &at.can).await, &before, version);
     }
 }

@@ -152,6 +152,10 @@ fn entry(draft: &mut Draft<'_>, wanted: &Wanted, server: &Server, services: &[&s
                 entry.set("certificate", "none");
             }
         }
+        Protocol::Radsec if !takes_protocol => {
+            let what = format!("RouterOS {} has no RadSec", draft.can.version());
+            draft.object(RADIUS, what, "Choose UDP, or upgrade the router");
+        }
         Protocol::Radsec => {
             entry.set("secret", "radsec");
             entry.set("protocol", "radsec");
@@ -400,17 +404,14 @@ pub(super) fn logging(draft: &mut Draft<'_>, logging: &Logging) {
             rule.get("action") == Some(name)
                 && same("topics", rule.get("topics").unwrap_or_default(), topics)
         });
-        match rule.and_then(Record::id) {
-            Some(id) => {
-                let values = Record::new().with("disabled", "no");
-                draft.set(LOGGING, Some(&id), &values, &[], why);
-            }
-            None => {
-                let values = Record::new()
-                    .with("topics", &**topics)
-                    .with("action", &**name);
-                draft.add(LOGGING, &values, &[], None, why);
-            }
+        if let Some(id) = rule.and_then(Record::id) {
+            let values = Record::new().with("disabled", "no");
+            draft.set(LOGGING, Some(&id), &values, &[], why);
+        } else {
+            let values = Record::new()
+                .with("topics", &**topics)
+                .with("action", &**name);
+            draft.add(LOGGING, &values, &[], None, why);
         }
     }
 }

@@ -168,6 +168,19 @@ fn without_being_told_no_network_changes_its_key() {
 }
 
 #[test]
+fn a_version_without_radsec_says_so() {
+    let old = schema::capabilities("6.42");
+    let mut router = random::full_lacking(|_| true, &["protocol", "certificate"]);
+    router.menus.remove("/ip/ipsec/settings");
+    let mut wanted = one();
+    wanted.servers[0] = Server::radsec("10.0.0.1".parse().unwrap(), "router");
+    let all = plan(&wanted, &router.observed(), &old).unwrap_err();
+    assert!(all[0].what.contains("has no RadSec"), "{all:?}");
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(plan(&one(), &router.observed(), &old).is_ok());
+}
+
+#[test]
 fn a_network_with_its_own_security_is_switched_by_its_interface() {
     let router = random::full(|_| true);
     let mut wanted = one();
@@ -273,7 +286,6 @@ fn a_plan_reads_as_a_diff_without_secrets() {
     let nothing = planned(&Wanted { coa: None, ..one() }, &{
         let mut router = Memory::default();
         router.push("/radius", &[("address", "10.0.0.1")]);
-        let mut router = router;
         let steps = planned(&Wanted { coa: None, ..one() }, &router);
         let record = &mut router.menus.get_mut("/radius").unwrap()[0];
         for (name, value) in steps.steps()[0].after.iter() {
