@@ -58,8 +58,8 @@ async fn the_way_depends_on_version_and_size() {
     let store = |capabilities: &Capabilities, name: &str, contents: &[u8]| {
         Files::new(&router, capabilities).ways_to_store(name, contents)
     };
-    assert_eq!(store(&six, "a.txt", b"x"), [Way::Contents]);
-    assert_eq!(store(&six, "a.rsc", b"x"), []);
+    assert_eq!(store(&six, "a.rsc", b"x"), [Way::Contents]);
+    assert_eq!(store(&six, "a.txt", b"x"), []);
     assert_eq!(store(&fifteen, "a.rsc", b"x"), [Way::Contents]);
     assert_eq!(store(&fifteen, "a.backup", b"\xff\xfe"), []);
     assert_eq!(store(&fifteen, "a.rsc", &vec![b'x'; 70_000]), []);
