@@ -1,0 +1,1 @@
+//! REST as a client sees it.

@@ -1,0 +1,1 @@
+//! Scripts as programs and people send them.
