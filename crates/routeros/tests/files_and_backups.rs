@@ -1,7 +1,7 @@
 //! REST, the probe, files and backups against the emulator, in every version it has.
 //!
-//! The emulator is a program of its own and knows nothing of this crate. It is taken from the
-//! target directory, or from where `PORTREEVE_ROUTEROS_EMULATOR` says.
+//! The emulator is a program of its own and knows nothing of this crate. It is built first, or
+//! taken from where `PORTREEVE_ROUTEROS_EMULATOR` says.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -11,6 +11,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command as Process, Stdio},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -18,13 +19,14 @@ use portreeve_routeros::{
     Capabilities, Command, Error, Id, Login, Query, Record, Router, Secret, Target, Transport,
     Trust, backup,
     capability::{self, WirelessStack},
+    dial,
     files::{self, Files},
 };
 use serde_json::Value;
 
-/// The versions, and what REST can be spoken to.
+/// The versions before and with REST.
 const SIX: [&str; 2] = ["6.42", "6.49"];
-const SEVEN: [&str; 5] = ["7.12", "7.15", "7.18", "7.20", "7.24"];
+const SEVEN: [&str; 6] = ["7.9", "7.12", "7.15", "7.18", "7.20", "7.24"];
 
 struct Emulator {
     process: Child,
@@ -33,25 +35,12 @@ struct Emulator {
 
 impl Emulator {
     fn start(version: &str) -> Self {
-        let usual = || {
-            let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-                || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-                PathBuf::from,
-            );
-            target.join("debug/routeros-emulator")
-        };
-        let set = std::env::var_os("PORTREEVE_ROUTEROS_EMULATOR").map(PathBuf::from);
-        let program = set.unwrap_or_else(usual);
-        let mut process = Process::new(&program)
+        let program = program();
+        let mut process = Process::new(program)
             .args(["--version", version, "--password", "pass"])
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|cause| {
-                panic!(
-                    "{}: {cause}: cargo build -p routeros-emulator",
-                    program.display()
-                )
-            });
+            .unwrap();
         let mut line = String::new();
         let output = process.stdout.take().unwrap();
         BufReader::new(output).read_line(&mut line).unwrap();
@@ -101,6 +90,25 @@ impl Emulator {
             .await
             .unwrap()
     }
+}
+
+/// The emulator's binary, built where it is not.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(set) = std::env::var_os("PORTREEVE_ROUTEROS_EMULATOR") {
+            return set.into();
+        }
+        let built = Process::new(env!("CARGO"))
+            .args(["build", "--package", "routeros-emulator"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(built.success(), "the emulator cannot be built");
+        let test = std::env::current_exe().unwrap();
+        let debug = test.parent().and_then(Path::parent).unwrap();
+        debug.join("routeros-emulator")
+    })
 }
 
 impl Drop for Emulator {
@@ -515,5 +523,54 @@ async fn sftp_takes_any_file_and_only_the_pinned_key() {
         let files = Files::new(&router, &capabilities).with_sftp(wrong);
         let error = files.store("other.backup", &octets).await.unwrap_err();
         assert!(matches!(error, Error::LogIn { .. }), "{version}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn rest_over_tls_is_of_the_pinned_router_only() {
+    for version in SEVEN {
+        let emulator = Emulator::start(version);
+        let router = emulator.router(Transport::Api).await;
+        let new = Command::new("/certificate/add").with("name", "web");
+        let new = new
+            .with("common-name", "router.example")
+            .with("key-usage", "tls-server");
+        router.call(&new).await.unwrap();
+        let sign = Command::new("/certificate/sign").with("number", "web");
+        router.call(&sign).await.unwrap();
+        let on = Record::new()
+            .with("certificate", "web")
+            .with("disabled", "no");
+        router
+            .set("/ip/service", Some(&Id::new("www-ssl")), &on)
+            .await
+            .unwrap();
+        let named = [Query::equals("name", "www-ssl")];
+        let service = router
+            .print("/ip/service", &["port"], &named)
+            .await
+            .unwrap();
+        let mut target = Target::new("127.0.0.1", Transport::RestSsl);
+        target.port = u16::try_from(service[0].number("port").unwrap()).unwrap();
+        let login = Login::new("admin", "pass");
+        let refused = Router::connect(&target, &login).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::Tls { .. }),
+            "{version}: {refused:?}"
+        );
+        let seen = dial::certificate_of(&target).await.unwrap();
+        target.trust = Trust::Pin(seen.fingerprint);
+        let over_tls = Router::connect(&target, &login).await.unwrap();
+        let found = over_tls
+            .print("/system/resource", &["version"], &[])
+            .await
+            .unwrap();
+        assert!(
+            found[0].get("version").unwrap().starts_with(version),
+            "{found:?}"
+        );
+        target.trust = Trust::Pin([7; 32]);
+        let other = Router::connect(&target, &login).await.unwrap_err();
+        assert!(matches!(other, Error::Tls { .. }), "{version}: {other:?}");
     }
 }
