@@ -3,6 +3,7 @@
 //! The emulator is a program of its own and knows nothing of this crate. It is built first, or
 //! taken from where `PORTREEVE_ROUTEROS_EMULATOR` says.
 
+#![cfg(feature = "sftp")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::{
@@ -62,7 +63,6 @@ impl Emulator {
     }
 
     /// Access over SFTP, to a host key that is seen for the first time.
-    #[cfg(feature = "sftp")]
     async fn sftp(&self) -> files::sftp::Access {
         let at = self.services["ssh"];
         let within = Duration::from_secs(20);
@@ -79,7 +79,6 @@ impl Emulator {
 
     async fn files<'a>(&self, router: &'a Router, capabilities: &'a Capabilities) -> Files<'a> {
         let files = Files::new(router, capabilities);
-        #[cfg(feature = "sftp")]
         let files = files.with_sftp(self.sftp().await);
         files
     }
@@ -489,7 +488,6 @@ async fn the_router_takes_backups_of_itself() {
     }
 }
 
-#[cfg(feature = "sftp")]
 #[tokio::test]
 async fn sftp_takes_any_file_and_only_the_pinned_key() {
     for version in ["6.42", "6.49", "7.12", "7.24"] {
@@ -572,5 +570,99 @@ async fn rest_over_tls_is_of_the_pinned_router_only() {
         target.trust = Trust::Pin([7; 32]);
         let other = Router::connect(&target, &login).await.unwrap_err();
         assert!(matches!(other, Error::Tls { .. }), "{version}: {other:?}");
+    }
+}
+
+/// The date is part of the names of files that are mailed: whatever way a version writes it, the
+/// name is one that sorts and makes no folder.
+#[tokio::test]
+async fn the_names_of_mailed_backups_have_a_date() {
+    for version in SIX.into_iter().chain(SEVEN) {
+        let emulator = Emulator::start(version);
+        let router = emulator.router(Transport::Api).await;
+        let capabilities = capability::probe(&router).await.unwrap();
+        let files = Files::new(&router, &capabilities);
+        let schedule = backup::Schedule {
+            name: "nightly".to_owned(),
+            first: jiff::civil::datetime(2027, 1, 23, 3, 30, 0, 0),
+            interval: Duration::from_hours(24),
+            password: Secret::new("pass"),
+            mail: Some(backup::Mail {
+                server: "192.0.2.25".to_owned(),
+                port: 587,
+                tls: backup::Tls::StartTls,
+                from: "router@example.net".to_owned(),
+                to: "noc@example.net".to_owned(),
+                user: Some("router".to_owned()),
+                password: Some(Secret::new("m4il")),
+            }),
+        };
+        let commands = backup::schedule::commands(&schedule, &capabilities).unwrap();
+        for command in &commands {
+            router.call(command).await.unwrap();
+        }
+        // The script up to where it sends: nobody is there to take the mail.
+        let mut arguments = commands[1].arguments().iter();
+        let (_, source) = arguments.find(|(name, _)| name == "source").unwrap();
+        let (before, _) = source.split_once(":delay 10s").unwrap();
+        let half = Record::new().with("name", "half").with("source", before);
+        router.add("/system/script", &half).await.unwrap();
+        let run = Command::new("/system/script/run").with("number", "half");
+        router.call(&run).await.unwrap();
+        let listed = files.list().await.unwrap();
+        let saved = listed.iter().find(|file| file.name.contains("nightly"));
+        let name = saved
+            .unwrap_or_else(|| panic!("{version}: {listed:?}"))
+            .name
+            .clone();
+        let name = name.trim_start_matches("flash/");
+        let date = name
+            .strip_prefix("nightly-")
+            .and_then(|rest| rest.strip_suffix(".backup"));
+        let date: jiff::civil::Date = date.unwrap_or(name).parse().unwrap();
+        assert!(date.year() > 2000, "{version}: {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_loaded_backup_brings_back_what_was_there() {
+    for version in ["6.42", "6.49", "7.12", "7.24"] {
+        let emulator = Emulator::start(version);
+        let router = emulator.router(Transport::Api).await;
+        let capabilities = capability::probe(&router).await.unwrap();
+        let files = emulator.files(&router, &capabilities).await;
+        let entry = Record::new()
+            .with("address", "192.0.2.1")
+            .with("secret", "s3cret");
+        let entry = entry.with("service", "ppp");
+        let id = router.add("/radius", &entry).await.unwrap();
+        let password = Secret::new("pass");
+        let saved = backup::save(&files, &password).await.unwrap();
+        router.remove("/radius", &id).await.unwrap();
+        let wrong = backup::load(&files, &saved, &Secret::new("other"))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(wrong, Error::NotWhole { .. }),
+            "{version}: {wrong:?}"
+        );
+        backup::load(&files, &saved, &password).await.unwrap();
+        let login = Login::new("admin", "pass");
+        let end = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let again = Router::connect(&emulator.target(Transport::Api), &login).await;
+            let found = match &again {
+                Ok(again) => again
+                    .print("/radius", &["secret"], &[])
+                    .await
+                    .unwrap_or_default(),
+                Err(_) => Vec::new(),
+            };
+            if found.first().and_then(|entry| entry.get("secret")) == Some("s3cret") {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < end, "{version}: {again:?}");
+        }
     }
 }
