@@ -490,6 +490,69 @@ async fn log_ins_are_listed_and_ended_as_each_version_does() {
     }
 }
 
+/// A caller whom the router itself lets in, so that no server is needed.
+async fn dial(emulated: &Emulated, router: &Router) -> u64 {
+    let interfaces = router.print("/interface", &["name"], &[]).await.unwrap();
+    let server = record("service-name=isp disabled=no")
+        .with("interface", interfaces[0].get("name").unwrap());
+    router
+        .add("/interface/pppoe-server/server", &server)
+        .await
+        .unwrap();
+    let user = record("name=carl password=c4rl remote-address=10.9.0.2 local-address=10.9.0.1");
+    router.add("/ppp/secret", &user).await.unwrap();
+    let call = r#"{"user": "carl", "password": "c4rl", "caller": "00:E1:0C:38:C8:F8"}"#;
+    let told = emulated.ask("POST", "/do/dial", call).await;
+    assert_eq!(told["in"], true, "{told}");
+    told["session"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_caller_is_listed_found_and_hung_up() {
+    for version in KINDS {
+        let emulated = Emulated::start(version);
+        let (router, can) = emulated.router(Transport::Api).await;
+        dial(&emulated, &router).await;
+        let all = sessions::list(&router, &can).await.unwrap();
+        let mut of_ppp = all
+            .iter()
+            .filter(|one| one.service == sessions::Service::Ppp);
+        let carl = of_ppp.next().unwrap();
+        assert_eq!(of_ppp.next(), None);
+        assert_eq!(
+            (carl.user.as_str(), carl.radius),
+            ("carl", Some(false)),
+            "{carl:?}"
+        );
+        assert_eq!(carl.mac.as_deref(), Some("00:E1:0C:38:C8:F8"));
+        assert_eq!(carl.address, Some("10.9.0.2".parse().unwrap()));
+        assert!(
+            carl.uptime.is_some() && carl.session_id.is_some(),
+            "{carl:?}"
+        );
+        let wanted = |mac: &str| sessions::Wanted {
+            user: Some("carl".to_owned()),
+            address: Some("10.9.0.2".parse().unwrap()),
+            mac: Some(mac.to_owned()),
+            session_id: carl.session_id.clone(),
+        };
+        let other = wanted("00e1.0c38.c8f9");
+        assert_eq!(sessions::find(&router, &can, &other).await.unwrap(), []);
+        let right = wanted("00e1.0c38.c8f8");
+        let found = sessions::find(&router, &can, &right).await.unwrap();
+        assert_eq!(found.len(), 1, "{version}");
+        let removed = sessions::remove(&router, &can, &found[0]).await.unwrap();
+        assert_eq!(removed, sessions::Removed::Gone, "{version}");
+        assert_eq!(
+            sessions::find(&router, &can, &right).await.unwrap(),
+            [],
+            "{version}"
+        );
+        let again = sessions::remove(&router, &can, &found[0]).await.unwrap();
+        assert_eq!(again, sessions::Removed::Absent, "{version}");
+    }
+}
+
 #[tokio::test]
 async fn a_factory_router_is_told_how_open_it_is() {
     for version in KINDS {

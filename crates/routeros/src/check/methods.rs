@@ -50,7 +50,8 @@ fn hashed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 .all_seen((refused > 0).then(|| format!("{refused} CHAP log-ins refused for it")))
                 .fix(
                     "let the hotspot log in by https (login-by=https with a certificate), or keep \
-                     the clear text of these passwords; http-pap also works and sends them readable",
+                     the clear text of these passwords; http-pap works too, and sends them \
+                     readable",
                 ),
         );
     }

@@ -36,7 +36,7 @@ fn signatures(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 found.push(
                     Finding::error(
                         Code::MessageAuthMismatch,
-                        "the router drops answers without Message-Authenticator, and ours have none",
+                        "the router drops unsigned answers, and ours have no Message-Authenticator",
                     )
                     .seen(format!("{}: require-message-auth={demands}", name_of(entry)))
                     .fix("let this server put Message-Authenticator into every answer"),
