@@ -2,6 +2,9 @@
 //! back. The emulator knows nothing of this crate. It is built where `ROUTEROS_EMULATOR_BIN` does
 //! not name it.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::print_stdout, reason = "a failed test says at which version it was")]
+
 use std::{
     collections::BTreeMap,
     env,
