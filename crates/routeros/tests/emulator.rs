@@ -1,6 +1,12 @@
 //! The API against the emulator, which was written from what real routers say and knows nothing of
 //! this crate. Every test runs on every version.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says which version it is at, and stops where something is not as expected"
+)]
+
 mod emulated;
 
 use std::time::{Duration, Instant};
@@ -59,7 +65,10 @@ async fn it_adds_changes_finds_and_removes() {
         let longer = Record::new().with("timeout", "3s");
         router.set("/radius", Some(&id), &longer).await.unwrap();
         let by_comment = [Query::equals("comment", "ours")];
-        let found = router.print("/radius", &[".id", "timeout"], &by_comment).await.unwrap();
+        let found = router
+            .print("/radius", &[".id", "timeout"], &by_comment)
+            .await
+            .unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].id().as_ref(), Some(&id));
         assert_eq!(found[0].duration("timeout"), Some(Duration::from_secs(3)));
@@ -67,7 +76,10 @@ async fn it_adds_changes_finds_and_removes() {
         router.remove("/radius", &id).await.unwrap();
 
         // From 7.18 on, nothing is `!empty` and then `!done`.
-        let none = router.print("/radius", &[".id"], &by_comment).await.unwrap();
+        let none = router
+            .print("/radius", &[".id"], &by_comment)
+            .await
+            .unwrap();
         assert!(none.is_empty());
         let gone = router.remove("/radius", &id).await.unwrap_err();
         assert!(matches!(gone, Error::NoSuchItem { .. }), "{gone}");
@@ -79,7 +91,10 @@ async fn it_adds_changes_finds_and_removes() {
 async fn it_understands_what_it_did_wrong() {
     each_version(async |emulated: Emulated| {
         let router = emulated.router().await;
-        let lost = router.call(&Command::new("/no/such/menu/print")).await.unwrap_err();
+        let lost = router
+            .call(&Command::new("/no/such/menu/print"))
+            .await
+            .unwrap_err();
         assert!(matches!(lost, Error::NoSuchCommand { .. }), "{lost}");
 
         let unknown = router.add("/radius", &ours().with("colour", "blue")).await;
@@ -170,7 +185,10 @@ async fn a_listener_hears_changes_until_it_is_dropped() {
         let late = router.call(&slow).await.unwrap_err();
         assert!(matches!(late, Error::TimedOut { .. }), "{late}");
         // The session is as good as before.
-        router.print("/system/identity", &["name"], &[]).await.unwrap();
+        router
+            .print("/system/identity", &["name"], &[])
+            .await
+            .unwrap();
     })
     .await;
 }
@@ -189,7 +207,10 @@ async fn a_reboot_ends_the_session_and_a_new_one_can_be_had() {
             }
         };
         assert!(matches!(end, Some(Err(Error::Closed { .. }))), "{end:?}");
-        let late = client.call(&Command::new("/system/identity/print")).await.unwrap_err();
+        let late = client
+            .call(&Command::new("/system/identity/print"))
+            .await
+            .unwrap_err();
         assert!(matches!(late, Error::Closed { .. }), "{late}");
         assert!(client.is_closed());
         Client::connect(&target, &emulated.login()).await.unwrap();
@@ -215,12 +236,23 @@ async fn a_service_for_other_addresses_turns_us_away() {
     each_version(async |emulated: Emulated| {
         let router = emulated.router().await;
         let by_name = [Query::equals("name", "api")];
-        let service = router.print("/ip/service", &[".id"], &by_name).await.unwrap();
+        let service = router
+            .print("/ip/service", &[".id"], &by_name)
+            .await
+            .unwrap();
         let elsewhere = Record::new().with("address", "192.0.2.0/24");
-        router.set("/ip/service", service[0].id().as_ref(), &elsewhere).await.unwrap();
+        router
+            .set("/ip/service", service[0].id().as_ref(), &elsewhere)
+            .await
+            .unwrap();
         let target = emulated.target(Transport::Api);
-        let away = Router::connect(&target, &emulated.login()).await.unwrap_err();
-        assert!(matches!(away, Error::TurnedAway { service: "api", .. }), "{away}");
+        let away = Router::connect(&target, &emulated.login())
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(away, Error::TurnedAway { service: "api", .. }),
+            "{away}"
+        );
     })
     .await;
 }
@@ -230,7 +262,11 @@ async fn a_service_without_certificate_is_anonymous_until_it_has_one_that_is_pin
     each_version(async |emulated: Emulated| {
         let mut target = emulated.target(Transport::ApiSsl);
         target.trust = Trust::Pin([7; 32]);
-        assert!(is_anonymous(Router::connect(&target, &emulated.login()).await.unwrap_err()));
+        assert!(is_anonymous(
+            Router::connect(&target, &emulated.login())
+                .await
+                .unwrap_err()
+        ));
         assert!(is_anonymous(certificate_of(&target).await.unwrap_err()));
 
         let router = emulated.router().await;
@@ -238,7 +274,9 @@ async fn a_service_without_certificate_is_anonymous_until_it_has_one_that_is_pin
         let seen = shown(&target).await;
         assert_eq!(seen, fingerprint, "what it says is what it shows");
 
-        let wrong = Router::connect(&target, &emulated.login()).await.unwrap_err();
+        let wrong = Router::connect(&target, &emulated.login())
+            .await
+            .unwrap_err();
         assert!(
             matches!(
                 &wrong,
@@ -248,20 +286,37 @@ async fn a_service_without_certificate_is_anonymous_until_it_has_one_that_is_pin
             "{wrong}"
         );
         target.trust = Trust::Unknown;
-        let unknown = Router::connect(&target, &emulated.login()).await.unwrap_err();
+        let unknown = Router::connect(&target, &emulated.login())
+            .await
+            .unwrap_err();
         assert!(
-            matches!(unknown, Error::Tls { cause: TlsTrouble::NothingTrusted, .. }),
+            matches!(
+                unknown,
+                Error::Tls {
+                    cause: TlsTrouble::NothingTrusted,
+                    ..
+                }
+            ),
             "{unknown}"
         );
         target.trust = Trust::Pin(seen);
         let secure = Router::connect(&target, &emulated.login()).await.unwrap();
-        secure.print("/system/identity", &["name"], &[]).await.unwrap();
+        secure
+            .print("/system/identity", &["name"], &[])
+            .await
+            .unwrap();
     })
     .await;
 }
 
 fn is_anonymous(error: Error) -> bool {
-    matches!(error, Error::Tls { cause: TlsTrouble::Anonymous, .. })
+    matches!(
+        error,
+        Error::Tls {
+            cause: TlsTrouble::Anonymous,
+            ..
+        }
+    )
 }
 
 /// Makes a certificate on the router, gives it to the API, and tells what the router says is its
@@ -277,11 +332,20 @@ async fn certificate(router: &Router) -> [u8; 32] {
         .within(Duration::from_mins(1));
     router.call(&sign).await.unwrap();
     let by_name = [Query::equals("name", "api")];
-    let made = router.print("/certificate", &["fingerprint"], &by_name).await.unwrap();
+    let made = router
+        .print("/certificate", &["fingerprint"], &by_name)
+        .await
+        .unwrap();
     let by_service = [Query::equals("name", "api-ssl")];
-    let service = router.print("/ip/service", &[".id"], &by_service).await.unwrap();
+    let service = router
+        .print("/ip/service", &[".id"], &by_service)
+        .await
+        .unwrap();
     let with = Record::new().with("certificate", "api");
-    router.set("/ip/service", service[0].id().as_ref(), &with).await.unwrap();
+    router
+        .set("/ip/service", service[0].id().as_ref(), &with)
+        .await
+        .unwrap();
     parse_fingerprint(made[0].get("fingerprint").unwrap()).unwrap()
 }
 
@@ -299,18 +363,25 @@ async fn shown(target: &Target) -> [u8; 32] {
 #[tokio::test]
 async fn the_wrong_port_is_recognised() {
     let emulated = Emulated::start("7.24");
-    let (api, api_ssl) = (emulated.target(Transport::Api), emulated.target(Transport::ApiSsl));
+    let (api, api_ssl) = (
+        emulated.target(Transport::Api),
+        emulated.target(Transport::ApiSsl),
+    );
     certificate(&emulated.router().await).await;
     shown(&api_ssl).await;
     let mut clear = api_ssl.clone();
     clear.transport = Transport::Api;
-    let wrong = Router::connect(&clear, &emulated.login()).await.unwrap_err();
+    let wrong = Router::connect(&clear, &emulated.login())
+        .await
+        .unwrap_err();
     assert!(wrong.to_string().contains("api-ssl"), "{wrong}");
 
     let mut secure = api;
     secure.transport = Transport::ApiSsl;
     secure.trust = Trust::Pin([7; 32]);
     secure.timeout = Duration::from_secs(1);
-    let wrong = Router::connect(&secure, &emulated.login()).await.unwrap_err();
+    let wrong = Router::connect(&secure, &emulated.login())
+        .await
+        .unwrap_err();
     assert!(wrong.to_string().contains("without TLS"), "{wrong}");
 }
