@@ -23,6 +23,7 @@ pub(crate) struct Emulated {
     pub(crate) version: &'static str,
     child: Child,
     services: serde_json::Value,
+    login: Login,
     // What it says later has a place to go.
     _said: BufReader<ChildStdout>,
 }
@@ -51,6 +52,7 @@ impl Emulated {
             version,
             child,
             services: told["services"].clone(),
+            login: Login::new("admin", PASSWORD),
             _said: said,
         }
     }
@@ -66,8 +68,9 @@ impl Emulated {
         }
     }
 
+    /// Who may everything.
     pub(crate) fn login(&self) -> Login {
-        Login::new("admin", PASSWORD)
+        self.login.clone()
     }
 
     pub(crate) async fn router(&self) -> Router {
