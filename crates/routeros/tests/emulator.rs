@@ -1,6 +1,12 @@
 //! The API against the emulator, which was written from what real routers say and knows nothing of
 //! this crate. Every test runs on every version.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says which version it is at, and stops where something is not as expected"
+)]
+
 mod emulated;
 
 use std::time::{Duration, Instant};

@@ -71,8 +71,8 @@ impl Emulated {
     }
 
     pub async fn router(&self) -> Router {
-        let connected = Router::connect(&self.target(Transport::Api), &self.login());
-        connected.await.unwrap()
+        let target = self.target(Transport::Api);
+        Router::connect(&target, &self.login()).await.unwrap()
     }
 }
 
