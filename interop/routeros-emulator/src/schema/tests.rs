@@ -1,9 +1,23 @@
 //! Menus of the versions.
 
+use std::{collections::HashMap, sync::OnceLock};
+
 use super::*;
 
+/// Each tree once: they are large.
+fn schema(release: Release, board: Board) -> &'static Schema {
+    static ALL: OnceLock<HashMap<(Release, Board), Schema>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let both = |release| Board::ALL.map(|board| (release, board));
+        let each = Release::ALL.into_iter().flat_map(both);
+        each.map(|key| (key, Schema::of(key.0, key.1).unwrap()))
+            .collect()
+    });
+    &all[&(release, board)]
+}
+
 fn has(release: Release, board: Board, path: &str) -> bool {
-    Schema::of(release, board).unwrap().node(path).is_some()
+    schema(release, board).node(path).is_some()
 }
 
 fn usual(release: Release, path: &str) -> bool {
