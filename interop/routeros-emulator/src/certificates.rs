@@ -144,3 +144,6 @@ fn hexadecimal(octets: &[u8]) -> String {
     let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
     digits.filter_map(digit).collect()
 }
+
+#[cfg(test)]
+mod tests;
