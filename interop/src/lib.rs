@@ -22,6 +22,7 @@ pub mod pyrad2;
 pub mod radsecproxy;
 pub mod relay;
 pub mod room;
+pub mod routeros;
 pub mod subject;
 pub mod supplicant;
 pub mod tcp_relay;
