@@ -1,163 +1,96 @@
-//! The emulated router as a child process, driven through its control port.
+//! RouterOS, as the emulator has it, and the Python libraries that speak to routers.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::Must as _;
+use crate::portreeve::built;
 use crate::process::Process;
-use crate::{Must as _, eventually, tools};
+use crate::tools;
 
-/// How long the control port may take for an answer: a log-in that nobody answers takes seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The versions on offer, oldest first.
+pub const VERSIONS: [&str; 8] = [
+    "6.42", "6.49", "7.9", "7.12", "7.15", "7.18", "7.20", "7.24",
+];
 
-/// A MikroTik router that is none.
+/// The user's password.
+pub const PASSWORD: &str = "a router's password";
+
+/// A router that runs until this is dropped.
 #[derive(Debug)]
 pub struct RouterOs {
-    // Before the folder it writes to.
-    _process: Process,
+    process: Process,
+    // After the process that writes to it.
     _folder: TempDir,
-    started: Value,
-    control: SocketAddr,
-    /// The router's own address.
-    pub address: IpAddr,
+    services: BTreeMap<String, SocketAddr>,
 }
 
 impl RouterOs {
-    /// Starts a router of a version, such as `7.18`, on an address of its own.
-    pub fn start(version: &str, address: IpAddr) -> Self {
-        Self::with(version, address, &[])
-    }
-
-    /// As [`start`](Self::start), with more arguments.
-    pub fn with(version: &str, address: IpAddr, more: &[&str]) -> Self {
-        let folder = tempfile::tempdir().must("a temporary folder");
-        let log = folder.path().join("router.log");
-        let address_text = address.to_string();
-        let mut command = Command::new(binary());
+    /// A router of a version, whose user `admin` has [`PASSWORD`], on free ports of 127.0.0.1,
+    /// with more arguments.
+    ///
+    /// # Panics
+    /// If the emulator is not built or does not start.
+    pub fn start(version: &str, more: &[&str]) -> Self {
+        let folder = TempDir::new().must("a folder");
+        let log = folder.path().join("log");
+        let mut command = Command::new(built("PORTREEVE_ROUTEROS_BIN", "debug/routeros-emulator"));
         command
-            .args(["--version", version, "--address", &address_text])
-            .args(["--control", "0"])
+            .args(["--version", version, "--password", PASSWORD])
             .args(more);
         let mut process = Process::start(&mut command, &log);
-        let first = || {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
-            let line = said.lines().find(|line| line.starts_with('{'))?;
-            serde_json::from_str::<Value>(line).ok()
+        let line = |said: &str| {
+            said.lines()
+                .find(|line| line.starts_with('{'))
+                .map(str::to_owned)
         };
-        process.wait_until(|| first().is_some());
-        let started = first().must("what the router says when it listens");
-        let control = started["control"].as_str().must("a control port");
+        let written = || fs::read_to_string(&log).is_ok_and(|said| line(&said).is_some());
+        process.wait_until(written);
+        let line = line(&process.said()).must("the line that says where it listens");
+        let told: Value = serde_json::from_str(&line).must("JSON");
+        let services = told["services"].as_object().must("services");
+        let services = services
+            .iter()
+            .map(|(name, at)| {
+                let at = at.as_str().must("an address").parse().must("an address");
+                (name.clone(), at)
+            })
+            .collect();
         Self {
-            _process: process,
+            process,
             _folder: folder,
-            control: control.parse().must("the control port's address"),
-            started,
-            address,
+            services,
         }
     }
 
-    /// Where a service such as `api` or `www` listens.
+    /// Where a service such as `api` listens.
+    ///
+    /// # Panics
+    /// If it does not.
     pub fn service(&self, name: &str) -> SocketAddr {
-        let text = self.started["services"][name].as_str().must(name);
-        text.parse().must("the service's address")
+        *self.services.get(name).must(name)
     }
 
-    /// Does a command as the router itself.
-    ///
-    /// # Panics
-    /// If the router does not take it.
-    #[track_caller]
-    pub fn run(&self, command: &str, arguments: &[(&str, &str)]) -> Vec<Value> {
-        let arguments: serde_json::Map<String, Value> = arguments
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
-            .collect();
-        let order = json!({ "command": command, "arguments": arguments });
-        let answer = self.post("/run", &order);
-        let records = answer["records"].as_array().cloned();
-        records.must(&format!("{command} failed: {answer}"))
-    }
-
-    /// Drives what is around the router.
-    ///
-    /// # Panics
-    /// If the order is not understood.
-    #[track_caller]
-    pub fn act(&self, name: &str, order: &Value) -> Value {
-        self.post(&format!("/do/{name}"), order)
-    }
-
-    /// The items of a menu.
-    pub fn menu(&self, menu: &str) -> Vec<Value> {
-        let answer = self.ask("GET", &format!("/menu{menu}"), "");
-        answer.as_array().cloned().must("a list")
-    }
-
-    /// What the log says, line by line: topics and message.
-    pub fn log(&self) -> Vec<String> {
-        let lines = self.run("/log/print", &[]);
-        lines
-            .iter()
-            .map(|line| format!("{} {}", text(line, "topics"), text(line, "message")))
-            .collect()
-    }
-
-    /// Waits until the log has a line with this text in it.
-    #[track_caller]
-    pub fn says(&self, what: &str) {
-        let has = || self.log().iter().any(|line| line.contains(what));
-        eventually(has);
-        assert!(
-            has(),
-            "{what:?} is not in the log:\n{}",
-            self.log().join("\n")
-        );
-    }
-
-    #[track_caller]
-    fn post(&self, path: &str, order: &Value) -> Value {
-        self.ask("POST", path, &order.to_string())
-    }
-
-    #[track_caller]
-    fn ask(&self, method: &str, path: &str, body: &str) -> Value {
-        let mut stream = TcpStream::connect(self.control).must("connect to the control port");
-        stream.set_read_timeout(Some(PATIENCE)).must("a time limit");
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: router\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        );
-        stream.write_all(head.as_bytes()).must("ask");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).must("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").must("a whole answer");
-        assert!(head.contains(" 200 "), "{method} {path}: {answer}");
-        serde_json::from_str(body).must("an answer in JSON")
+    /// What it has written.
+    pub fn said(&self) -> String {
+        self.process.said()
     }
 }
 
-/// A property of an item, or an empty text.
-pub fn text<'a>(item: &'a Value, name: &str) -> &'a str {
-    item[name].as_str().unwrap_or_default()
-}
-
-/// The emulator: `ROUTEROS_EMULATOR_BIN`, or the release build of this workspace.
+/// One run of a script in `interop/routeros`, logged in to a router as `admin`.
 ///
 /// # Panics
-/// If it has not been built.
-fn binary() -> PathBuf {
-    let set = std::env::var_os("ROUTEROS_EMULATOR_BIN").map(PathBuf::from);
-    let path = set.unwrap_or_else(|| tools::target().join("release/routeros-emulator"));
-    assert!(
-        Path::is_file(&path),
-        "{} is missing: run cargo xtask test",
-        path.display()
-    );
-    path
+/// If Python or its libraries are missing, or if the script fails.
+pub fn script(name: &str, router: &RouterOs, how: &str) -> Value {
+    let api = router.service("api");
+    let mut command = tools::script_in("routeros", name);
+    command
+        .args([api.ip().to_string(), api.port().to_string()])
+        .args(["admin", PASSWORD, how]);
+    tools::last_line(name, &mut command)
 }

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
+use portreeve_interop::driven_router::{DrivenRouter, text};
 use portreeve_interop::portreeve::{Home, Portreeve, Setup};
-use portreeve_interop::routeros::{RouterOs, text};
 use portreeve_interop::tools::Ended;
 use portreeve_interop::world::{SECRET, User, World};
 use portreeve_interop::{Must as _, eventually};
@@ -20,7 +20,7 @@ const SERVICES: &str = "ppp,login,hotspot,wireless,dhcp,ipsec,dot1x";
 /// A server and a router that has been told of it.
 struct Stage {
     server: Portreeve,
-    router: RouterOs,
+    router: DrivenRouter,
 }
 
 impl Stage {
@@ -35,7 +35,7 @@ impl Stage {
             .configured("[security]\nreject_delay_ms = 0\n");
         let server = Portreeve::with(&world(), &setup);
         let address = IpAddr::from(Ipv4Addr::new(127, 0, 77, number));
-        let router = RouterOs::with(version, address, &["--board", board]);
+        let router = DrivenRouter::with(version, address, &["--board", board]);
         let stage = Self { server, router };
         stage.tell(SECRET);
         stage.router.act("furnish", &json!({}));
@@ -699,7 +699,7 @@ fn over_radsec_with_a_certificate_of_the_servers() {
 }
 
 /// Imports every file of a folder, as an administrator would.
-fn import(router: &RouterOs, folder: &std::path::Path) {
+fn import(router: &DrivenRouter, folder: &std::path::Path) {
     for file in fs::read_dir(folder).must("the folder") {
         let path = file.must("a file").path();
         let name = path
@@ -719,7 +719,7 @@ fn import(router: &RouterOs, folder: &std::path::Path) {
 }
 
 /// The one that has a private key.
-fn own_certificate(router: &RouterOs) -> String {
+fn own_certificate(router: &DrivenRouter) -> String {
     let rows = router.menu("/certificate");
     let own = rows.iter().find(|row| text(row, "private-key") == "true");
     text(own.must("a certificate with its key"), "name").to_owned()

@@ -12,7 +12,11 @@ pub(super) enum Target {
     /// A command by its whole path.
     Command(String),
     /// An item of a menu: the query word that finds it.
-    Item { menu: String, query: String, id: String },
+    Item {
+        menu: String,
+        query: String,
+        id: String,
+    },
     /// Neither: the word that is not known.
     Unknown(String),
 }

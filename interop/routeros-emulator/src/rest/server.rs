@@ -50,7 +50,10 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Answer {
     let path = request.uri().path().to_owned();
-    let Some(path) = path.strip_prefix("/rest").filter(|_| has_rest(machine, secure)) else {
+    let Some(path) = path
+        .strip_prefix("/rest")
+        .filter(|_| has_rest(machine, secure))
+    else {
         return match &*path {
             "/" | "/webfig/" => Response::new(Full::from("<title>RouterOS</title>")),
             _ => empty(StatusCode::NOT_FOUND),
@@ -145,23 +148,37 @@ async fn act(
         (&Method::GET, Target::Menu(menu)) => {
             let call = filtered(Call::new(format!("{menu}/print")), query);
             let outcome = refused(machine.execute(session, &call).await)?;
-            let one = machine.menus.get(&menu).is_some_and(crate::menu::Menu::is_one);
+            let one = machine
+                .menus
+                .get(&menu)
+                .is_some_and(crate::menu::Menu::is_one);
             let value = match outcome.records.first() {
                 Some(record) if one => object(record),
                 _ => reply(&outcome),
             };
             Ok(json(StatusCode::OK, &value))
         }
-        (&Method::GET, Target::Item { menu, query: item, .. }) => {
+        (
+            &Method::GET,
+            Target::Item {
+                menu, query: item, ..
+            },
+        ) => {
             let call = filtered(Call::new(format!("{menu}/print")).query(item), query);
-            found(refused(machine.execute(session, &call).await)?, StatusCode::OK)
+            found(
+                refused(machine.execute(session, &call).await)?,
+                StatusCode::OK,
+            )
         }
         (&Method::PUT, Target::Menu(menu)) => {
             let call = told(Call::new(format!("{menu}/add")), body)?;
             let outcome = refused(machine.execute(session, &call).await)?;
             let id = outcome.ret.unwrap_or_default();
             let call = Call::new(format!("{menu}/print")).query(format!(".id={id}"));
-            found(refused(machine.execute(session, &call).await)?, StatusCode::CREATED)
+            found(
+                refused(machine.execute(session, &call).await)?,
+                StatusCode::CREATED,
+            )
         }
         (&Method::PATCH, Target::Item { menu, query, id }) => {
             let call = Call::new(format!("{menu}/print")).query(query);
@@ -171,7 +188,10 @@ async fn act(
             let call = told(Call::new(format!("{menu}/set")).with(".id", &id), body)?;
             refused(machine.execute(session, &call).await)?;
             let call = Call::new(format!("{menu}/print")).query(format!(".id={id}"));
-            found(refused(machine.execute(session, &call).await)?, StatusCode::OK)
+            found(
+                refused(machine.execute(session, &call).await)?,
+                StatusCode::OK,
+            )
         }
         (&Method::DELETE, Target::Item { menu, id, .. }) => {
             let call = Call::new(format!("{menu}/remove")).with(".id", id);
@@ -195,8 +215,7 @@ async fn act(
 }
 
 fn told(call: Call, body: &[u8]) -> Result<Call, Box<Answer>> {
-    arguments(call, body)
-        .map_err(|detail| Box::new(failure(StatusCode::BAD_REQUEST, Some(detail))))
+    arguments(call, body).map_err(|detail| Box::new(failure(StatusCode::BAD_REQUEST, Some(detail))))
 }
 
 /// The one item that was asked for.
