@@ -337,7 +337,8 @@ pub(crate) fn span_of(milliseconds: u64) -> String {
         let count = rest / size;
         rest %= size;
         if count > 0 {
-            text.push_str(&format!("{count}{name}"));
+            text.push_str(&count.to_string());
+            text.push_str(name);
         }
     }
     text
