@@ -139,6 +139,33 @@ pub enum Error {
         /// The router's own words.
         message: String,
     },
+    /// A file did not come or go whole.
+    #[error("the file {file} is not whole: {what}")]
+    NotWhole {
+        /// The file on the router.
+        file: String,
+        /// What is missing.
+        what: String,
+    },
+    /// The SSH host key is another one than the pinned.
+    #[error(
+        "{address} shows the SSH host key {found}, which is not the one pinned. Either the router \
+         has a new key, or somebody stands in between"
+    )]
+    HostKey {
+        /// The host and the port.
+        address: String,
+        /// The fingerprint of the key shown: `SHA256:...`.
+        found: String,
+    },
+    /// SSH or SFTP failed.
+    #[error("SSH with {address} failed: {what}")]
+    Ssh {
+        /// The host and the port.
+        address: String,
+        /// What failed.
+        what: String,
+    },
     /// The command was cancelled.
     #[error("{command} was interrupted")]
     Interrupted {

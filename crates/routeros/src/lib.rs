@@ -34,11 +34,13 @@
 //! that nothing it does not know is ever sent.
 
 pub mod api;
+pub mod backup;
 pub mod blocking;
 pub mod capability;
 pub mod command;
 pub mod dial;
 pub mod error;
+pub mod files;
 pub mod record;
 pub mod rest;
 pub mod router;
