@@ -1,7 +1,7 @@
 //! A router that says anything.
 
 use portreeve_routeros::{
-    Command, Error,
+    Command, Error, Record,
     api::{
         codec::{self, Decoder, Garbled, Sentence},
         tags::{Event, Tags, Wanted},
@@ -63,7 +63,7 @@ fn converse(sentences: &[Sentence]) {
         match tags.receive(sentence) {
             Ok(Some(Event::Finished { answer, .. })) => match answer {
                 Ok(answer) => {
-                    let octets = answer.records.iter().flat_map(|record| record.iter());
+                    let octets = answer.records.iter().flat_map(Record::iter);
                     let size: usize = octets.map(|(name, value)| name.len() + value.len()).sum();
                     // Latin-1 takes twice its octets as text.
                     assert!(size <= 2 * LARGEST_ANSWER, "an answer of {size} octets");

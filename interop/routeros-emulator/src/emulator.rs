@@ -46,6 +46,8 @@ pub struct Emulator {
     pub machine: Arc<Machine>,
     /// What listens.
     pub services: Services,
+    /// Its RADIUS side.
+    pub radius: radius::Radius,
     state: Option<PathBuf>,
 }
 
@@ -65,11 +67,12 @@ impl Emulator {
         let services = Services::new(Arc::clone(&machine), options.address);
         api::attach(&services);
         rest::attach(&machine, &services);
-        radius::attach(&machine);
+        let radius = radius::attach(&machine);
         services.start().await?;
         Ok(Self {
             machine,
             services,
+            radius,
             state: options.state,
         })
     }
@@ -107,14 +110,11 @@ fn prepare(machine: &Arc<Machine>, options: &Options) -> Result<(), String> {
         machine.update("/system/identity", "", &values);
     }
     let values = Record::new().with(".password", &options.password);
-    match machine.find("/user", "name", &options.user) {
-        Some(user) => {
-            machine.update("/user", user.id(), &values);
-        }
-        None => {
-            let values = values.with("name", &options.user).with("group", "full");
-            machine.insert("/user", values, false);
-        }
+    if let Some(user) = machine.find("/user", "name", &options.user) {
+        machine.update("/user", user.id(), &values);
+    } else {
+        let values = values.with("name", &options.user).with("group", "full");
+        machine.insert("/user", values, false);
     }
     if options.ports == Ports::Free {
         for service in machine.read("/ip/service") {

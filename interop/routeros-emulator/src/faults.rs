@@ -142,6 +142,11 @@ impl Faults {
         }
     }
 
+    /// Tells a connection, which takes this when it begins, whether it is to be closed.
+    pub(crate) fn closings(&self) -> watch::Receiver<u64> {
+        self.closings.subscribe()
+    }
+
     /// Nobody gets in until then.
     pub fn down_for(&self, time: std::time::Duration) {
         let mut until = self
@@ -233,7 +238,7 @@ fn edit(machine: &Machine, faults: &Faults, call: &Call) {
     let mut theirs = Call::new(&editor.command);
     theirs.arguments = editor.arguments.into_iter().collect();
     faults.busy.store(true, Ordering::Relaxed);
-    let outcome = machine.check(&session, &theirs).map_err(Vec::from);
+    let outcome = machine.check(&session, &theirs);
     let outcome = outcome.and_then(|()| machine.perform(&session, &theirs));
     faults.busy.store(false, Ordering::Relaxed);
     if let Err(traps) = outcome {

@@ -201,7 +201,8 @@ mod tests {
     proptest! {
         #[test]
         fn lists_are_read_back(
-            names in proptest::collection::vec("[a-z][a-z0-9-]{0,8}", 2..8), several in any::<bool>(),
+            names in proptest::collection::vec("[a-z][a-z0-9-]{0,8}", 2..8),
+            several in any::<bool>(),
         ) {
             let text = names.join("|") + if several { "[,Things*]" } else { "" };
             prop_assert_eq!(parse(&text), Some(Syntax::Values { names, several }));
