@@ -17,7 +17,8 @@
 
 use aws_lc_rs::{
     cipher::{AES_128, EncryptionContext, StreamingEncryptingKey, UnboundCipherKey},
-    digest, hmac, iv::FixedLength,
+    digest, hmac,
+    iv::FixedLength,
 };
 use rc4::{KeyInit as _, Rc4, StreamCipher as _};
 
@@ -148,13 +149,20 @@ fn stores(mut rest: &[u8]) -> Result<Vec<Store>, Unreadable> {
     while !rest.is_empty() {
         let mut part = || -> Result<&[u8], Unreadable> {
             let length = number(&mut rest)?;
-            taken(&mut rest, usize::try_from(length).map_err(|_| Unreadable::Damaged)?)
+            taken(
+                &mut rest,
+                usize::try_from(length).map_err(|_| Unreadable::Damaged)?,
+            )
         };
         let (name, mut index, mut data) = (part()?, part()?, part()?);
         let name = String::from_utf8(name.to_vec()).map_err(|_| Unreadable::Damaged)?;
         let mut entries = Vec::new();
         while !index.is_empty() {
-            let (_, length, _) = (number(&mut index)?, number(&mut index)?, number(&mut index)?);
+            let (_, length, _) = (
+                number(&mut index)?,
+                number(&mut index)?,
+                number(&mut index)?,
+            );
             let length = usize::try_from(length).map_err(|_| Unreadable::Damaged)?;
             entries.push(taken(&mut data, length)?.to_vec());
         }
@@ -170,7 +178,9 @@ fn taken<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], Unreadable>
 }
 
 fn number(rest: &mut &[u8]) -> Result<u32, Unreadable> {
-    let octets = taken(rest, 4)?.try_into().map_err(|_| Unreadable::Damaged)?;
+    let octets = taken(rest, 4)?
+        .try_into()
+        .map_err(|_| Unreadable::Damaged)?;
     Ok(u32::from_le_bytes(octets))
 }
 
@@ -201,7 +211,11 @@ fn aes(salt: &[u8; SALT], password: &str, data: &[u8]) -> Result<Vec<u8>, Unread
     // The first block of the stream is not used.
     let whole = [&[0; 16][..], data].concat();
     let mut output = vec![0; whole.len() + 16];
-    let written = cipher.update(&whole, &mut output).map_err(damaged)?.written().len();
+    let written = cipher
+        .update(&whole, &mut output)
+        .map_err(damaged)?
+        .written()
+        .len();
     let (_, last) = cipher.finish(&mut output[written..]).map_err(damaged)?;
     let end = written + last.written().len();
     output.truncate(end);
@@ -222,7 +236,10 @@ mod tests {
             name: name.into(),
             entries: entries.iter().map(|entry| entry.to_vec()).collect(),
         };
-        vec![store("radius", &[b"one", b"", b"three"]), store("system/identity", &[b"x"])]
+        vec![
+            store("radius", &[b"one", b"", b"three"]),
+            store("system/identity", &[b"x"]),
+        ]
     }
 
     #[test]

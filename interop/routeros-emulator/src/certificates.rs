@@ -48,7 +48,9 @@ async fn sign(machine: Arc<Machine>, _: Session, call: Call) -> Outcome {
     let now = machine.now();
     let (given, authority) = (template.clone(), ca.clone());
     let made = tokio::task::spawn_blocking(move || make::signed(&given, authority.as_ref(), now));
-    let made = made.await.map_err(|_| Trap::failure("signing was interrupted"))?;
+    let made = made
+        .await
+        .map_err(|_| Trap::failure("signing was interrupted"))?;
     let (chain, key) = made.map_err(|reason| Trap::failure(&reason))?;
     let mut values = described(&machine, &chain)?;
     if let Some(name) = call.get("name").filter(|name| !name.is_empty()) {
@@ -72,20 +74,30 @@ async fn sign(machine: Arc<Machine>, _: Session, call: Call) -> Outcome {
 /// What a certificate says of itself, as the router shows it.
 fn described(machine: &Machine, chain: &str) -> Result<Record, Trap> {
     let wrong = || Trap::failure("certificate is damaged");
-    let leaf = pem::certificates(chain).into_iter().next().ok_or_else(wrong)?;
+    let leaf = pem::certificates(chain)
+        .into_iter()
+        .next()
+        .ok_or_else(wrong)?;
     let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|_| wrong())?;
-    let names = parsed.extensions().iter().flat_map(|extension| {
-        match extension.parsed_extension() {
-            ParsedExtension::SubjectAlternativeName(names) => names.general_names.clone(),
-            _ => Vec::new(),
-        }
-    });
+    let names =
+        parsed
+            .extensions()
+            .iter()
+            .flat_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::SubjectAlternativeName(names) => names.general_names.clone(),
+                _ => Vec::new(),
+            });
     let names: Vec<String> = names.filter_map(|name| alternative(&name)).collect();
     let authority = parsed.is_ca();
     let common = parsed.subject().iter_common_name().next();
-    let common = common.and_then(|name| name.as_str().ok()).unwrap_or_default();
+    let common = common
+        .and_then(|name| name.as_str().ok())
+        .unwrap_or_default();
     let validity = parsed.validity();
-    let (from, to) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+    let (from, to) = (
+        validity.not_before.timestamp(),
+        validity.not_after.timestamp(),
+    );
     let left = to.saturating_sub(machine.now().as_second()).max(0);
     let left = u64::try_from(left).unwrap_or(0).saturating_mul(1000);
     let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &leaf);
@@ -120,7 +132,9 @@ fn alternative(name: &GeneralName<'_>) -> Option<String> {
 
 fn moment(machine: &Machine, second: i64) -> String {
     let zone = machine.local_time().time_zone().clone();
-    let at = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
+    let at = Timestamp::from_second(second)
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+        .to_zoned(zone);
     let date = crate::clock::date(machine.release(), &at);
     format!("{date} {}", at.strftime("%H:%M:%S"))
 }

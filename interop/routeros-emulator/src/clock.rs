@@ -78,7 +78,7 @@ impl Machine {
     }
 }
 
-fn date(release: Release, now: &Zoned) -> String {
+pub(crate) fn date(release: Release, now: &Zoned) -> String {
     if release.has_iso_dates() {
         now.strftime("%Y-%m-%d").to_string()
     } else {
@@ -87,7 +87,7 @@ fn date(release: Release, now: &Zoned) -> String {
 }
 
 /// Either way of writing a date is read by every version.
-fn read_date(text: &str) -> Option<jiff::civil::Date> {
+pub(crate) fn read_date(text: &str) -> Option<jiff::civil::Date> {
     if let Ok(date) = text.parse() {
         return Some(date);
     }

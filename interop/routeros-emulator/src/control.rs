@@ -158,7 +158,9 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let body = Limited::new(request.into_body(), LARGEST_BODY).collect().await;
+    let body = Limited::new(request.into_body(), LARGEST_BODY)
+        .collect()
+        .await;
     let outcome = match body {
         Ok(body) => act(machine, services, &method, &path, &body.to_bytes()).await,
         Err(_) => Err("the body is too long".into()),
@@ -225,8 +227,14 @@ async fn act(
         (&Method::POST, path) => {
             let name = path.strip_prefix("/do/").unwrap_or_default();
             let action = locked(&control.actions).get(name).cloned();
-            let Some(action) = action else { return Ok(None) };
-            let value = if body.is_empty() { Value::Null } else { read(body)? };
+            let Some(action) = action else {
+                return Ok(None);
+            };
+            let value = if body.is_empty() {
+                Value::Null
+            } else {
+                read(body)?
+            };
             action(Arc::clone(machine), value).await?
         }
         _ => return Ok(None),

@@ -44,7 +44,10 @@ pub(crate) fn restart_soon(machine: &Arc<Machine>) {
 
 /// The software id of the licence, as exports have it.
 pub(crate) fn software_id(machine: &Machine) -> String {
-    machine.one("/system/license").text("software-id").to_owned()
+    machine
+        .one("/system/license")
+        .text("software-id")
+        .to_owned()
 }
 
 /// The serial number.
@@ -66,7 +69,11 @@ pub(crate) fn allowed(machine: &Machine, feature: &str) -> Result<(), Trap> {
 /// The mode changes when somebody presses the button: `POST /device-mode` of the control port.
 async fn update_mode(machine: Arc<Machine>, _: Session, call: Call) -> Outcome {
     let mut wanted = Record::new();
-    for (name, value) in call.arguments.iter().filter(|(name, _)| !name.starts_with('.')) {
+    for (name, value) in call
+        .arguments
+        .iter()
+        .filter(|(name, _)| !name.starts_with('.'))
+    {
         let value = match value {
             "yes" => "true",
             "no" => "false",
@@ -105,7 +112,9 @@ async fn mail(machine: Arc<Machine>, _: Session, call: Call) -> Outcome {
     allowed(&machine, "email")?;
     let settings = machine.one("/tool/e-mail");
     let server = call.get("server").or_else(|| settings.get("server"));
-    let server = server.or_else(|| settings.get("address")).unwrap_or_default();
+    let server = server
+        .or_else(|| settings.get("address"))
+        .unwrap_or_default();
     let failed = |reason: &str| {
         let text = format!("Error sending e-mail <{}>: {reason}", call.text("subject"));
         machine.log("e-mail,error", &*text);

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Board, Machine, Record, Release, api, radius, rest, serve::Services, state};
+use crate::{Board, Machine, Record, Release, api, control, radius, rest, serve::Services, state};
 
 /// Where the services listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,15 @@ impl Emulator {
     /// What listens where, by the service's name.
     pub fn addresses(&self) -> BTreeMap<String, SocketAddr> {
         self.services.addresses()
+    }
+
+    /// Opens the control port on loopback; 0 is any that is free. See [`crate::control`].
+    ///
+    /// # Errors
+    ///
+    /// The port cannot be had.
+    pub async fn control(&self, port: u16) -> Result<SocketAddr, String> {
+        control::start(Arc::clone(&self.machine), self.services.clone(), port).await
     }
 
     /// Writes the tables to the state file, where there is one.

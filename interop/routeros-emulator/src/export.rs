@@ -77,11 +77,7 @@ async fn export(machine: Arc<Machine>, session: Session, call: Call) -> Outcome 
 /// # Errors
 ///
 /// The version does not know an argument.
-pub(crate) fn text(
-    machine: &Machine,
-    session: &Session,
-    call: &Call,
-) -> Result<String, Vec<Trap>> {
+pub(crate) fn text(machine: &Machine, session: &Session, call: &Call) -> Result<String, Vec<Trap>> {
     let shown = if machine.release().is_six() {
         !call.has("hide-sensitive")
     } else {
@@ -126,7 +122,9 @@ fn chosen(machine: &Machine, call: &Call) -> Vec<String> {
     let mut menus = machine.schema.menus();
     menus.retain(|menu| {
         let node = machine.schema.node(menu);
-        let wanted = paths.iter().filter(|path| !path.is_empty() && !path.starts_with('!'));
+        let wanted = paths
+            .iter()
+            .filter(|path| !path.is_empty() && !path.starts_with('!'));
         let mut unwanted = paths.iter().filter_map(|path| path.strip_prefix('!'));
         let mut wanted = wanted.peekable();
         node.is_some_and(is_configuration)
@@ -143,15 +141,18 @@ fn chosen(machine: &Machine, call: &Call) -> Vec<String> {
 }
 
 fn is_configuration(node: &Node) -> bool {
-    ["set", "add"].iter().any(|command| node.command(command).is_some())
+    ["set", "add"]
+        .iter()
+        .any(|command| node.command(command).is_some())
 }
 
 fn is_never(menu: &str) -> bool {
     let whole = ["/user-manager", "/tool/user-manager", "/certificate"];
     NEVER.contains(&menu)
-        || whole
-            .iter()
-            .any(|start| menu.strip_prefix(start).is_some_and(|rest| rest.starts_with('/')))
+        || whole.iter().any(|start| {
+            menu.strip_prefix(start)
+                .is_some_and(|rest| rest.starts_with('/'))
+        })
 }
 
 fn section(
@@ -168,7 +169,9 @@ fn section(
     let made = factory.get(path);
     let commands: Vec<(String, Vec<(String, String)>)> = if menu.is_one() {
         let before = made.map(|table| table.one.clone()).unwrap_or_default();
-        let values = stored.first().map(|one| differing(menu, one, &before, style));
+        let values = stored
+            .first()
+            .map(|one| differing(menu, one, &before, style));
         values
             .filter(|values| !values.is_empty())
             .map(|values| ("set".to_owned(), values))
@@ -189,8 +192,18 @@ fn section(
         text.push('\n');
     }
     for (command, values) in commands {
-        let start = if style.terse { format!("{shown} {command}") } else { command };
-        lines::write(text, &start, &values, style.terse, machine.release().is_six());
+        let start = if style.terse {
+            format!("{shown} {command}")
+        } else {
+            command
+        };
+        lines::write(
+            text,
+            &start,
+            &values,
+            style.terse,
+            machine.release().is_six(),
+        );
     }
 }
 
@@ -228,7 +241,8 @@ fn entry(
 
 /// How an item from the factory is found again.
 fn which(menu: &Menu, before: &Record) -> String {
-    let found = |name: &str, value: &str| format!("[ find {name}={} ]", lines::quoted(value, false));
+    let found =
+        |name: &str, value: &str| format!("[ find {name}={} ]", lines::quoted(value, false));
     if let Some(name) = before.get("default-name") {
         return found("default-name", name);
     }

@@ -144,13 +144,19 @@ impl Faults {
 
     /// Nobody gets in until then.
     pub fn down_for(&self, time: std::time::Duration) {
-        let mut until = self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut until = self
+            .down_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *until = Some(Instant::now() + time);
     }
 
     /// Whether the router is just starting.
     pub fn is_down(&self) -> bool {
-        let until = self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = self
+            .down_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
     }
 
@@ -239,7 +245,11 @@ fn edit(machine: &Machine, faults: &Faults, call: &Call) {
 
 /// The two traps of a command that is not there.
 fn doubled(machine: &Machine, call: &Call) -> Vec<Trap> {
-    let words: Vec<&str> = call.path().split('/').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = call
+        .path()
+        .split('/')
+        .filter(|word| !word.is_empty())
+        .collect();
     let mut path = String::new();
     let unknown = words.iter().find(|word| {
         path = format!("{path}/{word}");
@@ -252,12 +262,7 @@ fn doubled(machine: &Machine, call: &Call) -> Vec<Trap> {
     ]
 }
 
-fn denied(
-    machine: &Machine,
-    deny: &[String],
-    session: &Session,
-    call: &Call,
-) -> Option<Outcome> {
+fn denied(machine: &Machine, deny: &[String], session: &Session, call: &Call) -> Option<Outcome> {
     if deny.is_empty() {
         return None;
     }

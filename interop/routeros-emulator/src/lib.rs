@@ -18,10 +18,17 @@
 //! `.chain` and `.key` (PEM).
 
 pub mod api;
+mod backup;
 mod board;
 mod call;
+mod certificates;
 mod clock;
+pub mod control;
+mod device;
 mod emulator;
+mod export;
+pub mod faults;
+mod files;
 mod history;
 mod inspect;
 mod log;
@@ -35,11 +42,17 @@ mod record;
 mod release;
 pub mod rest;
 mod schema;
+mod script;
+mod scripts;
 pub mod serve;
 mod session;
+mod sftp;
+mod snmp;
 mod state;
 mod system;
+mod system_backup;
 mod table;
+mod tamper;
 mod tls;
 mod value;
 

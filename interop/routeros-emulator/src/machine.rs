@@ -14,6 +14,8 @@ use tokio::sync::{broadcast, watch};
 
 use crate::{
     Board, Call, Outcome, Record, Refused, Release, Session, Trap,
+    control::Control,
+    faults::Faults,
     history::History,
     log::Log,
     menu::{Menu, Menus},
@@ -92,6 +94,8 @@ pub struct Machine {
     pub(crate) menus: Menus,
     pub(crate) state: Mutex<State>,
     hooks: Mutex<Hooks>,
+    pub(crate) faults: Faults,
+    pub(crate) control: Control,
     events: broadcast::Sender<Event>,
     boots: watch::Sender<u64>,
 }
@@ -151,6 +155,8 @@ impl Machine {
                 address: None,
             }),
             hooks: Mutex::default(),
+            faults: Faults::default(),
+            control: Control::default(),
             events: broadcast::channel(1024).0,
             boots: watch::channel(1).0,
         });

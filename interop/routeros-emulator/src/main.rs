@@ -32,6 +32,9 @@ struct Arguments {
     /// The router's name
     #[arg(long)]
     identity: Option<String>,
+    /// Listens on this port of loopback for orders that no router takes (0: any that is free)
+    #[arg(long, value_name = "PORT")]
+    control: Option<u16>,
     /// Where its configuration is kept between runs
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -88,11 +91,16 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let mut end = signal(SignalKind::terminate()).map_err(caught)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
     let emulator = Emulator::start(options).await?;
+    let control = match arguments.control {
+        Some(port) => Some(emulator.control(port).await?),
+        None => None,
+    };
     let line = json!({
         "version": release.version(),
         "board": board.name(),
         "identity": emulator.machine.identity(),
         "services": emulator.addresses(),
+        "control": control,
     });
     let mut out = std::io::stdout();
     let written = writeln!(out, "{line}").and_then(|()| out.flush());

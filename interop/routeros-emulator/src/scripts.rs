@@ -40,12 +40,7 @@ pub(crate) fn background(machine: &Arc<Machine>, session: &Session, text: String
 }
 
 /// The number of the job that does the script.
-fn job(
-    machine: &Arc<Machine>,
-    session: &Session,
-    text: String,
-    file: Option<String>,
-) -> String {
+fn job(machine: &Arc<Machine>, session: &Session, text: String, file: Option<String>) -> String {
     let menu = "/system/script/job";
     let values = Record::new()
         .with("type", "command")
@@ -56,7 +51,10 @@ fn job(
     tokio::spawn(async move {
         let mut run = Run::new(&machine, &session);
         if let Err(fault) = run.script(&text).await {
-            machine.log("script,error", format!("executing script failed: {}", fault.message));
+            machine.log(
+                "script,error",
+                format!("executing script failed: {}", fault.message),
+            );
         }
         if let Some(file) = file {
             let name = format!("{file}.txt");
@@ -75,13 +73,21 @@ async fn import(machine: Arc<Machine>, session: Session, call: Call) -> Outcome 
         return Err(Trap::new(format!("file {name} does not exist")).into());
     };
     let text = String::from_utf8_lossy(&contents).into_owned();
-    let from = call.get("from-line").and_then(|line| line.parse::<usize>().ok());
+    let from = call
+        .get("from-line")
+        .and_then(|line| line.parse::<usize>().ok());
     let text: String = match from {
         // The lines before keep their places, so that faults name the right one.
         Some(from) => text
             .lines()
             .enumerate()
-            .map(|(at, line)| if at + 1 < from { "\n".into() } else { format!("{line}\n") })
+            .map(|(at, line)| {
+                if at + 1 < from {
+                    "\n".into()
+                } else {
+                    format!("{line}\n")
+                }
+            })
             .collect(),
         None => text,
     };
@@ -120,7 +126,11 @@ fn limited(machine: &Machine, session: &Session, script: &Record) -> Result<Sess
     if script.get("policy").is_none() {
         return Ok(session.clone());
     }
-    let wanted: Vec<String> = script.list("policy").into_iter().map(str::to_owned).collect();
+    let wanted: Vec<String> = script
+        .list("policy")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     if !script.is("dont-require-permissions") && !wanted.iter().all(|one| session.may(one)) {
         machine.log("script,error", "not enough permissions");
         return Err(Trap::not_permitted());
@@ -146,7 +156,9 @@ fn schedule(machine: &Arc<Machine>) {
         let mut last: Option<(u64, Timestamp)> = None;
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            let Some(machine) = weak.upgrade() else { return };
+            let Some(machine) = weak.upgrade() else {
+                return;
+            };
             let (boot, now) = (*machine.boots().borrow(), machine.now());
             let before = match last {
                 Some((known, before)) if known == boot => Some(before),
@@ -187,7 +199,10 @@ fn start_of(machine: &Machine, item: &Record) -> Option<Timestamp> {
     let local = machine.local_time();
     let date = crate::clock::read_date(item.text("start-date")).unwrap_or_else(|| local.date());
     let time: civil::Time = item.text("start-time").parse().ok()?;
-    let at = date.to_datetime(time).to_zoned(local.time_zone().clone()).ok()?;
+    let at = date
+        .to_datetime(time)
+        .to_zoned(local.time_zone().clone())
+        .ok()?;
     Some(at.timestamp())
 }
 

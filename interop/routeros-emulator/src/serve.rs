@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{Change, Machine, Record, machine::Later, tls};
+use crate::{Change, Machine, Record, faults, machine::Later, tamper::Tampered, tls};
 
 /// Bytes both ways, TLS or not.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -162,18 +162,21 @@ impl Services {
                 let Some(item) = machine.find("/ip/service", "name", &name) else {
                     continue;
                 };
-                // The router's own words for both are silence: it closes what it has accepted.
-                if !allowed(item.text("address"), peer.ip()) || full(&item, &sessions) {
+                // The router's own words for all of it are silence: it closes what it has accepted.
+                let down = faults::of(&machine).is_down();
+                if down || !allowed(item.text("address"), peer.ip()) || full(&item, &sessions) {
                     continue;
                 }
                 let (machine, server) = (Arc::clone(&machine), Arc::clone(&server));
                 let session = Arc::clone(&sessions);
                 tokio::spawn(async move {
                     let boots = machine.boots();
+                    let closing = faults::of(&machine).closing();
                     let serving = serve(&machine, &server, stream, peer, item);
                     tokio::select! {
                         () = serving => {}
                         () = rebooted(boots) => {}
+                        () = closing => {}
                     }
                     drop(session);
                 });
@@ -211,6 +214,7 @@ async fn serve(
     } else {
         Box::pin(stream)
     };
+    let stream = Box::pin(Tampered::new(machine, &service, stream));
     let connection = Connection {
         stream,
         peer,

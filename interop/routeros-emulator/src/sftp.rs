@@ -94,7 +94,10 @@ impl Handler for Client {
         name: &str,
         connected: &mut Connected,
     ) -> Result<(), Self::Error> {
-        let may = self.session.as_ref().is_some_and(|session| session.may("ftp"));
+        let may = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.may("ftp"));
         let channel = self.channels.remove(&id).filter(|_| name == "sftp" && may);
         let Some(channel) = channel else {
             return connected.channel_failure(id);

@@ -63,7 +63,7 @@ pub(crate) fn attach(machine: &Arc<Machine>) {
 async fn listen(machine: &Arc<Machine>) -> Option<JoinHandle<()>> {
     let api = machine.find("/ip/service", "name", "api");
     let real = api.is_some_and(|api| api.text("port") == API_PORT);
-    let at = SocketAddr::new(machine.address(), if real { PORT } else { 0 });
+    let at = SocketAddr::new(machine.address()?, if real { PORT } else { 0 });
     let socket = match UdpSocket::bind(at).await {
         Ok(socket) => socket,
         Err(error) => {
@@ -81,7 +81,9 @@ async fn listen(machine: &Arc<Machine>) -> Option<JoinHandle<()>> {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
-            let Some(machine) = weak.upgrade() else { return };
+            let Some(machine) = weak.upgrade() else {
+                return;
+            };
             if let Some(answer) = answer(&machine, &buffer[..length], from.ip())
                 && let Err(error) = socket.send_to(&answer, from).await
             {
@@ -108,11 +110,18 @@ fn answer(machine: &Machine, datagram: &[u8], from: IpAddr) -> Option<Vec<u8>> {
             .values
             .iter()
             .map(|asked| Varbind {
-                value: tree.get(&asked.name).cloned().unwrap_or(Value::NoSuchObject),
+                value: tree
+                    .get(&asked.name)
+                    .cloned()
+                    .unwrap_or(Value::NoSuchObject),
                 name: asked.name.clone(),
             })
             .collect(),
-        GET_NEXT => message.values.iter().map(|asked| next(&tree, &asked.name)).collect(),
+        GET_NEXT => message
+            .values
+            .iter()
+            .map(|asked| next(&tree, &asked.name))
+            .collect(),
         GET_BULK => bulk(&tree, &message),
         SET => {
             message.status = NOT_WRITABLE;
@@ -147,7 +156,9 @@ fn next(tree: &tree::Tree, name: &[u32]) -> Varbind {
 /// RFC 3416, section 4.2.3. The status is the number of those asked once, the index how often
 /// the others are.
 fn bulk(tree: &tree::Tree, message: &Message) -> Vec<Varbind> {
-    let once = usize::try_from(message.status).unwrap_or(0).min(message.values.len());
+    let once = usize::try_from(message.status)
+        .unwrap_or(0)
+        .min(message.values.len());
     let times = usize::try_from(message.index).unwrap_or(0);
     let (single, repeated) = message.values.split_at(once);
     let mut values: Vec<Varbind> = single.iter().map(|asked| next(tree, &asked.name)).collect();

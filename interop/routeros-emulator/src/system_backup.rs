@@ -83,23 +83,32 @@ fn left_out(menu: &str) -> bool {
 /// The first entry is the table without its items; then one for each item that is not dynamic.
 fn store(name: &str, table: &Table) -> Store {
     let mut whole = json!(table);
-    let items = whole.as_object_mut().and_then(|whole| whole.remove("items"));
+    let items = whole
+        .as_object_mut()
+        .and_then(|whole| whole.remove("items"));
     let items = match items {
         Some(Value::Array(items)) => items,
         _ => Vec::new(),
     };
-    let lasting = items.iter().filter(|item| item["dynamic"] != Value::Bool(true));
+    let lasting = items
+        .iter()
+        .filter(|item| item["dynamic"] != Value::Bool(true));
     let entries = std::iter::once(&whole).chain(lasting);
     Store {
         name: name.trim_start_matches('/').to_owned(),
-        entries: entries.map(|entry| entry.to_string().into_bytes()).collect(),
+        entries: entries
+            .map(|entry| entry.to_string().into_bytes())
+            .collect(),
     }
 }
 
 fn restore(machine: &Machine, stores: Vec<Store>) -> Result<(), ()> {
     let mut tables = Vec::new();
     for store in stores {
-        let mut entries = store.entries.iter().map(|entry| serde_json::from_slice(entry));
+        let mut entries = store
+            .entries
+            .iter()
+            .map(|entry| serde_json::from_slice(entry));
         let mut whole: Value = entries.next().ok_or(())?.map_err(|_| ())?;
         let items = entries.collect::<Result<Vec<Value>, _>>().map_err(|_| ())?;
         whole["items"] = Value::Array(items);

@@ -87,18 +87,26 @@ fn bytes(hostile: Hostile, http: bool, began: bool) -> Option<Vec<u8>> {
         (Hostile::Endless | Hostile::EndlessSentence, true, _) => {
             b"{\".id\":\"*1\",\"name\":\"again\"},".repeat(64)
         }
-        (Hostile::Endless, false, _) => {
-            [word(b"!re"), word(b"=.id=*1"), word(b"=name=again"), vec![0]].concat().repeat(64)
-        }
+        (Hostile::Endless, false, _) => [
+            word(b"!re"),
+            word(b"=.id=*1"),
+            word(b"=name=again"),
+            vec![0],
+        ]
+        .concat()
+        .repeat(64),
         (Hostile::EndlessSentence, false, false) => word(b"!re"),
         (Hostile::EndlessSentence, false, true) => word(b"=name=again").repeat(64),
         (_, _, true) => return None,
         (Hostile::HugeLength, true, _) => {
             b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n[".to_vec()
         }
-        (Hostile::HugeLength, false, _) => {
-            [word(b"!re"), vec![0xF0, 0xFF, 0xFF, 0xFF, 0xFF], b"=name=x".to_vec()].concat()
-        }
+        (Hostile::HugeLength, false, _) => [
+            word(b"!re"),
+            vec![0xF0, 0xFF, 0xFF, 0xFF, 0xFF],
+            b"=name=x".to_vec(),
+        ]
+        .concat(),
         (Hostile::Control, true, _) => b"\x00\xFF\xFE no HTTP \x1B[2J\r\n\r\n".to_vec(),
         (Hostile::Control, false, _) => [word(b"!re"), vec![0xF8, 0xFF]].concat(),
         (Hostile::Escapes, true, _) => {

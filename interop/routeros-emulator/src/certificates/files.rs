@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use p12_keystore::{
-    KeyStore, KeyStoreEntry, Pkcs12ImportPolicy, PrivateKey, PrivateKeyChain,
-};
+use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy, PrivateKey, PrivateKeyChain};
 use rcgen::{KeyPair, PublicKeyData as _};
 use rustls::pki_types::PrivateKeyDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -44,7 +42,10 @@ pub(super) async fn import(machine: Arc<Machine>, _: Session, call: Call) -> Out
         let text = pem::certificate(der);
         let values = described(&machine, &text)?;
         let print = values.text("fingerprint").to_owned();
-        if machine.find("/certificate", "fingerprint", &print).is_some() {
+        if machine
+            .find("/certificate", "fingerprint", &print)
+            .is_some()
+        {
             continue;
         }
         let values = values
@@ -76,7 +77,8 @@ pub(super) async fn import(machine: Arc<Machine>, _: Session, call: Call) -> Out
 
 fn found(contents: &[u8], passphrase: &str) -> Found {
     if let Ok(text) = std::str::from_utf8(contents) {
-        let keys = pem::keys(text).iter().map(|key| key.secret_der().to_vec());
+        let keys = pem::keys(text);
+        let keys = keys.iter().map(|key| key.secret_der().to_vec());
         return Found {
             certificates: pem::certificates(text),
             keys: keys.collect(),
@@ -123,9 +125,8 @@ fn adopt(machine: &Machine, key: &[u8]) -> bool {
     let own = certificates.find(|item| {
         let leaf = pem::certificates(item.text(".chain")).into_iter().next();
         leaf.is_some_and(|leaf| {
-            X509Certificate::from_der(&leaf).is_ok_and(|(_, parsed)| {
-                parsed.public_key().raw == public.as_slice()
-            })
+            X509Certificate::from_der(&leaf)
+                .is_ok_and(|(_, parsed)| parsed.public_key().raw == public.as_slice())
         })
     });
     let Some(own) = own else { return false };
@@ -151,7 +152,11 @@ fn extend(machine: &Machine, item: &Record) {
         chain.push(above);
     }
     let text: String = chain.iter().map(|der| pem::certificate(der)).collect();
-    machine.update("/certificate", item.id(), &Record::new().with(".chain", text));
+    machine.update(
+        "/certificate",
+        item.id(),
+        &Record::new().with(".chain", text),
+    );
 }
 
 fn issuer(of: &[u8], all: &[Vec<u8>]) -> Option<Vec<u8>> {
@@ -165,7 +170,10 @@ fn issuer(of: &[u8], all: &[Vec<u8>]) -> Option<Vec<u8>> {
 }
 
 pub(super) async fn export(machine: Arc<Machine>, _: Session, call: Call) -> Outcome {
-    let word = call.get("numbers").or_else(|| call.get(".id")).unwrap_or_default();
+    let word = call
+        .get("numbers")
+        .or_else(|| call.get(".id"))
+        .unwrap_or_default();
     let item = meant(&machine, word)?;
     let chain = pem::certificates(item.text(".chain"));
     let Some(own) = chain.first() else {
@@ -189,14 +197,20 @@ pub(super) async fn export(machine: Arc<Machine>, _: Session, call: Call) -> Out
         let text = "this emulator writes private keys to PKCS#12 only";
         return Err(Trap::failure(text).into());
     }
-    files::write(&machine, &format!("{name}.crt"), pem::certificate(own).as_bytes())?;
+    files::write(
+        &machine,
+        &format!("{name}.crt"),
+        pem::certificate(own).as_bytes(),
+    )?;
     Ok(Reply::done())
 }
 
 fn packed(item: &Record, chain: &[Vec<u8>], passphrase: &str) -> Option<Vec<u8>> {
     let key = pem::keys(item.text(".key")).into_iter().next()?;
     let key = PrivateKey::from_der(key.secret_der()).ok()?;
-    let each = chain.iter().map(|der| p12_keystore::Certificate::from_der(der));
+    let each = chain
+        .iter()
+        .map(|der| p12_keystore::Certificate::from_der(der));
     let certificates = each.collect::<Result<Vec<_>, _>>().ok()?;
     let mut store = KeyStore::new();
     let entry = PrivateKeyChain::new([1_u8].as_slice(), key, certificates);

@@ -26,7 +26,10 @@ pub(super) fn signed(
     let params = params(template, ca.is_none(), now)?;
     let key = pair(template.text("key-size")).map_err(wrong)?;
     let (own, above) = match ca {
-        None => (params.self_signed(&key).map_err(wrong)?.pem(), String::new()),
+        None => (
+            params.self_signed(&key).map_err(wrong)?.pem(),
+            String::new(),
+        ),
         Some(ca) => {
             let key_of_ca = KeyPair::from_pem(ca.text(".key")).map_err(wrong)?;
             let issuer = Issuer::from_ca_cert_pem(ca.text(".chain"), key_of_ca).map_err(wrong)?;
@@ -72,7 +75,10 @@ fn params(template: &Record, alone: bool, now: Timestamp) -> Result<CertificateP
     params.distinguished_name = name;
     params.subject_alt_names = alternatives(&template.list("subject-alt-name"))?;
     let start = u64::try_from(now.as_second()).unwrap_or(0);
-    let days = template.number("days-valid").unwrap_or(365).clamp(1, 36_500);
+    let days = template
+        .number("days-valid")
+        .unwrap_or(365)
+        .clamp(1, 36_500);
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + Duration::from_secs(start);
     params.not_after = epoch + Duration::from_secs(start + days * DAY);

@@ -76,7 +76,11 @@ pub(super) fn quoted(value: &str, six: bool) -> String {
         _ => {}
     }
     let plain = |character: char| {
-        character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | ':' | '/' | ',' | '-' | '*' | '@' | '+' | '!')
+        character.is_ascii_alphanumeric()
+            || matches!(
+                character,
+                '.' | '_' | ':' | '/' | ',' | '-' | '*' | '@' | '+' | '!'
+            )
     };
     if value.chars().all(plain) {
         return value.to_owned();
@@ -132,7 +136,10 @@ mod tests {
     fn lines_break_before_a_value_and_within_a_text() {
         let long = "x".repeat(60);
         let text = line(&[("address", "192.0.2.1"), ("comment", &long)], false);
-        assert_eq!(text, format!("add address=192.0.2.1 comment=\\\n    {long}\n"));
+        assert_eq!(
+            text,
+            format!("add address=192.0.2.1 comment=\\\n    {long}\n")
+        );
         let words = "word ".repeat(30);
         let text = line(&[("comment", &words)], false);
         assert!(text.lines().all(|line| line.len() <= WIDTH + 1), "{text}");

@@ -58,7 +58,9 @@ pub(super) fn traps(traps: &[Trap]) -> Answer {
     if detail == "no such item" {
         return failure(StatusCode::NOT_FOUND, None);
     }
-    if detail.starts_with("no such command or directory") {
+    // A menu that has no such command, as against a path that leads nowhere.
+    let lacks = ["(add)", "(set)", "(remove)"];
+    if detail.starts_with("no such command") && lacks.iter().any(|verb| detail.ends_with(verb)) {
         return failure(StatusCode::NOT_ACCEPTABLE, Some(detail));
     }
     failure(StatusCode::BAD_REQUEST, Some(detail))

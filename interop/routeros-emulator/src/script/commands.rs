@@ -11,7 +11,15 @@ use crate::{
 
 /// Arguments that a value without a name is for, the first that a command has.
 const PLAIN: [&str; 9] = [
-    "numbers", "number", "address", "file-name", "file", "script", "message", "name", "command",
+    "numbers",
+    "number",
+    "address",
+    "file-name",
+    "file",
+    "script",
+    "message",
+    "name",
+    "command",
 ];
 
 /// The arguments of a command, worked out.
@@ -104,7 +112,11 @@ impl Run {
 
     async fn get(&mut self, menu: &str, told: Told) -> Result<Value, Fault> {
         let records = self.records(menu).await?.records;
-        let one = self.machine.menus.get(menu).is_some_and(crate::menu::Menu::is_one);
+        let one = self
+            .machine
+            .menus
+            .get(menu)
+            .is_some_and(crate::menu::Menu::is_one);
         let mut plain = told.plain.clone();
         let name = told.named.get("value-name").map(Value::text);
         let record = if one {
@@ -118,7 +130,11 @@ impl Run {
             };
             let ids = self.meant(menu, &[who]).await?;
             let id = ids.first().map_or("", String::as_str);
-            let key = self.machine.menus.get(menu).and_then(|menu| menu.key.clone());
+            let key = self
+                .machine
+                .menus
+                .get(menu)
+                .and_then(|menu| menu.key.clone());
             let mut all = records.into_iter();
             let found = all.find(|record| {
                 record.id() == id || key.as_ref().is_some_and(|key| record.get(key) == Some(id))
@@ -138,7 +154,14 @@ impl Run {
         let condition = told.condition.clone().unwrap_or(Condition::Always);
         let mut call = Call::new(path);
         for (name, value) in told.named.iter() {
-            let ours = ["as-value", "count-only", "detail", "terse", "without-paging", "file"];
+            let ours = [
+                "as-value",
+                "count-only",
+                "detail",
+                "terse",
+                "without-paging",
+                "file",
+            ];
             if !ours.contains(&name) {
                 call = call.with(name, value);
             }
@@ -160,7 +183,11 @@ impl Run {
         if told.named.has("as-value") {
             return Ok(Value::list(records.iter().map(listed)));
         }
-        let one = self.machine.menus.get(menu).is_some_and(crate::menu::Menu::is_one);
+        let one = self
+            .machine
+            .menus
+            .get(menu)
+            .is_some_and(crate::menu::Menu::is_one);
         let text = format::printed(one, &records);
         if let Some(file) = told.named.get("file") {
             let name = format!("{file}.txt");
@@ -173,9 +200,12 @@ impl Run {
     }
 
     fn export(&mut self, path: &str, told: &Told) -> Result<Value, Fault> {
-        let call = told.named.iter().fold(Call::new(path), |call, (name, value)| {
-            call.with(name, value)
-        });
+        let call = told
+            .named
+            .iter()
+            .fold(Call::new(path), |call, (name, value)| {
+                call.with(name, value)
+            });
         let text = crate::export::text(&self.machine, &self.session, &call);
         let text = text.map_err(Fault::from)?;
         text.lines().for_each(|line| self.say(line));

@@ -1,7 +1,5 @@
 //! How `print` looks on a screen.
 
-use std::fmt::Write as _;
-
 use crate::Record;
 
 /// The flags of items, with their letters.
@@ -25,7 +23,9 @@ pub(crate) fn printed(one: bool, records: &[Record]) -> String {
         .collect();
     let mut text = String::new();
     if !present.is_empty() {
-        let each = present.iter().map(|(name, letter)| format!("{letter} - {name}"));
+        let each = present
+            .iter()
+            .map(|(name, letter)| format!("{letter} - {name}"));
         text.push_str(&format!("Flags: {}\n", each.collect::<Vec<_>>().join(", ")));
     }
     for (at, record) in records.iter().enumerate() {
@@ -60,8 +60,7 @@ fn properties(record: &Record) -> String {
             "false" => "no",
             value => value,
         };
-        // Writing to a text does not fail.
-        drop(writeln!(text, "{name:>width$}: {value}"));
+        text.push_str(&format!("{name:>width$}: {value}\n"));
     }
     text
 }

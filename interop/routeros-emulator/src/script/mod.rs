@@ -18,7 +18,6 @@ mod words;
 
 use crate::Trap;
 
-pub(crate) use format::printed;
 pub(crate) use parse::Parser;
 pub(crate) use run::Run;
 use tree::Place;

@@ -12,8 +12,8 @@ use crate::{
 /// Words that begin with a colon, and stand everywhere.
 const WORDS: [&str; 27] = [
     "beep", "delay", "do", "error", "execute", "find", "for", "foreach", "global", "if", "len",
-    "local", "log", "nothing", "onerror", "pick", "put", "quit", "return", "set",
-    "toarray", "tobool", "toip", "tonum", "tostr", "typeof", "while",
+    "local", "log", "nothing", "onerror", "pick", "put", "quit", "return", "set", "toarray",
+    "tobool", "toip", "tonum", "tostr", "typeof", "while",
 ];
 
 /// How deep blocks, brackets and parentheses go.
@@ -146,7 +146,11 @@ impl<'a> Parser<'a> {
     /// A command by its path, or a line that only goes to a menu.
     fn path(&mut self, start: Place) -> Result<Option<What>, Fault> {
         let rooted = self.reader.take('/');
-        let mut base = if rooted { String::new() } else { self.menu.clone() };
+        let mut base = if rooted {
+            String::new()
+        } else {
+            self.menu.clone()
+        };
         let mut first = !rooted;
         if rooted && self.reader.at_end() {
             self.menu.clear();

@@ -15,7 +15,10 @@ impl Reader {
     /// At the beginning.
     pub(super) fn new(text: &str) -> Self {
         Self {
-            text: text.chars().filter(|&character| character != '\r').collect(),
+            text: text
+                .chars()
+                .filter(|&character| character != '\r')
+                .collect(),
             at: 0,
             line: 1,
             column: 1,
@@ -48,7 +51,8 @@ impl Reader {
 
     pub(super) fn starts_with(&self, wanted: &str) -> bool {
         let each = wanted.chars().enumerate();
-        each.into_iter().all(|(ahead, character)| self.peek_at(ahead) == Some(character))
+        each.into_iter()
+            .all(|(ahead, character)| self.peek_at(ahead) == Some(character))
     }
 
     pub(super) fn next(&mut self) -> Option<char> {

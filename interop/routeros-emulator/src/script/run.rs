@@ -160,7 +160,9 @@ impl Run {
                 Expression::Text(pieces) => self.text(pieces).await,
                 Expression::Variable(name) => Ok(self.variable(name)),
                 Expression::Command(statements) => self.statements(statements).await,
-                Expression::Block { list: Some(list), .. } => {
+                Expression::Block {
+                    list: Some(list), ..
+                } => {
                     let mut values = Vec::new();
                     for item in list {
                         values.push(self.item(item).await?);
@@ -274,7 +276,11 @@ fn joined(operator: Operator, left: &Value, right: &Value) -> Result<Value, Faul
         Operator::Or | Operator::And => {
             let one = left.truth().ok_or_else(|| cannot("compare", left))?;
             let two = right.truth().ok_or_else(|| cannot("compare", right))?;
-            Value::Truth(if operator == Operator::Or { one || two } else { one && two })
+            Value::Truth(if operator == Operator::Or {
+                one || two
+            } else {
+                one && two
+            })
         }
         Operator::Equal => Value::Truth(left.same(right)),
         Operator::Unequal => Value::Truth(!left.same(right)),
@@ -325,8 +331,12 @@ fn of(list: &Value, key: &Value) -> Value {
 }
 
 fn calculated(operator: Operator, left: &Value, right: &Value) -> Result<i64, Fault> {
-    let one = left.number().ok_or_else(|| cannot("calculate with", left))?;
-    let two = right.number().ok_or_else(|| cannot("calculate with", right))?;
+    let one = left
+        .number()
+        .ok_or_else(|| cannot("calculate with", left))?;
+    let two = right
+        .number()
+        .ok_or_else(|| cannot("calculate with", right))?;
     let outcome = match operator {
         Operator::Add => one.checked_add(two),
         Operator::Subtract => one.checked_sub(two),

@@ -143,7 +143,9 @@ impl Run {
             None => None,
         };
         if global {
-            let known = self.machine.find("/system/script/environment", "name", &name);
+            let known = self
+                .machine
+                .find("/system/script/environment", "name", &name);
             let stored = known.map(|known| Value::of_word(known.text("value")));
             match value {
                 Some(value) => self.keep(&name, value),
@@ -302,7 +304,8 @@ impl Run {
             if rounds > MOST_ROUNDS {
                 return Err(Fault::new("interrupted"));
             }
-            self.scopes.push(HashMap::from([(name.clone(), Value::Number(at))]));
+            self.scopes
+                .push(HashMap::from([(name.clone(), Value::Number(at))]));
             let outcome = self.scoped(block).await;
             self.scopes.pop();
             outcome?;
@@ -374,7 +377,9 @@ fn picked(values: &[Value]) -> Value {
     let many = to.saturating_sub(from);
     match value {
         Value::List(items) => match values.get(2) {
-            None => items.get(from).map_or(Value::Nothing, |(_, item)| item.clone()),
+            None => items
+                .get(from)
+                .map_or(Value::Nothing, |(_, item)| item.clone()),
             Some(_) => Value::List(items.iter().skip(from).take(many).cloned().collect()),
         },
         other => Value::Text(other.shown().chars().skip(from).take(many).collect()),
@@ -389,7 +394,8 @@ fn found(values: &[Value]) -> Value {
     let at = match value {
         Value::List(items) => {
             let mut rest = items.iter().enumerate().skip(from);
-            rest.find(|(_, (_, item))| item.same(wanted)).map(|(at, _)| at)
+            rest.find(|(_, (_, item))| item.same(wanted))
+                .map(|(at, _)| at)
         }
         other => {
             let (text, wanted) = (other.shown(), wanted.shown());

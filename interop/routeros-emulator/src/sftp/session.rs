@@ -168,7 +168,11 @@ impl Handler for Files {
         if std::mem::replace(told, true) {
             return Err(StatusCode::Eof);
         }
-        let start = if name.is_empty() { String::new() } else { format!("{name}/") };
+        let start = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}/")
+        };
         let mut files: Vec<File> = Vec::new();
         for item in self.machine.stored("/file") {
             let Some(rest) = item.text("name").strip_prefix(&*start) else {
@@ -220,7 +224,9 @@ impl Handler for Files {
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         let rest = bytes.get(from..).filter(|rest| !rest.is_empty());
         let rest = rest.ok_or(StatusCode::Eof)?;
-        let most = usize::try_from(len).unwrap_or(LARGEST_READ).min(LARGEST_READ);
+        let most = usize::try_from(len)
+            .unwrap_or(LARGEST_READ)
+            .min(LARGEST_READ);
         let data = rest[..rest.len().min(most)].to_vec();
         Ok(Data { id, data })
     }
@@ -276,12 +282,7 @@ impl Handler for Files {
         Ok(done(id))
     }
 
-    async fn rename(
-        &mut self,
-        id: u32,
-        from: String,
-        to: String,
-    ) -> Result<Status, StatusCode> {
+    async fn rename(&mut self, id: u32, from: String, to: String) -> Result<Status, StatusCode> {
         let (from, to) = (plain(&from), plain(&to));
         let bytes = files::contents(&self.machine, &from).ok_or(StatusCode::NoSuchFile)?;
         files::write(&self.machine, &to, &bytes).map_err(|_| StatusCode::Failure)?;

@@ -130,7 +130,9 @@ fn element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
         if octets.is_empty() || octets.len() > 4 {
             return None;
         }
-        octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet))
+        octets
+            .iter()
+            .fold(0, |sum, octet| sum << 8 | usize::from(*octet))
     };
     let (contents, after) = after.split_at_checked(length)?;
     *rest = after;
@@ -147,7 +149,11 @@ fn integer(octets: &[u8]) -> Option<i64> {
         return None;
     }
     let start = if octets[0] & 0x80 == 0 { 0 } else { -1 };
-    Some(octets.iter().fold(start, |sum: i64, octet| sum << 8 | i64::from(*octet)))
+    Some(
+        octets
+            .iter()
+            .fold(start, |sum: i64, octet| sum << 8 | i64::from(*octet)),
+    )
 }
 
 fn object(octets: &[u8]) -> Option<Vec<u32>> {
@@ -168,7 +174,10 @@ fn object(octets: &[u8]) -> Option<Vec<u32>> {
             number = 0;
         }
     }
-    octets.last().is_none_or(|last| last & 0x80 == 0).then_some(name)
+    octets
+        .last()
+        .is_none_or(|last| last & 0x80 == 0)
+        .then_some(name)
 }
 
 fn object_octets(name: &[u32]) -> Vec<u8> {

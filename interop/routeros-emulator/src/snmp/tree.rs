@@ -60,7 +60,10 @@ fn interfaces(machine: &Machine, tree: &mut Tree) {
         put(2, text(interface.text("name")));
         put(3, Value::Integer(kind(interface)));
         let mtu = interface.number("mtu").or(interface.number("actual-mtu"));
-        put(4, Value::Integer(i64::try_from(mtu.unwrap_or(1500)).unwrap_or(1500)));
+        put(
+            4,
+            Value::Integer(i64::try_from(mtu.unwrap_or(1500)).unwrap_or(1500)),
+        );
         put(5, Value::Gauge(1_000_000_000));
         put(6, Value::Text(mac(interface.text("mac-address"))));
         put(7, Value::Integer(if disabled { 2 } else { 1 }));
@@ -125,7 +128,9 @@ fn processors(machine: &Machine, tree: &mut Tree) {
 fn mikrotik(machine: &Machine, tree: &mut Tree) {
     let health = machine.read("/system/health");
     let value = |name: &str| {
-        let listed = health.iter().find(|record| record.get("name") == Some(name));
+        let listed = health
+            .iter()
+            .find(|record| record.get("name") == Some(name));
         let value = listed.map(|record| record.text("value"));
         let value = value.or_else(|| health.first().and_then(|record| record.get(name)));
         // The agent gives tenths.
@@ -136,11 +141,26 @@ fn mikrotik(machine: &Machine, tree: &mut Tree) {
             put(tree, &MIKROTIK, &[3, number, 0], Value::Gauge(value));
         }
     }
-    put(tree, &MIKROTIK, &[4, 4, 0], text(machine.release().version()));
+    put(
+        tree,
+        &MIKROTIK,
+        &[4, 4, 0],
+        text(machine.release().version()),
+    );
     let board = machine.one("/system/routerboard");
     if board.get("serial-number").is_some() {
-        put(tree, &MIKROTIK, &[7, 3, 0], text(board.text("serial-number")));
-        put(tree, &MIKROTIK, &[7, 4, 0], text(board.text("current-firmware")));
+        put(
+            tree,
+            &MIKROTIK,
+            &[7, 3, 0],
+            text(board.text("serial-number")),
+        );
+        put(
+            tree,
+            &MIKROTIK,
+            &[7, 4, 0],
+            text(board.text("current-firmware")),
+        );
         put(tree, &MIKROTIK, &[7, 8, 0], text(board.text("board-name")));
     }
 }
@@ -149,5 +169,9 @@ fn mikrotik(machine: &Machine, tree: &mut Tree) {
 fn tenths(text: &str) -> Option<u32> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let part: u32 = part.get(..1)?.parse().ok()?;
-    whole.parse::<u32>().ok()?.checked_mul(10)?.checked_add(part)
+    whole
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(10)?
+        .checked_add(part)
 }
