@@ -18,11 +18,13 @@ pub(super) enum Stands {
     Elsewhere(String),
 }
 
-/// The items of a menu, or its one record.
+/// The items of a menu without those the router made itself, or its one record.
 pub(super) async fn read<H: Hands>(hands: &mut H, menu: &str) -> Result<Vec<Record>, Error> {
     let properties = menu::of(menu).map_or(&[][..], |menu| menu.properties);
     let print = Command::new(format!("{menu}/print")).asking(properties.iter().copied());
-    Ok(hands.call(&print).await?.records)
+    let mut records = hands.call(&print).await?.records;
+    records.retain(|record| !is_dynamic(record));
+    Ok(records)
 }
 
 /// The item meant, although its `.id` may be another one by now.

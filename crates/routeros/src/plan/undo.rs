@@ -1,6 +1,10 @@
 //! Taking back what a plan did.
 
-use std::{collections::BTreeMap, fmt, future::Future};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +81,15 @@ impl Undo {
     }
 }
 
+/// What is learnt on the way back.
+#[derive(Default)]
+struct Way {
+    /// The `.id`s of items that were put back, by the ones they had.
+    renamed: BTreeMap<Id, Id>,
+    /// Items of ours that stay: they do not count as a change of the order.
+    stay: BTreeSet<Id>,
+}
+
 /// What became of one step.
 enum Was {
     Undone,
@@ -90,10 +103,10 @@ pub(super) async fn take_back<H: Hands>(
     undo: &mut Undo,
 ) -> (Undone, Result<(), Error>) {
     let mut undone = Undone::default();
-    let mut renamed = BTreeMap::new();
+    let mut way = Way::default();
     while let Some(step) = undo.steps.last() {
-        let step = with_new_ids(step, &renamed);
-        match one(hands, &step, &mut renamed).await {
+        let step = with_new_ids(step, &way.renamed);
+        match one(hands, &step, &mut way).await {
             Ok(Was::Undone) => undone.steps += 1,
             Ok(Was::Nothing) => undone.nothing += 1,
             Ok(Was::Left(why)) => undone.left.push(Left {
@@ -103,7 +116,7 @@ pub(super) async fn take_back<H: Hands>(
             Err(error) => {
                 // Whoever goes on with the rest knows nothing of the new `.id`s.
                 for step in &mut undo.steps {
-                    *step = with_new_ids(step, &renamed);
+                    *step = with_new_ids(step, &way.renamed);
                 }
                 return (undone, Err(error));
             }
@@ -132,11 +145,7 @@ fn with_new_ids(step: &Step, renamed: &BTreeMap<Id, Id>) -> Step {
     step
 }
 
-async fn one<H: Hands>(
-    hands: &mut H,
-    step: &Step,
-    renamed: &mut BTreeMap<Id, Id>,
-) -> Result<Was, Error> {
+async fn one<H: Hands>(hands: &mut H, step: &Step, way: &mut Way) -> Result<Was, Error> {
     let now = match read(hands, &step.menu).await {
         Err(Error::NoSuchCommand { .. }) => {
             return Ok(Was::Left("the router no longer has this menu".to_owned()));
@@ -144,14 +153,19 @@ async fn one<H: Hands>(
         other => other?,
     };
     match step.verb {
-        Verb::Add => added(hands, step, &now).await,
+        Verb::Add => added(hands, step, &now, way).await,
         Verb::Set => was_set(hands, step, &now).await,
-        Verb::Remove => removed(hands, step, &now, renamed).await,
-        Verb::Move => moved(hands, step, &now).await,
+        Verb::Remove => removed(hands, step, &now, way).await,
+        Verb::Move => moved(hands, step, &now, way).await,
     }
 }
 
-async fn added<H: Hands>(hands: &mut H, step: &Step, now: &[Record]) -> Result<Was, Error> {
+async fn added<H: Hands>(
+    hands: &mut H,
+    step: &Step,
+    now: &[Record],
+    way: &mut Way,
+) -> Result<Was, Error> {
     let menu = &*step.menu;
     let ours = |record: &&Record| is_identical(menu, record, &step.after);
     let Some(record) = now.iter().rev().find(ours) else {
@@ -167,6 +181,7 @@ async fn added<H: Hands>(hands: &mut H, step: &Step, now: &[Record]) -> Result<W
             .filter(|name| !alike(menu, name, record, &step.after))
             .map(|name| shown(name, record.get(name)))
             .collect();
+        way.stay.extend(record.id());
         return Ok(Was::Left(format!(
             "an item that was added has been changed since ({})",
             changed.join(", ")
@@ -235,7 +250,7 @@ async fn removed<H: Hands>(
     hands: &mut H,
     step: &Step,
     now: &[Record],
-    renamed: &mut BTreeMap<Id, Id>,
+    way: &mut Way,
 ) -> Result<Was, Error> {
     let menu = &*step.menu;
     let Some(item) = &step.item else {
@@ -258,7 +273,7 @@ async fn removed<H: Hands>(
         .call(&steps::add(menu, &values, before.as_ref()))
         .await?;
     if let Some(id) = answer.returned() {
-        renamed.insert(item.id.clone(), Id::new(id));
+        way.renamed.insert(item.id.clone(), Id::new(id));
     }
     Ok(Was::Undone)
 }
@@ -269,7 +284,12 @@ fn is_given(name: &str, value: &str) -> bool {
     !super::draft::is_volatile(name) && !value.is_empty()
 }
 
-async fn moved<H: Hands>(hands: &mut H, step: &Step, now: &[Record]) -> Result<Was, Error> {
+async fn moved<H: Hands>(
+    hands: &mut H,
+    step: &Step,
+    now: &[Record],
+    way: &Way,
+) -> Result<Was, Error> {
     let menu = &*step.menu;
     let item = step.item.as_ref();
     let found = item.and_then(|item| find(menu, now, item));
@@ -279,7 +299,12 @@ async fn moved<H: Hands>(hands: &mut H, step: &Step, now: &[Record]) -> Result<W
             "an item that was moved is no longer there".to_owned(),
         ));
     };
-    let at = successor(menu, now, &id);
+    let counted: Vec<Record> = now
+        .iter()
+        .filter(|record| record.id().is_none_or(|id| !way.stay.contains(&id)))
+        .cloned()
+        .collect();
+    let at = successor(menu, &counted, &id);
     if is_place(menu, now, &at, from) {
         return Ok(Was::Nothing);
     }

@@ -35,6 +35,8 @@ pub(in crate::plan) struct Memory {
     pub(in crate::plan) editor: Option<(usize, Edit)>,
     /// All commands that change something, in order.
     pub(in crate::plan) told: Vec<Command>,
+    /// Properties this version does not have.
+    pub(in crate::plan) lacks: Vec<&'static str>,
     lost: bool,
     next: usize,
 }
@@ -74,7 +76,9 @@ impl Memory {
         let id = format!("*{:X}", self.next);
         let mut record = Record::new().with(".id", &*id);
         for (name, value) in defaults(menu) {
-            record.set(*name, *value);
+            if !self.lacks.contains(name) {
+                record.set(*name, *value);
+            }
         }
         for (name, value) in values.iter() {
             record.set(name, printed(value));
@@ -84,7 +88,8 @@ impl Memory {
         id
     }
 
-    /// What `/export` would give: all that is configured, in order, without any `.id`.
+    /// What `/export` would give: all that is configured, in order, without any `.id` and without
+    /// what has its default.
     pub(in crate::plan) fn export(&self) -> String {
         let mut text = String::new();
         for (menu, items) in &self.menus {
@@ -92,6 +97,7 @@ impl Memory {
                 let mut words: Vec<String> = item
                     .iter()
                     .filter(|(name, value)| !name.starts_with('.') && !value.is_empty())
+                    .filter(|pair| *pair != ("src-address", "0.0.0.0"))
                     .map(|(name, value)| format!("{name}={value}"))
                     .collect();
                 words.sort();

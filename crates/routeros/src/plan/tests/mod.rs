@@ -30,3 +30,13 @@ fn planned(wanted: &Wanted, router: &Memory) -> Plan {
         Err(objections) => panic!("{objections:?}"),
     }
 }
+
+/// Compares two exports line by line.
+fn assert_same(found: &Memory, expected: &str) {
+    let found = found.export();
+    let pairs = found.lines().zip(expected.lines());
+    for (found, expected) in pairs {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.lines().count(), expected.lines().count());
+}

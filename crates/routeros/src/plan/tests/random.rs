@@ -20,11 +20,18 @@ pub(super) const TAG: &str = "portreeve:test";
 
 pub(super) fn server(last: u8) -> Server {
     let address = format!("10.0.0.{last}").parse().unwrap();
-    Server::udp(address, Secret::new(format!("the secret of {last}")))
+    let mut server = Server::udp(address, Secret::new(format!("the secret of {last}")));
+    server.source = (last == 4).then(|| "192.168.88.1".parse().unwrap());
+    server
 }
 
-/// All that can be wanted.
+/// All that can be wanted of the newest version.
 pub(super) fn all() -> Wanted {
+    all_of(|menu| !menu.contains("wifiwave2"))
+}
+
+/// All that can be wanted of a router with these menus.
+pub(super) fn all_of(has: impl Fn(&str) -> bool) -> Wanted {
     let mut wanted = Wanted::new(TAG, server(1));
     let mut backup = server(2);
     backup.accounting_backup = true;
@@ -47,13 +54,30 @@ pub(super) fn all() -> Wanted {
         xauth: true,
         ..Ipsec::default()
     });
-    services.wireless = Some(Wireless {
-        switch: BTreeMap::from([
-            ("keyed".to_owned(), Enterprise::Wpa2),
-            ("caps-keyed".to_owned(), Enterprise::Wpa2),
-            ("wifi-keyed".to_owned(), Enterprise::Wpa2AndWpa3),
-            ("wave-keyed".to_owned(), Enterprise::Wpa3),
-        ]),
+    let switch: BTreeMap<String, Enterprise> = [
+        (
+            "/interface/wireless/security-profiles",
+            "keyed",
+            Enterprise::Wpa2,
+        ),
+        ("/caps-man/security", "caps-keyed", Enterprise::Wpa2),
+        (
+            "/interface/wifi/security",
+            "wifi-keyed",
+            Enterprise::Wpa2AndWpa3,
+        ),
+        (
+            "/interface/wifiwave2/security",
+            "wave-keyed",
+            Enterprise::Wpa3,
+        ),
+    ]
+    .into_iter()
+    .filter(|(menu, _, _)| has(menu))
+    .map(|(_, name, choice)| (name.to_owned(), choice))
+    .collect();
+    services.wireless = (!switch.is_empty()).then(|| Wireless {
+        switch,
         ..Wireless::default()
     });
     wanted.accepted = BTreeSet::from([Risk::NoLocalXauth]);
@@ -62,7 +86,13 @@ pub(super) fn all() -> Wanted {
 
 /// A router with something in every menu that it has.
 pub(super) fn full(has: impl Fn(&str) -> bool) -> Memory {
+    full_lacking(has, &[])
+}
+
+/// The same, of a version without these properties.
+pub(super) fn full_lacking(has: impl Fn(&str) -> bool, lacks: &[&'static str]) -> Memory {
     let mut router = singles();
+    router.lacks = lacks.to_vec();
     radius(&mut router);
     lists(&mut router);
     wireless(&mut router);

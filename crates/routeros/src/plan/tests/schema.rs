@@ -92,24 +92,15 @@ fn fits(command: &Command, can: &Capabilities) -> Result<(), String> {
 
 /// Everything that can be wanted of a version, on a router that has something in every menu.
 fn everything(can: &Capabilities) -> (Plan, Memory) {
-    let router = random::full(|menu| {
+    let has = |menu: &str| {
         let commands = ["add", "set"];
         commands.iter().any(|c| can.has(&format!("{menu}/{c}")))
             || menu == "/interface"
             || menu == "/ip/ipsec/user"
-    });
-    let mut wanted = random::all();
-    if !can.has("/interface/wifi/security/add") && !can.has("/interface/wifiwave2/security/add") {
-        wanted.services.wireless = None;
-    }
-    if !can.has("/interface/wireless/security-profiles/add")
-        && let Some(wireless) = &mut wanted.services.wireless
-    {
-        wireless.switch.retain(|name, _| {
-            can.has("/interface/wifi/security/add") && name == "wifi-keyed"
-                || name == "wave-keyed" && can.has("/interface/wifiwave2/security/add")
-        });
-    }
+    };
+    let mut lacks = vec!["require-message-auth"];
+    lacks.retain(|name| !can.takes("/radius/add", name));
+    let (router, wanted) = (random::full_lacking(has, &lacks), random::all_of(has));
     let made = plan(&wanted, &router.observed(), can);
     (
         made.unwrap_or_else(|o| panic!("{}: {o:?}", can.version())),

@@ -188,7 +188,8 @@ fn a_router_that_fails_leaves_both_ends_as_they_were() {
                 let start = router.export();
                 router.fault = Some(fault);
                 let mut side = server(overlap, &taken);
-                let rotated = rotate_by(&mut router, &schema::newest(), &rotation(), &mut side);
+                let (can, rotation) = (schema::newest(), rotation());
+                let rotated = rotate_by(&mut router, &can, &rotation, &mut side);
                 let failed = now(rotated).unwrap_err();
                 assert!(matches!(failed, Unrotated::Router(_)), "{failed}");
                 assert_eq!(router.export(), start, "{overlap:?} {fault:?}");
