@@ -3,6 +3,8 @@
 //! The emulator is a program of its own and knows nothing of this crate. It is taken from the
 //! target directory, or from where `PORTREEVE_ROUTEROS_EMULATOR` says.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader},
@@ -103,8 +105,8 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 }
 
@@ -333,7 +335,7 @@ async fn files_come_back_as_they_went() {
         let error = files.fetch("tea.txt").await.unwrap_err();
         assert!(matches!(error, Error::NoSuchItem { .. }), "{at}: {error:?}");
         let large = files
-            .store("large.rsc", &[b'x'; 100_000])
+            .store("large.rsc", &vec![b'x'; 100_000])
             .await
             .unwrap_err();
         assert!(matches!(large, Error::NotSupported(_)), "{at}: {large:?}");
@@ -449,7 +451,7 @@ async fn the_router_takes_backups_of_itself() {
         let schedule = backup::Schedule {
             name: "nightly".to_owned(),
             first: jiff::civil::datetime(2027, 1, 23, 3, 30, 0, 0),
-            interval: Duration::from_secs(86_400),
+            interval: Duration::from_hours(24),
             password: Secret::new("pa\"ss"),
             mail: None,
         };
@@ -492,7 +494,7 @@ async fn sftp_takes_any_file_and_only_the_pinned_key() {
             "{version}: {access:?}"
         );
         let octets: Vec<u8> = (0..200_000u32)
-            .map(|n| (n.wrapping_mul(31) >> 3) as u8)
+            .flat_map(|n| n.wrapping_mul(31).to_le_bytes())
             .collect();
         let files = Files::new(&router, &capabilities).with_sftp(access.clone());
         files.store("binary.backup", &octets).await.unwrap();

@@ -325,9 +325,10 @@ mod tests {
             for magic in [PLAIN, WITH_RC4, WITH_AES] {
                 let mut file = header(magic, 8 + octets.len());
                 file.extend_from_slice(&octets);
-                let _ = verify(&file, Some(&password));
+                let with = verify(&file, Some(&password));
+                prop_assert!(with.is_err() || magic == PLAIN);
             }
-            let _ = verify(&octets, Some(&password));
+            prop_assert!(octets.len() >= 8 || verify(&octets, Some(&password)).is_err());
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The text that `/export` writes: sections of a menu, and the commands in it.
 
-use std::fmt::Write as _;
-
 use similar::TextDiff;
 
 use crate::{Version, secret::is_sensitive};
@@ -245,26 +243,19 @@ pub fn normalise(text: &str) -> String {
     let Ok(export) = parse(text) else {
         return text.to_owned();
     };
-    let mut normal = String::new();
-    let mut put = |line: std::fmt::Arguments<'_>| {
-        // Writing to a text cannot fail.
-        let _ = writeln!(normal, "{line}");
-    };
-    if let Some(version) = export.header.version {
-        put(format_args!("# RouterOS {version}"));
-    }
-    for complaint in &export.complaints {
-        put(format_args!("# {complaint}"));
-    }
+    let version = export.header.version.iter();
+    let mut lines: Vec<String> = version.map(|v| format!("# RouterOS {v}")).collect();
+    lines.extend(export.complaints.iter().map(|text| format!("# {text}")));
     let mut menu = "";
     for line in &export.commands {
         if line.menu != menu {
-            put(format_args!("{}", line.menu));
+            lines.push(line.menu.clone());
             menu = &line.menu;
         }
-        put(format_args!("{}", line.text));
+        lines.push(line.text.clone());
     }
-    normal
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// What changed between two exports, as a unified diff of their normal forms. A secret that

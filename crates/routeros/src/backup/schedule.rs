@@ -13,7 +13,7 @@ use crate::{Capabilities, Command, Error, Secret, time};
 /// What a script that takes backups must be permitted.
 const POLICY: &str = "ftp,read,write,policy,test,password,sensitive";
 /// The shortest time between two backups: storage on flash wears out.
-const SHORTEST: Duration = Duration::from_secs(3600);
+const SHORTEST: Duration = Duration::from_hours(1);
 
 /// When the router takes backups of itself, and what becomes of them.
 #[derive(Debug, Clone)]
@@ -256,7 +256,10 @@ fn quoted(value: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             letter if letter.is_ascii_control() => {
-                quoted.push_str(&format!("\\{:02X}", u32::from(letter)));
+                let code = u32::from(letter);
+                let halves = [code >> 4, code & 15].map(|half| char::from_digit(half, 16));
+                quoted.push('\\');
+                quoted.extend(halves.iter().flatten().map(char::to_ascii_uppercase));
             }
             letter => quoted.push(letter),
         }
@@ -313,7 +316,7 @@ mod tests {
         Schedule {
             name: "nightly".to_owned(),
             first: jiff::civil::datetime(2025, 1, 23, 3, 30, 0, 0),
-            interval: Duration::from_secs(86_400),
+            interval: Duration::from_hours(24),
             password: Secret::new("a\"b$c"),
             mail: Some(Mail {
                 server: "192.0.2.25".to_owned(),
@@ -367,7 +370,7 @@ mod tests {
             Err(Error::BadValue { .. })
         ));
         let often = Schedule {
-            interval: Duration::from_secs(60),
+            interval: Duration::from_mins(1),
             ..schedule()
         };
         assert!(matches!(

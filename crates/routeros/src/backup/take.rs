@@ -1,6 +1,6 @@
 //! Taking exports and backups.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use super::{
     binary::{self, Encryption},
@@ -183,11 +183,7 @@ pub(super) fn temporary() -> Result<String, Error> {
     let mut random = [0u8; 6];
     getrandom::fill(&mut random)
         .map_err(|cause| Error::NotSupported(format!("no randomness: {cause}")))?;
-    Ok(random
-        .iter()
-        .fold("portreeve-".to_owned(), |mut name, octet| {
-            // Writing to a text cannot fail.
-            let _ = write!(name, "{octet:02x}");
-            name
-        }))
+    let halves = random.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    let digits = halves.filter_map(|half| char::from_digit(u32::from(half), 16));
+    Ok("portreeve-".chars().chain(digits).collect())
 }

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Below this, reports are a burden to everybody and tell nothing more.
-const SHORTEST: Duration = Duration::from_secs(60);
+const SHORTEST: Duration = Duration::from_mins(1);
 const SUGGESTED: &str = "5m";
 
 pub(super) fn rules(scene: &Scene<'_>, found: &mut Vec<Finding>) {
@@ -176,14 +176,14 @@ fn interim(scene: &Scene<'_>, place: &Place<'_>, found: &mut Vec<Finding>) {
     let Some(text) = place.item.get(timer) else {
         return;
     };
-    let set = time::parse(text).filter(|span| !span.is_zero());
+    let own = time::parse(text).filter(|span| !span.is_zero());
     let sent = scene.nas().iter().find_map(|nas| nas.interim);
     // What an answer says goes before what is set; of a hotspot only where nothing is set. DHCP
     // is not told by answers.
     let effective = match place.service {
-        "hotspot" => set.or(sent),
-        "dhcp" => set,
-        _ => sent.or(set),
+        "hotspot" => own.or(sent),
+        "dhcp" => own,
+        _ => sent.or(own),
     };
     let before = text.to_owned();
     let repair = Repair::setting(place.menu, place.item, &[(timer, SUGGESTED, &before)]);
@@ -215,7 +215,7 @@ fn interim(scene: &Scene<'_>, place: &Place<'_>, found: &mut Vec<Finding>) {
             )
             .seen(format!("{}: {timer}={before}", label(place)))
             .fix(format!("set {timer}={SUGGESTED}"))
-            .repair(repair.filter(|_| set == Some(span))),
+            .repair(repair.filter(|_| own == Some(span))),
         ),
         Some(_) => {}
     }

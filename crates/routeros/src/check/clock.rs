@@ -8,8 +8,8 @@ use crate::Record;
 
 use super::{Code, Finding, RouterSide, scene::Scene};
 
-const NOTABLE: Duration = Duration::from_secs(60);
-const GRAVE: Duration = Duration::from_secs(3_600);
+const NOTABLE: Duration = Duration::from_mins(1);
+const GRAVE: Duration = Duration::from_hours(1);
 
 pub(super) fn rules(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if scene.ours.clock_synchronised == Some(false) {

@@ -85,7 +85,7 @@ codes! {
     IncomingBad = "incoming-bad-requests",
         "The router calls our CoA requests bad.";
     MessageAuthOff = "message-authenticator-off",
-        "The router takes answers without Message-Authenticator (BlastRADIUS).";
+        "The router takes answers that nobody signed (CVE-2024-3596).";
     MessageAuthMismatch = "message-authenticator-mismatch",
         "One side demands Message-Authenticator and the other does not send it.";
     RadsecName = "radsec-certificate-name",
@@ -107,7 +107,7 @@ codes! {
     OurClock = "server-clock",
         "This server's own clock is not synchronised.";
     Fasttrack = "fasttrack-defeats-queues",
-        "FastTracked traffic passes by the queues that hold rate limits.";
+        "Traffic on the fast track passes by the queues that hold rate limits.";
     OctetsSwapped = "octets-swapped",
         "Upload and download are counted the wrong way round.";
     Vulnerable = "vulnerable-version",
@@ -147,9 +147,9 @@ codes! {
     SnmpPublic = "snmp-public",
         "SNMP answers to a community everybody knows, or may be written.";
     Romon = "romon-open",
-        "RoMON is on.";
+        "The router management overlay is on.";
     MacServer = "mac-server-open",
-        "MAC-Telnet, MAC-WinBox or MAC-ping answers on every interface.";
+        "Log-ins without IP are taken on every interface.";
     BandwidthServer = "bandwidth-server",
         "The bandwidth test server is on.";
     OpenResolver = "open-resolver",
@@ -157,7 +157,7 @@ codes! {
     OpenProxy = "open-proxy",
         "The web or SOCKS proxy is on.";
     Upnp = "upnp-on",
-        "UPnP lets devices open ports.";
+        "Devices inside may open ports to the outside.";
     Discovery = "discovery-open",
         "Neighbour discovery tells version and name on every interface.";
     SshWeak = "ssh-weak-crypto",

@@ -101,9 +101,9 @@ pub(crate) fn interface_towards(router: &RouterSide, source: IpAddr) -> Option<&
     if let Some(interface) = connected(source) {
         return Some(interface);
     }
-    let routes = router.items("/ip/route").iter();
-    let usable = routes.filter(|route| is_on(route) && route.flag("active") != Some(false));
-    let best = usable
+    let table = router.items("/ip/route").iter();
+    let active = table.filter(|route| is_on(route) && route.flag("active") != Some(false));
+    let best = active
         .filter_map(|route| Some((network::parse(route.get("dst-address")?)?, route)))
         .filter(|(network, _)| network::covers(*network, source))
         .max_by_key(|(network, _)| network.1)?;
@@ -180,9 +180,10 @@ impl<'a> Walk<'a> {
             match rule.get("action").unwrap_or("accept") {
                 "accept" if sure => return Way::Decided(rule, true),
                 "drop" | "reject" | "tarpit" if sure => return Way::Decided(rule, false),
-                "accept" => self.doubt(rule, true),
-                "drop" | "reject" | "tarpit" => self.doubt(rule, false),
                 "return" if sure => return Way::Onward,
+                // A return that perhaps fits lets the packet go on.
+                "accept" | "return" => self.doubt(rule, true),
+                "drop" | "reject" | "tarpit" => self.doubt(rule, false),
                 "jump" if depth < DEEPEST => {
                     let Some(target) = rule.get("jump-target") else {
                         continue;
@@ -192,8 +193,6 @@ impl<'a> Walk<'a> {
                         return way;
                     }
                 }
-                // Perhaps the chain ends here, and the packet goes on.
-                "return" => self.doubt(rule, true),
                 _ => {}
             }
         }
@@ -275,7 +274,6 @@ fn condition(router: &RouterSide, name: &str, value: &str, packet: &Packet<'_>) 
             let states: Vec<_> = value.split(',').map(str::trim).collect();
             Fit::of(Some(states.contains(&"new")))
         }
-        "connection-nat-state" => Fit::Perhaps,
         "hw-offload" => Fit::Yes,
         _ => Fit::Perhaps,
     }
@@ -292,14 +290,14 @@ fn to_router(router: &RouterSide, value: &str, destination: Option<IpAddr>) -> F
         .items("/ip/address")
         .iter()
         .filter(|item| is_on(item));
-    let own: Vec<_> = own
+    let fits: Vec<_> = own
         .filter_map(|item| within(network::address(item.get("address")?)?))
         .collect();
     let local = network::parse(value).is_some_and(|(address, _)| address.is_loopback());
     Fit::of(
-        if local || (!own.is_empty() && own.iter().all(|one| !one)) {
+        if local || (!fits.is_empty() && fits.iter().all(|one| !one)) {
             Some(false)
-        } else if !own.is_empty() && own.iter().all(|one| *one) {
+        } else if !fits.is_empty() && fits.iter().all(|one| *one) {
             Some(true)
         } else {
             None
@@ -309,8 +307,8 @@ fn to_router(router: &RouterSide, value: &str, destination: Option<IpAddr>) -> F
 
 fn has_port(list: &str, port: u16) -> bool {
     list.split(',').any(|part| {
-        let part = part.trim();
-        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        let range = part.trim();
+        let (low, high) = range.split_once('-').unwrap_or((range, range));
         match (low.parse::<u16>(), high.parse::<u16>()) {
             (Ok(low), Ok(high)) => (low..=high).contains(&port),
             _ => false,

@@ -75,7 +75,7 @@ impl Case {
             source: ip(source),
             reason: reason.to_owned(),
             count: 7,
-            last: now() - Duration::from_secs(60),
+            last: now() - Duration::from_mins(1),
         });
     }
 }
@@ -126,6 +126,10 @@ fn our_side() -> OurSide {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one router after the other, line by line"
+)]
 /// What every router here has, whatever it does.
 fn router_side(version: &str) -> RouterSide {
     let version: Version = version.parse().unwrap();
@@ -271,7 +275,7 @@ fn case(version: &str, services: &str) -> Case {
     }
 }
 
-/// An Internet provider with PPPoE and rates.
+/// An Internet provider with `PPPoE` and rates.
 pub(crate) fn provider(version: &str) -> Case {
     let mut case = case(version, "ppp");
     case.router.set(
@@ -417,7 +421,7 @@ fn what_is_unusual_and_right_raises_no_alarm() {
     // Accounting by the server's word, not the router's.
     let mut case = provider("7.24.5");
     case.edit("/ppp/aaa", 0, "interim-update=0s");
-    case.ours.nas[0].interim = Some(Duration::from_secs(300));
+    case.ours.nas[0].interim = Some(Duration::from_mins(5));
     assert_eq!(case.codes(), []);
 
     // Behind a firewall whose rules jump about.

@@ -10,7 +10,7 @@ use super::{
 };
 
 const RADSEC_PORT: u16 = 2083;
-const SOON: Duration = Duration::from_secs(14 * 86_400);
+const SOON: Duration = Duration::from_hours(14 * 24);
 
 pub(super) fn rules(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     signatures(scene, found);

@@ -4,6 +4,24 @@ use crate::{Command, Error, Record, Router};
 
 use super::Repair;
 
+/// The menus that are one item and so have no `.id`.
+const SINGLE: [&str; 14] = [
+    "/radius/incoming",
+    "/ppp/aaa",
+    "/user/aaa",
+    "/ip/dhcp-server/config",
+    "/ip/ipsec/settings",
+    "/ip/ssh",
+    "/ip/proxy",
+    "/ip/socks",
+    "/ip/upnp",
+    "/tool/romon",
+    "/tool/bandwidth-server",
+    "/system/ntp/client",
+    "/snmp",
+    "/ip/dns",
+];
+
 impl Repair {
     /// Sets properties of an item, or of a menu that is one item: name, new value, old value.
     pub(crate) fn setting(
@@ -12,8 +30,10 @@ impl Repair {
         values: &[(&str, &str, &str)],
     ) -> Option<Self> {
         let mut command = Command::new(format!("{menu}/set"));
-        if let Some(id) = item.id() {
-            command = command.with(".id", id.as_str());
+        match item.id() {
+            Some(id) => command = command.with(".id", id.as_str()),
+            None if SINGLE.contains(&menu) => {}
+            None => return None, // Without it all items would be meant.
         }
         let (mut forth, mut back) = (command.clone(), command);
         for (name, new, old) in values {

@@ -17,11 +17,11 @@ fn fasttrack(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let limited = ["ppp", "hotspot", "dhcp"].iter().any(|service| {
         scene.services().contains(service) && service::state(scene.router, service) == State::On
     });
-    let queued = scene.router.items("/queue/simple").iter().filter(|queue| {
+    let limits = scene.router.items("/queue/simple").iter().filter(|queue| {
         let limit = queue.get("max-limit").unwrap_or("0/0");
         is_on(queue) && queue.flag("dynamic") == Some(true) && limit != "0/0"
     });
-    let queues = queued.count();
+    let queues = limits.count();
     if !limited || !(scene.ours.rates_in_use || queues > 0) {
         return;
     }

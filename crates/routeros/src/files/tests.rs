@@ -62,7 +62,7 @@ async fn the_way_depends_on_version_and_size() {
     assert_eq!(store(&six, "a.rsc", b"x"), []);
     assert_eq!(store(&fifteen, "a.rsc", b"x"), [Way::Contents]);
     assert_eq!(store(&fifteen, "a.backup", b"\xff\xfe"), []);
-    assert_eq!(store(&fifteen, "a.rsc", &[b'x'; 70_000]), []);
+    assert_eq!(store(&fifteen, "a.rsc", &vec![b'x'; 70_000]), []);
     let error = Files::new(&router, &six).no_way("fetched", "a.backup", 90_000);
     assert!(error.to_string().contains("SFTP"), "{error}");
 }

@@ -195,8 +195,8 @@ async fn health(asker: &mut Asker, reading: &mut Reading) -> Result<(), Error> {
         .iter()
         .map(|(place, ..)| [HEALTH, &[*place, 0]].concat())
         .collect();
-    let asked: Vec<&[u64]> = places.iter().map(Vec::as_slice).collect();
-    for (oid, value) in asker.get(&asked).await? {
+    let wanted: Vec<&[u64]> = places.iter().map(Vec::as_slice).collect();
+    for (oid, value) in asker.get(&wanted).await? {
         let place = places.iter().position(|place| *place == oid);
         if let Some((_, name, unit, divisor)) = place.and_then(|place| PLACES.get(place))
             && let Some(number) = value.number()

@@ -17,7 +17,7 @@ use tables::{TABLES, Table};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Service {
-    /// PPPoE, PPTP, L2TP, SSTP, OVPN.
+    /// `PPPoE`, PPTP, L2TP, SSTP, OVPN.
     Ppp,
     /// Hotspot.
     Hotspot,
@@ -122,7 +122,8 @@ pub(crate) fn mac(text: &str) -> Option<String> {
         .unwrap_or(text);
     let parts: Vec<_> = text.split([':', '-']).collect();
     let digits: String = if parts.len() == 6 && parts.iter().all(|part| part.len() <= 2) {
-        parts.iter().map(|part| format!("{part:0>2}")).collect()
+        let pad = |part: &&str| if part.len() == 1 { "0" } else { "" };
+        parts.iter().flat_map(|part| [pad(part), part]).collect()
     } else {
         text.chars()
             .filter(|c| !matches!(c, ':' | '-' | '.' | ' '))

@@ -16,35 +16,35 @@ use super::{
 };
 
 /// The most records that wait for a server that does not answer; more are lost, as on a router.
-pub const WAITING: usize = 64;
+pub(super) const WAITING: usize = 64;
 
 /// What is to be said of a session.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub(super) struct Report {
     /// Acct-Status-Type.
-    pub status: u32,
+    pub(super) status: u32,
     /// How long it has lasted.
-    pub seconds: u64,
+    pub(super) seconds: u64,
     /// What it has used.
-    pub meter: Meter,
+    pub(super) meter: Meter,
     /// Why it has ended.
-    pub cause: Option<u32>,
+    pub(super) cause: Option<u32>,
 }
 
 /// Whose records these are.
-pub struct Subject {
+pub(super) struct Subject {
     /// Acct-Session-Id.
-    pub id: String,
+    pub(super) id: String,
     /// What is said in every record.
-    pub shape: Shape,
+    pub(super) shape: Shape,
     /// As the Access-Accept had them.
-    pub class: Vec<Vec<u8>>,
+    pub(super) class: Vec<Vec<u8>>,
     /// What chooses the entry of `/radius`.
-    pub domain: String,
+    pub(super) domain: String,
 }
 
 /// Sends what comes until the session drops its end, or the router starts again.
-pub async fn run(radius: Radius, subject: Subject, mut reports: mpsc::Receiver<Report>) {
+pub(super) async fn run(radius: Radius, subject: Subject, mut reports: mpsc::Receiver<Report>) {
     let mut boots = radius.machine().boots();
     let boot = *boots.borrow_and_update();
     loop {
@@ -94,7 +94,7 @@ async fn send(radius: &Radius, subject: &Subject, report: &Report) {
 }
 
 /// Seconds since 1970.
-pub fn unix_s() -> u32 {
+pub(super) fn unix_s() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     u32::try_from(since.unwrap_or_default().as_secs()).unwrap_or(u32::MAX)
 }

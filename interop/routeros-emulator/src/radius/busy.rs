@@ -5,15 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    Radius,
-    dhcp::Discover,
-    eap::Device,
-    hotspot::Guest,
-    local,
-    meter::Meter,
-    ppp::Dial,
-    wire::random,
-    wireless::Association,
+    Radius, dhcp::Discover, eap::Device, hotspot::Guest, local, meter::Meter, ppp::Dial,
+    wire::random, wireless::Association,
 };
 use portreeve_proto::attr::acct_terminate_cause as cause;
 
@@ -119,6 +112,7 @@ async fn come(radius: &Radius, busy: &Busy) {
                     password: person.password,
                     ..Device::default()
                 }),
+                psk: None,
             };
             radius.associate(&association).await
         }

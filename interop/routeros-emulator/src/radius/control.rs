@@ -1,20 +1,22 @@
 //! What happens around the router, told from outside in JSON: who dials in, how much passes, who
 //! leaves.
 //!
-//! [`control`] does one request. What each takes is in its structure here; every one that lets
+//! [`control()`] does one request. What each takes is in its structure here; every one that lets
 //! somebody in answers with `{"in": true, "session": NUMBER, ...}` or with `{"in": false,
 //! "refused": WORD, "reason": TEXT}`.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use portreeve_proto::attr::acct_terminate_cause as cause;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Radius, Refusal, busy, eap,
+    Radius, Refusal, busy,
     dhcp::Discover,
+    eap,
     hotspot::Guest,
+    ike::Tunnel,
     local,
     meter::Meter,
     ppp::{self, Dial},
@@ -25,10 +27,34 @@ use super::{
 };
 
 /// What [`control`] knows.
-pub const REQUESTS: [&str; 14] = [
-    "associate", "busy", "dial", "furnish", "hangup", "hotspot", "interim", "lease", "pace", "plug",
-    "reboot", "sessions", "swap", "traffic",
+pub const REQUESTS: [&str; 15] = [
+    "associate",
+    "busy",
+    "dial",
+    "furnish",
+    "hangup",
+    "hotspot",
+    "interim",
+    "lease",
+    "pace",
+    "plug",
+    "reboot",
+    "sessions",
+    "swap",
+    "traffic",
+    "tunnel",
 ];
+
+/// Answers `POST /do/NAME` on the router's control port.
+pub(super) fn attach(radius: &Radius) {
+    for name in REQUESTS {
+        let own = radius.clone();
+        crate::control::of(radius.machine()).register(name, move |_, body: Value| {
+            let radius = own.clone();
+            async move { control(&radius, name, body).await }
+        });
+    }
+}
 
 /// Why a request was not done: what is wrong with it.
 pub type Wrong = String;
@@ -66,6 +92,7 @@ struct DeviceRequest {
     /// The interface or the network.
     at: Option<String>,
     eap: Option<EapRequest>,
+    psk: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -81,6 +108,17 @@ struct EapRequest {
     server_name: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct TunnelRequest {
+    from: IpAddr,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: String,
+    eap: Option<EapRequest>,
 }
 
 #[derive(Deserialize)]
@@ -152,17 +190,27 @@ pub async fn control(radius: &Radius, name: &str, body: Value) -> Result<Value, 
             radius.swap_octets(request.swapped);
             Ok(json!({}))
         }
+        "tunnel" => tunnel(radius, read(body)?).await,
         "hangup" | "interim" | "pace" | "traffic" => of_session(radius, name, body),
-        _ => Err(format!("no such request: {name}; there are {}", REQUESTS.join(", "))),
+        _ => Err(format!(
+            "no such request: {name}; there are {}",
+            REQUESTS.join(", ")
+        )),
     }
 }
 
 fn of_session(radius: &Radius, name: &str, body: Value) -> Result<Value, Wrong> {
-    let number = body.get("session").and_then(Value::as_u64).unwrap_or_default();
+    let number = body
+        .get("session")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     let was_there = match name {
         "hangup" => {
             let request: SessionRequest = read(body)?;
-            radius.end(request.session, request.cause.unwrap_or(cause::USER_REQUEST))
+            radius.end(
+                request.session,
+                request.cause.unwrap_or(cause::USER_REQUEST),
+            )
         }
         "interim" => {
             let request: SessionRequest = read(body)?;
@@ -224,6 +272,7 @@ async fn associate(radius: &Radius, request: DeviceRequest) -> Result<Value, Wro
         network: request.at,
         mac: mac(&request.mac)?,
         device: request.eap.map(device).transpose()?,
+        psk: request.psk,
     };
     Ok(outcome(radius, radius.associate(&association).await))
 }
@@ -235,6 +284,16 @@ async fn plug(radius: &Radius, request: DeviceRequest) -> Result<Value, Wrong> {
         device: request.eap.map(device).transpose()?,
     };
     Ok(outcome(radius, radius.plug(&plug).await))
+}
+
+async fn tunnel(radius: &Radius, request: TunnelRequest) -> Result<Value, Wrong> {
+    let tunnel = Tunnel {
+        from: request.from,
+        user: request.user,
+        password: request.password,
+        device: request.eap.map(device).transpose()?,
+    };
+    Ok(outcome(radius, radius.tunnel(&tunnel).await))
 }
 
 async fn lease(radius: &Radius, request: LeaseRequest) -> Result<Value, Wrong> {

@@ -12,21 +12,21 @@ use crate::Machine;
 const TOPICS: &str = "radius,debug,packet";
 
 /// A packet that leaves.
-pub fn sending(machine: &Machine, octets: &[u8], to: SocketAddr) {
+pub(super) fn sending(machine: &Machine, octets: &[u8], to: SocketAddr) {
     write(machine, octets, |code, id| {
         format!("sending {code} with id {id} to {to}")
     });
 }
 
 /// A packet that has come.
-pub fn received(machine: &Machine, octets: &[u8], from: SocketAddr) {
+pub(super) fn received(machine: &Machine, octets: &[u8], from: SocketAddr) {
     write(machine, octets, |code, id| {
         format!("received {code} with id {id} from {from}")
     });
 }
 
 /// What leaves over TLS, where the packet is laid out later.
-pub fn sending_list(machine: &Machine, ask: Ask, list: &AttributeList, to: SocketAddr) {
+pub(super) fn sending_list(machine: &Machine, ask: Ask, list: &AttributeList, to: SocketAddr) {
     let code = ask.code().name().unwrap_or("?");
     machine.log(TOPICS, format!("sending {code} to {to}"));
     for entry in list.iter() {
@@ -79,6 +79,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn hex(octets: &[u8]) -> String {
-    let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("0x{digits}")
+    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 0xf]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    "0x".chars().chain(digits).collect()
 }

@@ -19,13 +19,13 @@ const LEASE: &str = "/ip/dhcp-server/lease";
 
 /// A device asks for an address.
 #[derive(Debug, Clone)]
-pub struct Discover {
+pub(super) struct Discover {
     /// The server's name; the first one that is enabled where none is given.
-    pub server: Option<String>,
+    pub(super) server: Option<String>,
     /// The device.
-    pub mac: [u8; 6],
+    pub(super) mac: [u8; 6],
     /// What it calls itself.
-    pub host_name: Option<String>,
+    pub(super) host_name: Option<String>,
 }
 
 impl Radius {
@@ -33,7 +33,7 @@ impl Radius {
     ///
     /// # Errors
     /// Why there is none; the router has logged it.
-    pub async fn lease(&self, discover: &Discover) -> Result<u64, Refusal> {
+    pub(super) async fn lease(&self, discover: &Discover) -> Result<u64, Refusal> {
         let mut servers = self.machine().read("/ip/dhcp-server").into_iter();
         let is_wanted = |row: &Record| {
             let name = discover.server.as_deref();
@@ -72,7 +72,11 @@ impl Radius {
         } else {
             Terms::default()
         };
-        let pool = terms.pool.as_deref().unwrap_or(server.text("address-pool")).to_owned();
+        let pool = terms
+            .pool
+            .as_deref()
+            .unwrap_or(server.text("address-pool"))
+            .to_owned();
         let address = terms
             .address
             .or_else(|| fixed.as_ref()?.text("address").parse().ok())
@@ -80,12 +84,17 @@ impl Radius {
             .ok_or_else(|| Refusal::NotServed("there is no address left".to_owned()))?;
         shape.address = Some(address);
         let config = self.machine().one("/ip/dhcp-server/config");
-        let accounts = uses_radius != "no" && uses_radius != "" && !config.text("accounting").eq("false");
+        let is_accounted = matches!(uses_radius, "yes" | "true" | "accounting");
+        let accounts = is_accounted && config.is("accounting");
         let own = duration(config.text("interim-update")).filter(|it| !it.is_zero());
         let row = row(discover, server, (&mac, address), &terms, asks);
         let mut rows = vec![(LEASE, row)];
         let name = format!("dhcp-ds<{mac}>");
-        rows.extend(self.side_rows(&name, &address.to_string(), &terms, Some(address)));
+        rows.extend(local::side_rows(
+            (&name, &address.to_string()),
+            &terms,
+            address,
+        ));
         let number = self.begin(Opening {
             kind: Kind::Dhcp,
             shape,
@@ -93,7 +102,8 @@ impl Radius {
             mac,
             terms,
             by_radius: asks,
-            accounting: accounts.then_some(own),
+            accounts,
+            interim: own,
             takes_interim: true,
             domain: String::new(),
             rows,

@@ -36,26 +36,26 @@ const MTU: u32 = 1400;
 
 /// Who is at the other side of the air or the wire.
 #[derive(Debug, Clone, Default)]
-pub struct Device {
+pub(super) struct Device {
     /// `peap`, `ttls`, `ttls-pap`, `tls`.
-    pub method: String,
+    pub(super) method: String,
     /// The name inside.
-    pub user: String,
+    pub(super) user: String,
     /// The password inside.
-    pub password: String,
+    pub(super) password: String,
     /// The name that everybody sees; else the one inside.
-    pub anonymous: Option<String>,
+    pub(super) anonymous: Option<String>,
     /// The authorities it trusts, in PEM; without them it takes any server.
-    pub authorities: Option<String>,
+    pub(super) authorities: Option<String>,
     /// The name that the server must have.
-    pub server_name: Option<String>,
+    pub(super) server_name: Option<String>,
     /// Its own certificate and key, in PEM.
-    pub certificate: Option<(String, String)>,
+    pub(super) certificate: Option<(String, String)>,
 }
 
 impl Device {
     /// The name that the access point sees.
-    pub fn outer(&self) -> &str {
+    pub(super) fn outer(&self) -> &str {
         self.anonymous.as_deref().unwrap_or(&self.user)
     }
 
@@ -121,7 +121,9 @@ impl Radius {
         let mut message = supplicant.begin(0).unwrap_or_default();
         let mut state: Option<Vec<u8>> = None;
         for _ in 0..MAX_ROUNDS {
-            let answer = self.eap_round(&entries, shape, (&message, state.as_deref())).await?;
+            let answer = self
+                .eap_round(&entries, shape, (&message, state.as_deref()))
+                .await?;
             entries = vec![answer.entry.clone()];
             let packet = answer.packet();
             let octets = packet.joined(attr::EAP_MESSAGE).unwrap_or_default();
@@ -139,14 +141,20 @@ impl Radius {
                     return if keys_fit(&answer, outcome.msk.as_ref()) {
                         Ok(Terms::of(&packet))
                     } else {
-                        Err(Refusal::Unproven("the four-way handshake fails: other keys"))
+                        Err(Refusal::Unproven(
+                            "the four-way handshake fails: other keys",
+                        ))
                     };
                 }
                 (Code::ACCESS_REJECT, _) => {
                     return Err(Refusal::Rejected(Terms::of(&packet).message));
                 }
                 (_, Turn::Failed(trouble)) => return Err(Refusal::NotServed(trouble.to_string())),
-                _ => return Err(Refusal::Unproven("the server's EAP does not fit its answer")),
+                _ => {
+                    return Err(Refusal::Unproven(
+                        "the server's EAP does not fit its answer",
+                    ));
+                }
             }
         }
         Err(Refusal::Unproven("the server does not come to an end"))
@@ -183,7 +191,7 @@ fn keys_fit(answer: &Answer, msk: Option<&Msk>) -> bool {
     let same = |ours: &[u8], theirs: &[u8]| verify_slices_are_equal(ours, theirs).is_ok();
     match (msk, receive, send) {
         (Some(msk), Some(receive), Some(send)) => {
-            same(&msk.receive_key()[..], &receive) && same(&msk.send_key()[..], &send)
+            same(msk.receive_key(), &receive) && same(msk.send_key(), &send)
         }
         _ => false,
     }

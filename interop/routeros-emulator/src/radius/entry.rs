@@ -8,9 +8,9 @@ use std::{
 use crate::Record;
 
 /// The port of `RadSec`, whatever the entry says.
-pub const RADSEC_PORT: u16 = 2083;
+pub(super) const RADSEC_PORT: u16 = 2083;
 /// The secret inside `RadSec`, whatever the entry says.
-pub const RADSEC_SECRET: &str = "radsec";
+pub(super) const RADSEC_SECRET: &str = "radsec";
 /// How long an answer is waited for where the entry does not say.
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// The same over `RadSec`.
@@ -18,7 +18,7 @@ const RADSEC_TIMEOUT: Duration = Duration::from_millis(3300);
 
 /// What asks RADIUS, in the words of `service=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Service {
+pub(super) enum Service {
     /// Leases.
     Dhcp,
     /// 802.1X on wires.
@@ -37,7 +37,7 @@ pub enum Service {
 
 impl Service {
     /// As `/radius` spells it.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Dhcp => "dhcp",
             Self::Dot1x => "dot1x",
@@ -52,36 +52,36 @@ impl Service {
 
 /// Which server an entry stands for, and for whom.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(super) struct Entry {
     /// The row's `.id`.
-    pub id: String,
+    pub(super) id: String,
     /// Where the server is.
-    pub address: IpAddr,
+    pub(super) address: IpAddr,
     /// What is shared with it; over `RadSec` always [`RADSEC_SECRET`].
-    pub secret: String,
+    pub(super) secret: String,
     services: Vec<String>,
     called_id: String,
     domain: String,
     /// Sent as Mikrotik-Realm; empty for none.
-    pub realm: String,
+    pub(super) realm: String,
     /// The address to send from.
-    pub source: Option<IpAddr>,
+    pub(super) source: Option<IpAddr>,
     authentication_port: u16,
     accounting_port: u16,
     /// How long each transmission waits.
-    pub timeout: Duration,
+    pub(super) timeout: Duration,
     accounting_backup: bool,
     /// Whether it is asked over TLS.
-    pub is_radsec: bool,
+    pub(super) is_radsec: bool,
     /// The name of our certificate for `RadSec`.
-    pub certificate: Option<String>,
+    pub(super) certificate: Option<String>,
     /// Whether requests are signed and unsigned answers dropped.
-    pub signs: bool,
+    pub(super) signs: bool,
 }
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum About {
+pub(super) enum About {
     /// A log-in.
     Access,
     /// A record.
@@ -90,7 +90,7 @@ pub enum About {
 
 impl Entry {
     /// Reads a row. `None` where it is disabled or its address cannot be one.
-    pub fn of(row: &Record) -> Option<Self> {
+    pub(super) fn of(row: &Record) -> Option<Self> {
         let text = |name: &str| row.text(name);
         if row.is("disabled") {
             return None;
@@ -107,7 +107,12 @@ impl Entry {
         Some(Self {
             id: text(".id").to_owned(),
             address,
-            secret: if is_radsec { RADSEC_SECRET } else { text("secret") }.to_owned(),
+            secret: if is_radsec {
+                RADSEC_SECRET
+            } else {
+                text("secret")
+            }
+            .to_owned(),
             services: row.list("service").into_iter().map(str::to_owned).collect(),
             called_id: text("called-id").to_owned(),
             domain: text("domain").to_owned(),
@@ -124,7 +129,7 @@ impl Entry {
     }
 
     /// Where a request goes.
-    pub fn server(&self, about: About) -> SocketAddr {
+    pub(super) fn server(&self, about: About) -> SocketAddr {
         let port = match (self.is_radsec, about) {
             (true, _) => RADSEC_PORT,
             (false, About::Access) => self.authentication_port,
@@ -142,7 +147,7 @@ impl Entry {
 
 /// The entries to ask, in order. An entry that names a called-id or a domain is only for that; for
 /// records, backups come last.
-pub fn candidates(
+pub(super) fn candidates(
     entries: &[Entry],
     about: About,
     (service, called_id, domain): (Service, &str, &str),
@@ -151,7 +156,10 @@ pub fn candidates(
         .iter()
         .filter(|entry| entry.serves(service, called_id, domain));
     let mut found: Vec<Entry> = match about {
-        About::Access => serving.filter(|it| !it.accounting_backup).cloned().collect(),
+        About::Access => serving
+            .filter(|it| !it.accounting_backup)
+            .cloned()
+            .collect(),
         About::Accounting => serving.cloned().collect(),
     };
     found.sort_by_key(|entry| entry.accounting_backup);
@@ -159,32 +167,36 @@ pub fn candidates(
 }
 
 /// The entry whose server sends from this address: its secret is that of CoA and Disconnect.
-pub fn from_server(entries: &[Entry], from: IpAddr) -> Option<&Entry> {
+pub(super) fn from_server(entries: &[Entry], from: IpAddr) -> Option<&Entry> {
     entries.iter().find(|entry| entry.address == from)
 }
 
 /// An address without its VRF; `None` for the unspecified one.
-pub fn address(text: &str) -> Option<IpAddr> {
+pub(super) fn address(text: &str) -> Option<IpAddr> {
     let (address, _) = text.split_once('@').unwrap_or((text, ""));
     let address: IpAddr = address.parse().ok()?;
     (!address.is_unspecified()).then_some(address)
 }
 
 /// A time as RouterOS writes it: `300ms`, `1m30s`, `1d02:03:04`, `00:05:00`, or plain seconds.
-pub fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut all = Duration::ZERO;
     if rest.is_empty() {
         return None;
     }
     while !rest.is_empty() {
-        let digits = rest.find(|it: char| !it.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|it: char| !it.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (number, after) = rest.split_at_checked(digits)?;
         if after.starts_with(':') {
             return Some(all + clock(rest)?);
         }
         let number: u64 = number.parse().ok()?;
-        let letters = after.find(|it: char| it.is_ascii_digit()).unwrap_or(after.len());
+        let letters = after
+            .find(|it: char| it.is_ascii_digit())
+            .unwrap_or(after.len());
         let (unit, next) = after.split_at_checked(letters)?;
         all += match unit {
             "ms" => Duration::from_millis(number),
@@ -208,15 +220,21 @@ fn clock(text: &str) -> Option<Duration> {
 }
 
 /// Whole seconds as RouterOS prints a time: `1h2m3s`.
-pub fn spell(seconds: u64) -> String {
+pub(super) fn spell(seconds: u64) -> String {
     if seconds == 0 {
         return "0s".to_owned();
     }
     let mut text = String::new();
     let mut left = seconds;
-    for (unit, length) in [("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
+    for (unit, length) in [
+        ("w", 604_800),
+        ("d", 86_400),
+        ("h", 3600),
+        ("m", 60),
+        ("s", 1),
+    ] {
         if left >= length {
-            text += &format!("{}{unit}", left / length);
+            text.extend([&*(left / length).to_string(), unit]);
             left %= length;
         }
     }
@@ -228,7 +246,11 @@ mod tests {
     use super::*;
 
     fn row(pairs: &[(&str, &str)]) -> Record {
-        let usual = [(".id", "*1"), ("address", "192.0.2.1"), ("secret", "s3cret")];
+        let usual = [
+            (".id", "*1"),
+            ("address", "192.0.2.1"),
+            ("secret", "s3cret"),
+        ];
         let pairs = usual.iter().chain(pairs);
         pairs.copied().collect()
     }
@@ -249,12 +271,20 @@ mod tests {
             entry(&[("service", "ppp,hotspot"), ("secret", "b")]),
             entry(&[("service", "ppp"), ("called-id", "isp"), ("secret", "c")]),
             entry(&[("service", "ppp"), ("domain", "corp"), ("secret", "d")]),
-            entry(&[("service", "ppp"), ("accounting-backup", "true"), ("secret", "e")]),
+            entry(&[
+                ("service", "ppp"),
+                ("accounting-backup", "true"),
+                ("secret", "e"),
+            ]),
             entry(&[("service", "ppp"), ("secret", "f")]),
         ];
         assert_eq!(order(&entries, About::Access, "", ""), "bf");
         assert_eq!(order(&entries, About::Access, "isp", "corp"), "bcdf");
-        assert_eq!(order(&entries, About::Accounting, "", ""), "bfe", "the backup is last");
+        assert_eq!(
+            order(&entries, About::Accounting, "", ""),
+            "bfe",
+            "the backup is last"
+        );
         assert!(Entry::of(&row(&[("disabled", "true")])).is_none());
     }
 
@@ -265,8 +295,14 @@ mod tests {
             ("authentication-port", "1645"),
             ("certificate", "router"),
         ]);
-        assert_eq!(entry.server(About::Access), "192.0.2.1:2083".parse().unwrap());
-        assert_eq!(entry.server(About::Accounting), "192.0.2.1:2083".parse().unwrap());
+        assert_eq!(
+            entry.server(About::Access),
+            "192.0.2.1:2083".parse().unwrap()
+        );
+        assert_eq!(
+            entry.server(About::Accounting),
+            "192.0.2.1:2083".parse().unwrap()
+        );
         assert_eq!(entry.secret, "radsec");
         assert_eq!(entry.timeout, Duration::from_millis(3300));
     }

@@ -9,7 +9,7 @@ const POOL: &str = "subscribers";
 impl Radius {
     /// Adds what is missing for every service to be served: a pool, a `PPPoE` server, a hotspot, a
     /// DHCP server, an 802.1X port, a wireless network; and enables the servers for tunnels.
-    pub fn furnish(&self) {
+    pub(super) fn furnish(&self) {
         self.furnish_pool();
         self.furnish_ppp();
         self.furnish_hotspot();
@@ -38,7 +38,12 @@ impl Radius {
             .with("service-name", "isp")
             .with("interface", "ether2")
             .with("disabled", "false");
-        self.once("/interface/pppoe-server/server", "service-name", "isp", server);
+        self.once(
+            "/interface/pppoe-server/server",
+            "service-name",
+            "isp",
+            server,
+        );
         for service in ["pptp", "l2tp", "sstp", "ovpn"] {
             let menu = format!("/interface/{service}-server/server");
             let is_one = self.machine().one(&menu).get("enabled").is_some();
@@ -120,7 +125,7 @@ impl Radius {
     /// Adds an item unless there is one of that name. A menu that the version lacks stays away.
     fn once(&self, menu: &str, key: &str, value: &str, row: Record) {
         let machine = self.machine();
-        if machine.has_menu(menu) && machine.find(menu, key, value).is_none() {
+        if machine.menus.get(menu).is_some() && machine.find(menu, key, value).is_none() {
             machine.insert(menu, row, false);
         }
     }

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use portreeve_auth::Method;
-use portreeve_proto::attr::{acct_terminate_cause as cause, nas_port_type};
+use portreeve_proto::attr::nas_port_type;
 
 use super::{
     Opening, Radius, Refusal,
@@ -21,19 +21,19 @@ const HOST: &str = "/ip/hotspot/host";
 
 /// Somebody at the portal.
 #[derive(Debug, Clone)]
-pub struct Guest {
+pub(super) struct Guest {
     /// The hotspot's name; the first one where none is given.
-    pub server: Option<String>,
+    pub(super) server: Option<String>,
     /// What they type; empty for a log-in by hardware address.
-    pub user: String,
+    pub(super) user: String,
     /// What they type.
-    pub password: String,
+    pub(super) password: String,
     /// Their device.
-    pub mac: [u8; 6],
+    pub(super) mac: [u8; 6],
     /// Its address; one of the hotspot's pool where none is given.
-    pub address: Option<Ipv4Addr>,
+    pub(super) address: Option<Ipv4Addr>,
     /// The way in, where `login-by` leaves a choice: `mac`, `http-chap`, `http-pap`, `https`.
-    pub by: Option<String>,
+    pub(super) by: Option<String>,
 }
 
 /// A hotspot with its profile.
@@ -43,13 +43,15 @@ struct Portal {
 }
 
 /// Takes `/ip/hotspot/active/login`.
-pub fn attach(radius: &Radius) {
+pub(super) fn attach(radius: &Radius) {
     let own = radius.clone();
     let command = move |_: Arc<Machine>, _: Session, call: Call| {
         let radius = own.clone();
         async move { radius.command(&call).await }
     };
-    radius.machine().register("/ip/hotspot/active/login", command);
+    radius
+        .machine()
+        .register("/ip/hotspot/active/login", command);
 }
 
 impl Radius {
@@ -57,7 +59,7 @@ impl Radius {
     ///
     /// # Errors
     /// Why not; the router has logged it.
-    pub async fn guest(&self, guest: &Guest) -> Result<u64, Refusal> {
+    pub(super) async fn guest(&self, guest: &Guest) -> Result<u64, Refusal> {
         let portal = self.portal(guest.server.as_deref())?;
         let address = guest
             .address
@@ -66,7 +68,11 @@ impl Radius {
         let by = way_in(&portal.profile, guest)?;
         let mac_format = portal.profile.get("radius-mac-format");
         let mac_name = local::spelt(guest.mac, mac_format.unwrap_or("XX:XX:XX:XX:XX:XX"));
-        let user = if by == "mac" { mac_name } else { guest.user.clone() };
+        let user = if by == "mac" {
+            mac_name
+        } else {
+            guest.user.clone()
+        };
         let entered = self.entered(guest, &portal, (&by, &user, address)).await;
         match &entered {
             Ok(_) => self.machine().log(
@@ -106,7 +112,9 @@ impl Radius {
             Own::In(row) => (own_terms(&row), false),
             Own::Unknown if uses_radius => {
                 let proof = match by {
-                    "http-chap" => Proof::by(Method::Chap, user, &password).ok_or(Refusal::Local)?,
+                    "http-chap" => {
+                        Proof::by(Method::Chap, user, &password).ok_or(Refusal::Local)?
+                    }
                     _ => Proof::plain(&password),
                 };
                 (self.admitted(&shape, domain, &proof, false).await?, true)
@@ -120,7 +128,7 @@ impl Radius {
         let mut rows = vec![(ACTIVE, active)];
         let name = format!("<hotspot-{user}>");
         let target = format!("{address}/32");
-        rows.extend(self.side_rows(&name, &target, &terms, Some(address)));
+        rows.extend(local::side_rows((&name, &target), &terms, address));
         rows.push((HOST, host(portal, guest, address)));
         let interval = profile.text("radius-interim-update");
         let own = duration(interval).filter(|it| !it.is_zero());
@@ -131,7 +139,8 @@ impl Radius {
             mac: local::colons(guest.mac),
             terms,
             by_radius,
-            accounting: (uses_radius && profile.is("radius-accounting")).then_some(own),
+            accounts: uses_radius && profile.is("radius-accounting"),
+            interim: own,
             // Only where the profile says `received` does the server's interval count.
             takes_interim: own.is_none(),
             domain: domain.to_owned(),
@@ -141,7 +150,9 @@ impl Radius {
 
     /// Port-Limit: how many may be in under one name.
     fn check_shared(&self, user: &str, terms: &Terms) -> Result<(), Refusal> {
-        let most = terms.port_limit.map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(0));
+        let most = terms
+            .port_limit
+            .map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(0));
         let sessions = self.sessions();
         let others = sessions
             .iter()
@@ -173,13 +184,22 @@ impl Radius {
         portal.server.text("name").clone_into(&mut shape.called);
         shape.address = Some(address);
         shape.host_ip = Some(address);
-        let text = |name: &str| profile.get(name).filter(|it| !it.is_empty()).map(str::to_owned);
+        let text = |name: &str| {
+            profile
+                .get(name)
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+        };
         let logoff = profile.text("hotspot-address");
         let logoff = match logoff {
             "" | "0.0.0.0" => None,
             address => Some(format!("http://{address}/logout")),
         };
-        shape.location = [text("radius-location-id"), text("radius-location-name"), logoff];
+        shape.location = [
+            text("radius-location-id"),
+            text("radius-location-name"),
+            logoff,
+        ];
         shape
     }
 
@@ -200,7 +220,8 @@ impl Radius {
     async fn command(&self, call: &Call) -> Outcome {
         let host = self.machine().read(HOST).into_iter().find(|row| {
             let is = |name: &str, property: &str| {
-                call.get(name).is_none_or(|value| row.text(property).eq_ignore_ascii_case(value))
+                call.get(name)
+                    .is_none_or(|value| row.text(property).eq_ignore_ascii_case(value))
             };
             is("ip", "address") && is("mac-address", "mac-address")
         });
@@ -219,11 +240,6 @@ impl Radius {
             Ok(_) => Ok(Reply::done()),
             Err(refusal) => Err(Trap::failure(&refusal.text()).into()),
         }
-    }
-
-    /// A guest says good-bye.
-    pub fn leave(&self, number: u64) -> bool {
-        self.end(number, cause::USER_REQUEST)
     }
 }
 
@@ -246,7 +262,10 @@ fn password(profile: &Record, guest: &Guest, by: &str, user: &str) -> String {
     if by != "mac" {
         return guest.password.clone();
     }
-    match (profile.text("mac-auth-mode"), profile.text("mac-auth-password")) {
+    match (
+        profile.text("mac-auth-mode"),
+        profile.text("mac-auth-password"),
+    ) {
         ("mac-as-username-and-password", _) => user.to_owned(),
         (_, password) => password.to_owned(),
     }

@@ -35,7 +35,7 @@ const PROXY_STATE: u8 = 33;
 
 /// What `/radius incoming monitor` shows.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     requests: u64,
     bad_requests: u64,
     acks: u64,
@@ -44,7 +44,7 @@ pub struct Tally {
 
 impl Tally {
     /// As the API prints it.
-    pub fn record(&self) -> Record {
+    pub(super) fn record(&self) -> Record {
         Record::new()
             .with("requests", self.requests.to_string())
             .with("bad-requests", self.bad_requests.to_string())
@@ -61,7 +61,7 @@ struct Done {
 }
 
 /// Listens where the menu says, as long as it says so.
-pub async fn serve(radius: Radius) {
+pub(super) async fn serve(radius: Radius) {
     let mut open: Option<(SocketAddr, UdpSocket)> = None;
     let mut done = VecDeque::new();
     loop {
@@ -91,7 +91,7 @@ pub async fn serve(radius: Radius) {
 fn wanted(radius: &Radius) -> Option<SocketAddr> {
     let row = radius.machine().one("/radius/incoming");
     let port = row.text("port").parse().unwrap_or(3799);
-    let address = radius.machine().address();
+    let address = radius.address();
     row.is("accept").then(|| SocketAddr::new(address, port))
 }
 
@@ -111,7 +111,8 @@ impl Radius {
         self.incoming().requests += 1;
         let Some((packet, secret)) = self.authentic(octets, from.ip()) else {
             self.incoming().bad_requests += 1;
-            self.machine().log("radius,debug", format!("bad request from {from}"));
+            self.machine()
+                .log("radius,debug", format!("bad request from {from}"));
             return None;
         };
         debug::received(self.machine(), octets, from);

@@ -9,8 +9,11 @@ use crate::Record;
 const LOOKED_THROUGH: u32 = 65_536;
 
 /// A hardware address in any of its spellings.
-pub fn mac(text: &str) -> Option<[u8; 6]> {
-    let digits: String = text.chars().filter(|it| !matches!(it, ':' | '-' | '.' | ' ')).collect();
+pub(super) fn mac(text: &str) -> Option<[u8; 6]> {
+    let digits: String = text
+        .chars()
+        .filter(|it| !matches!(it, ':' | '-' | '.' | ' '))
+        .collect();
     if digits.len() != 12 {
         return None;
     }
@@ -19,17 +22,17 @@ pub fn mac(text: &str) -> Option<[u8; 6]> {
 }
 
 /// `AA:BB:CC:00:11:22`.
-pub fn colons(mac: [u8; 6]) -> String {
+pub(super) fn colons(mac: [u8; 6]) -> String {
     spelt(mac, "XX:XX:XX:XX:XX:XX")
 }
 
 /// `AA-BB-CC-00-11-22`.
-pub fn dashes(mac: [u8; 6]) -> String {
+pub(super) fn dashes(mac: [u8; 6]) -> String {
     spelt(mac, "XX-XX-XX-XX-XX-XX")
 }
 
 /// As `radius-mac-format` says: each `X` is a digit in capitals, each `x` a small one.
-pub fn spelt(mac: [u8; 6], pattern: &str) -> String {
+pub(super) fn spelt(mac: [u8; 6], pattern: &str) -> String {
     let mut digits = nibbles(mac);
     let mut text = String::new();
     for letter in pattern.chars() {
@@ -43,21 +46,21 @@ pub fn spelt(mac: [u8; 6], pattern: &str) -> String {
 }
 
 /// What the letters of `/interface/wifi/aaa` formats stand for.
-pub struct Letters<'a> {
+pub(super) struct Letters<'a> {
     /// The client.
-    pub client: [u8; 6],
+    pub(super) client: [u8; 6],
     /// The access point.
-    pub ap: [u8; 6],
+    pub(super) ap: [u8; 6],
     /// The interface.
-    pub interface: &'a str,
+    pub(super) interface: &'a str,
     /// The network.
-    pub ssid: &'a str,
+    pub(super) ssid: &'a str,
 }
 
 impl Letters<'_> {
     /// Fills a format in: `a`, `A` a digit of the client, `i`, `I` one of the access point, `N`
     /// the interface, `S` the network.
-    pub fn fill(&self, pattern: &str) -> String {
+    pub(super) fn fill(&self, pattern: &str) -> String {
         let (mut client, mut ap) = (nibbles(self.client), nibbles(self.ap));
         let mut text = String::new();
         for letter in pattern.chars() {
@@ -83,13 +86,13 @@ fn nibbles(mac: [u8; 6]) -> impl Iterator<Item = char> {
 }
 
 /// The client-id of a lease as RADIUS gets it: type 1, then each octet without leading zeros.
-pub fn client_id(mac: [u8; 6]) -> String {
+pub(super) fn client_id(mac: [u8; 6]) -> String {
     let octets = mac.map(|octet| format!("{octet:x}"));
     format!("1:{}", octets.join(":"))
 }
 
 /// The addresses of `ranges=`: `10.0.0.2-10.0.0.254,10.1.0.0/24,10.2.0.1`.
-pub fn ranges(text: &str) -> Vec<(u32, u32)> {
+pub(super) fn ranges(text: &str) -> Vec<(u32, u32)> {
     let parts = text.split(',').map(str::trim);
     parts.filter_map(range).collect()
 }
@@ -110,7 +113,7 @@ fn range(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Who logs in by the router's own tables.
-pub enum Own {
+pub(super) enum Own {
     /// Nobody of this name: RADIUS may be asked.
     Unknown,
     /// Let in, with the item of the table.
@@ -148,40 +151,38 @@ impl Radius {
         fits: impl Fn(&Record) -> bool,
     ) -> Own {
         let rows = self.machine().read(menu);
-        let known = rows.into_iter().find(|row| {
-            row.get("name") == Some(user) && !row.is("disabled") && fits(row)
-        });
+        let known = rows
+            .into_iter()
+            .find(|row| row.get("name") == Some(user) && !row.is("disabled") && fits(row));
         match known {
             None => Own::Unknown,
             Some(row) if row.text("password") == password => Own::In(Box::new(row)),
             Some(_) => Own::Out,
         }
     }
+}
 
-    /// The queue and the address list that terms ask for.
-    pub(super) fn side_rows(
-        &self,
-        name: &str,
-        target: &str,
-        terms: &Terms,
-        address: Option<Ipv4Addr>,
-    ) -> Vec<(&'static str, Record)> {
-        let mut rows = Vec::new();
-        if let Some(rate) = &terms.rate {
-            rows.push(("/queue/simple", queue(name, target, rate)));
-        }
-        if let (Some(list), Some(address)) = (&terms.address_list, address) {
-            let row = Record::new()
-                .with("list", list)
-                .with("address", address.to_string());
-            rows.push(("/ip/firewall/address-list", row));
-        }
-        rows
+/// The queue and the address list that terms ask for.
+pub(super) fn side_rows(
+    (name, target): (&str, &str),
+    terms: &Terms,
+    address: Ipv4Addr,
+) -> Vec<(&'static str, Record)> {
+    let mut rows = Vec::new();
+    if let Some(rate) = &terms.rate {
+        rows.push(("/queue/simple", queue(name, target, rate)));
     }
+    if let Some(list) = &terms.address_list {
+        let row = Record::new()
+            .with("list", list)
+            .with("address", address.to_string());
+        rows.push(("/ip/firewall/address-list", row));
+    }
+    rows
 }
 
 /// A simple queue.
-pub fn queue(name: &str, target: &str, rate: &RateLimit) -> Record {
+pub(super) fn queue(name: &str, target: &str, rate: &RateLimit) -> Record {
     let mut row = Record::new()
         .with("name", name)
         .with("target", target)
@@ -202,7 +203,12 @@ mod tests {
 
     #[test]
     fn hardware_addresses_in_every_spelling() {
-        for text in ["00:0e:01:c3:8c:f8", "00-0E-01-C3-8C-F8", "000e01c38cf8", "000e.01c3.8cf8"] {
+        for text in [
+            "00:0e:01:c3:8c:f8",
+            "00-0E-01-C3-8C-F8",
+            "000e01c38cf8",
+            "000e.01c3.8cf8",
+        ] {
             assert_eq!(mac(text), Some(MAC), "{text}");
         }
         assert_eq!(mac("00:0e:01:c3:8c"), None);
@@ -215,7 +221,10 @@ mod tests {
     /// The form of a capture: the type first, and no zeros in front.
     #[test]
     fn a_client_id_has_no_leading_zeros() {
-        assert_eq!(client_id([0, 0x0e, 0x1c, 0x38, 0xc8, 0xf8]), "1:0:e:1c:38:c8:f8");
+        assert_eq!(
+            client_id([0, 0x0e, 0x1c, 0x38, 0xc8, 0xf8]),
+            "1:0:e:1c:38:c8:f8"
+        );
     }
 
     #[test]
@@ -226,7 +235,10 @@ mod tests {
             interface: "wifi1",
             ssid: "Home",
         };
-        assert_eq!(letters.fill("II-II-II-II-II-II:S"), "AA-AA-AA-AA-AA-AA:Home");
+        assert_eq!(
+            letters.fill("II-II-II-II-II-II:S"),
+            "AA-AA-AA-AA-AA-AA:Home"
+        );
         assert_eq!(letters.fill("aa:AA"), "00:0E");
         assert_eq!(letters.fill("N/S"), "wifi1/Home");
     }
@@ -239,6 +251,9 @@ mod tests {
             .map(|(first, last)| (Ipv4Addr::from(first).to_string(), last - first + 1))
             .collect();
         let expected = [("10.0.0.2", 2), ("10.1.0.0", 4), ("10.2.0.1", 1)];
-        assert_eq!(all, expected.map(|(first, count)| (first.to_owned(), count)));
+        assert_eq!(
+            all,
+            expected.map(|(first, count)| (first.to_owned(), count))
+        );
     }
 }

@@ -9,10 +9,10 @@ use super::{Opening, Radius, Refusal, entry::duration, proof::Proof, session::Ki
 use crate::{Attempt, Change, LoginAnswer, Machine, Record, Refused, Release};
 
 /// Who is logged in to the router.
-pub const ACTIVE: &str = "/user/active";
+pub(super) const ACTIVE: &str = "/user/active";
 
 /// Takes the log-ins that `/user` does not know.
-pub fn attach(radius: &Radius) {
+pub(super) fn attach(radius: &Radius) {
     let hooked = radius.clone();
     radius
         .machine()
@@ -66,7 +66,7 @@ impl Radius {
             return;
         }
         let mut shape = self.shape(Kind::Login, row.text("name"));
-        shape.calling = row.text("address").to_owned();
+        row.text("address").clone_into(&mut shape.calling);
         let own = duration(aaa.text("interim-update")).filter(|it| !it.is_zero());
         let number = self.begin(Opening {
             kind: Kind::Login,
@@ -75,7 +75,8 @@ impl Radius {
             mac: String::new(),
             terms: Terms::default(),
             by_radius: true,
-            accounting: Some(own),
+            accounts: true,
+            interim: own,
             takes_interim: true,
             domain: String::new(),
             rows: Vec::new(),

@@ -6,18 +6,19 @@ use super::{Radius, session::Kind};
 use crate::{Call, Machine, Outcome, Record, Reply, Session, Trap};
 
 /// Menus whose items change from moment to moment.
-const ACTIVE: [&str; 7] = [
+const ACTIVE: [&str; 8] = [
     "/caps-man/registration-table",
     "/interface/wifi/registration-table",
     "/interface/wifiwave2/registration-table",
     "/interface/wireless/registration-table",
     "/ip/dhcp-server/lease",
     "/ip/hotspot/active",
+    "/ip/ipsec/active-peers",
     "/ppp/active",
 ];
 
 /// Takes the commands and completes the menus.
-pub fn attach(radius: &Radius) {
+pub(super) fn attach(radius: &Radius) {
     let machine = radius.machine();
     command(radius, "/radius/monitor", Radius::monitor);
     command(radius, "/radius/reset-counters", Radius::reset);

@@ -5,27 +5,27 @@ const PACKET_OCTETS: u64 = 1000;
 
 /// Octets in both directions, as the client sees them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Meter {
+pub(in crate::radius) struct Meter {
     /// From the client.
-    pub up: u64,
+    pub(in crate::radius) up: u64,
     /// To the client.
-    pub down: u64,
+    pub(in crate::radius) down: u64,
 }
 
 impl Meter {
     /// Both directions.
-    pub fn total(self) -> u64 {
+    pub(super) fn total(self) -> u64 {
         self.up.saturating_add(self.down)
     }
 
     /// Adds what has passed.
-    pub fn add(&mut self, more: Self) {
+    pub(super) fn add(&mut self, more: Self) {
         self.up = self.up.saturating_add(more.up);
         self.down = self.down.saturating_add(more.down);
     }
 
     /// The other way round.
-    pub fn swapped(self) -> Self {
+    pub(super) fn swapped(self) -> Self {
         Self {
             up: self.down,
             down: self.up,
@@ -33,37 +33,37 @@ impl Meter {
     }
 
     /// Packets from the client.
-    pub fn packets_up(self) -> u64 {
+    pub(super) fn packets_up(self) -> u64 {
         self.up.div_ceil(PACKET_OCTETS)
     }
 
     /// Packets to the client.
-    pub fn packets_down(self) -> u64 {
+    pub(super) fn packets_down(self) -> u64 {
         self.down.div_ceil(PACKET_OCTETS)
     }
 }
 
 /// How much may pass; `None` for no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quota {
+pub(super) struct Quota {
     /// What the router may receive: the client's upload.
-    pub recv: Option<u64>,
+    pub(super) recv: Option<u64>,
     /// What it may send.
-    pub xmit: Option<u64>,
+    pub(super) xmit: Option<u64>,
     /// Both together.
-    pub total: Option<u64>,
+    pub(super) total: Option<u64>,
 }
 
 impl Quota {
     /// Whether something is used up.
-    pub fn is_reached(&self, meter: Meter) -> bool {
+    pub(super) fn is_reached(&self, meter: Meter) -> bool {
         let over = |bound: Option<u64>, used: u64| bound.is_some_and(|bound| used >= bound);
         over(self.recv, meter.up) || over(self.xmit, meter.down) || over(self.total, meter.total())
     }
 }
 
 /// A limit and its upper 32 bits; 0 stands for none.
-pub fn limit(low: Option<u32>, high: Option<u32>) -> Option<u64> {
+pub(super) fn limit(low: Option<u32>, high: Option<u32>) -> Option<u64> {
     let octets = (u64::from(high.unwrap_or(0)) << 32) | u64::from(low.unwrap_or(0));
     (octets > 0).then_some(octets)
 }

@@ -14,6 +14,7 @@ mod eap;
 mod entry;
 mod furnish;
 mod hotspot;
+mod ike;
 mod incoming;
 mod local;
 mod login;
@@ -31,7 +32,7 @@ mod wired;
 mod wireless;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -80,8 +81,9 @@ struct Opening {
     mac: String,
     terms: Terms,
     by_radius: bool,
-    /// Whether it is accounted for, and the router's own interval.
-    accounting: Option<Option<Duration>>,
+    accounts: bool,
+    /// The router's own interval.
+    interim: Option<Duration>,
     /// Whether the interval of the Access-Accept counts.
     takes_interim: bool,
     domain: String,
@@ -101,6 +103,7 @@ pub fn attach(machine: &Arc<Machine>) -> Radius {
     menus::attach(&radius);
     login::attach(&radius);
     hotspot::attach(&radius);
+    control::attach(&radius);
     tokio::spawn(incoming::serve(radius.clone()));
     tokio::spawn(radius.clone().follow_changes());
     tokio::spawn(radius.clone().follow_time());
@@ -115,7 +118,7 @@ impl Radius {
 
     /// Sets whether accounting has upload and download the other way round: RouterOS has been
     /// documented both ways.
-    pub fn swap_octets(&self, swaps: bool) {
+    fn swap_octets(&self, swaps: bool) {
         self.0.swaps_octets.store(swaps, Ordering::Relaxed);
     }
 
@@ -124,11 +127,17 @@ impl Radius {
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn incoming(&self) -> MutexGuard<'_, incoming::Tally> {
-        self.0.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .incoming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wire(&self) -> &Wire {
@@ -140,7 +149,7 @@ impl Radius {
     fn entries(&self) -> Vec<Entry> {
         let machine = self.machine();
         let rows = machine.stored("/radius");
-        let own = machine.address();
+        let own = self.address();
         let mut entries: Vec<Entry> = rows.iter().filter_map(Entry::of).collect();
         for entry in &mut entries {
             let is_near = own.is_loopback() == entry.address.is_loopback();
@@ -150,6 +159,12 @@ impl Radius {
             }
         }
         entries
+    }
+
+    /// The router's own address.
+    fn address(&self) -> IpAddr {
+        let unknown = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.machine().address().unwrap_or(unknown)
     }
 
     async fn ask(
@@ -175,7 +190,8 @@ impl Radius {
             called: &shape.called,
             attributes: &build,
         };
-        self.ask(&asking, (shape.service, &shape.called, domain)).await
+        self.ask(&asking, (shape.service, &shape.called, domain))
+            .await
     }
 
     fn shape(&self, kind: Kind, user: &str) -> Shape {
@@ -196,8 +212,8 @@ impl Radius {
         }
         let now = Instant::now();
         let of_server = opening.terms.interim.filter(|_| opening.takes_interim);
-        let interim = opening.accounting.and_then(|own| of_server.or(own));
-        let reports = opening.accounting.map(|_| {
+        let interim = of_server.or(opening.interim).filter(|_| opening.accounts);
+        let reports = opening.accounts.then(|| {
             let (reports, queue) = mpsc::channel(account::WAITING);
             let subject = Subject {
                 id: opening.id.clone(),
@@ -230,7 +246,7 @@ impl Radius {
     }
 
     /// Ends a session. Whether there was one.
-    pub fn end(&self, number: u64, cause: u32) -> bool {
+    fn end(&self, number: u64, cause: u32) -> bool {
         let Some(session) = self.sessions().remove(number) else {
             return false;
         };
@@ -250,19 +266,37 @@ impl Radius {
         let said = match session.kind {
             Kind::Ppp(_) => (
                 format!("{kind},ppp,info,account"),
-                format!("{user} logged out, {seconds} {up} {down} {} {}", packets.0, packets.1),
+                format!(
+                    "{user} logged out, {seconds} {up} {down} {} {}",
+                    packets.0, packets.1
+                ),
             ),
             Kind::Hotspot => {
-                let from = session.shape.address.map(|it| it.to_string()).unwrap_or_default();
-                ("hotspot,account,info,debug".into(), format!("{user} ({from}): logged out"))
+                let from = session
+                    .shape
+                    .address
+                    .map(|it| it.to_string())
+                    .unwrap_or_default();
+                (
+                    "hotspot,account,info,debug".into(),
+                    format!("{user} ({from}): logged out"),
+                )
             }
-            Kind::Wireless => ("wireless,info".into(), format!("{}: disconnected", session.mac)),
+            Kind::Wireless => (
+                "wireless,info".into(),
+                format!("{}: disconnected", session.mac),
+            ),
             Kind::Dhcp => {
-                let address = session.shape.address.map(|it| it.to_string()).unwrap_or_default();
+                let address = session
+                    .shape
+                    .address
+                    .map(|it| it.to_string())
+                    .unwrap_or_default();
                 let server = &session.shape.called;
                 let text = format!("{server} deassigned {address} for {}", session.mac);
                 ("dhcp,info".into(), text)
             }
+            Kind::Ipsec => ("ipsec,info".into(), format!("killing peer {user}")),
             Kind::Dot1x => ("dot1x,debug".into(), format!("{user} un-authorized")),
             Kind::Login => return,
         };
@@ -328,7 +362,7 @@ impl Radius {
     }
 
     /// Lets octets pass at once.
-    pub fn transfer(&self, number: u64, octets: Meter) -> bool {
+    fn transfer(&self, number: u64, octets: Meter) -> bool {
         let mut sessions = self.sessions();
         let Some(session) = sessions.get_mut(number) else {
             return false;
@@ -339,7 +373,7 @@ impl Radius {
     }
 
     /// Lets so many octets pass each second from now on.
-    pub fn pace(&self, number: u64, octets: Meter) -> bool {
+    fn pace(&self, number: u64, octets: Meter) -> bool {
         let mut sessions = self.sessions();
         let Some(session) = sessions.get_mut(number) else {
             return false;
@@ -350,7 +384,7 @@ impl Radius {
     }
 
     /// Tells the server of a session now, whatever its interval.
-    pub fn tell(&self, number: u64) -> bool {
+    fn tell(&self, number: u64) -> bool {
         let sessions = self.sessions();
         let Some(session) = sessions.get(number) else {
             return false;
@@ -374,7 +408,8 @@ impl Radius {
         }
         proof.check(&answer, encrypts)?;
         if let Some(fault) = &terms.rate_fault {
-            self.machine().log("radius,error", format!("bad rate limit: {fault}"));
+            self.machine()
+                .log("radius,error", format!("bad rate limit: {fault}"));
         }
         Ok(terms)
     }

@@ -16,19 +16,19 @@ use crate::Record;
 
 /// Somebody dials in.
 #[derive(Debug, Clone)]
-pub struct Dial {
+pub(super) struct Dial {
     /// `pppoe`, `pptp`, `l2tp`, `sstp` or `ovpn`.
-    pub service: &'static str,
+    pub(super) service: &'static str,
     /// Their name.
-    pub user: String,
+    pub(super) user: String,
     /// Their password.
-    pub password: String,
+    pub(super) password: String,
     /// Their hardware address for `PPPoE`, else their address.
-    pub caller: String,
+    pub(super) caller: String,
     /// The method they insist on; else the strongest that the server allows.
-    pub method: Option<Method>,
+    pub(super) method: Option<Method>,
     /// The service name they ask for, or the router's address that they dial.
-    pub called: Option<String>,
+    pub(super) called: Option<String>,
 }
 
 /// A server of the router that takes calls.
@@ -44,7 +44,7 @@ impl Radius {
     ///
     /// # Errors
     /// Why nobody is let in; the router has logged it.
-    pub async fn dial(&self, dial: &Dial) -> Result<u64, Refusal> {
+    pub(super) async fn dial(&self, dial: &Dial) -> Result<u64, Refusal> {
         let server = self.server(dial)?;
         let dialled = self.dialled(dial, &server).await;
         if let Err(refusal) = &dialled {
@@ -64,26 +64,33 @@ impl Radius {
 
     async fn dialled(&self, dial: &Dial, server: &Server) -> Result<u64, Refusal> {
         let Some(method) = agreed(&server.authentication, dial.method) else {
-            return Err(Refusal::NotServed("no common authentication method".to_owned()));
+            return Err(Refusal::NotServed(
+                "no common authentication method".to_owned(),
+            ));
         };
         let kind = Kind::Ppp(dial.service);
-        let is_for = |row: &Record| matches!(row.text("service"), "" | "any") || row.text("service") == dial.service;
+        let is_for = |row: &Record| {
+            matches!(row.text("service"), "" | "any") || row.text("service") == dial.service
+        };
         let aaa = self.machine().one("/ppp/aaa");
-        let (terms, by_radius) =
-            match self.own("/ppp/secret", (&dial.user, &dial.password), is_for) {
-                Own::In(row) => (own_terms(&row), false),
-                Own::Unknown if aaa.is("use-radius") => {
-                    (self.ask_ppp(dial, server, method).await?, true)
-                }
-                Own::Unknown | Own::Out => return Err(Refusal::Local),
-            };
+        let (terms, by_radius) = match self.own("/ppp/secret", (&dial.user, &dial.password), is_for)
+        {
+            Own::In(row) => (own_terms(&row), false),
+            Own::Unknown if aaa.is("use-radius") => {
+                (self.ask_ppp(dial, server, method).await?, true)
+            }
+            Own::Unknown | Own::Out => return Err(Refusal::Local),
+        };
         let of_pool = || {
             let pool = terms.pool.as_deref();
-            pool.unwrap_or(server.profile.text("remote-address")).to_owned()
+            pool.unwrap_or(server.profile.text("remote-address"))
+                .to_owned()
         };
         let address = terms.address.or_else(|| self.address_of(&of_pool()));
         let Some(address) = address else {
-            return Err(Refusal::NotServed("could not determine remote address".to_owned()));
+            return Err(Refusal::NotServed(
+                "could not determine remote address".to_owned(),
+            ));
         };
         let id = self.next_id(kind);
         let mut shape = self.ppp_shape(dial, server);
@@ -101,7 +108,8 @@ impl Radius {
             .with("limit-bytes-out", terms.quota.xmit.unwrap_or(0).to_string())
             .with("radius", by_radius.to_string());
         let mut rows = vec![("/ppp/active", active)];
-        rows.extend(self.side_rows(&name, &name, &terms, Some(address)));
+        rows.extend(local::side_rows((&name, &name), &terms, address));
+        rows.extend(terms.routes.iter().filter_map(|it| route(it, &name)));
         let own_interim = duration(aaa.text("interim-update")).filter(|it| !it.is_zero());
         let accounts = aaa.is("use-radius") && aaa.is("accounting");
         let topics = format!("{},ppp,info,account", dial.service);
@@ -114,7 +122,8 @@ impl Radius {
             mac: dial.caller.clone(),
             terms,
             by_radius,
-            accounting: accounts.then_some(own_interim),
+            accounts,
+            interim: own_interim,
             takes_interim: true,
             domain: domain(&dial.user).unwrap_or_default().to_owned(),
             rows,
@@ -131,7 +140,10 @@ impl Radius {
         let Some(proof) = Proof::by(method, &dial.user, &dial.password) else {
             return Err(Refusal::Local);
         };
-        let encrypts = matches!(server.profile.text("use-encryption"), "yes" | "required" | "true");
+        let encrypts = matches!(
+            server.profile.text("use-encryption"),
+            "yes" | "required" | "true"
+        );
         let domain = domain(&dial.user).unwrap_or_default();
         self.admitted(&shape, domain, &proof, encrypts).await
     }
@@ -160,7 +172,7 @@ impl Radius {
 
     fn server(&self, dial: &Dial) -> Result<Server, Refusal> {
         let row = self.server_row(dial)?;
-        let own = self.machine().address().to_string();
+        let own = self.address().to_string();
         let is_pppoe = dial.service == "pppoe";
         let called = if is_pppoe {
             row.text("service-name").to_owned()
@@ -202,6 +214,18 @@ impl Radius {
     }
 }
 
+/// `network gateway metric` of Framed-Route; without a gateway it is the client.
+fn route(text: &str, client: &str) -> Option<(&'static str, Record)> {
+    let mut words = text.split_ascii_whitespace();
+    let network = words.next()?;
+    let gateway = words.next().filter(|it| *it != "0.0.0.0");
+    let row = Record::new()
+        .with("dst-address", network)
+        .with("gateway", gateway.unwrap_or(client))
+        .with("distance", words.next().unwrap_or("1"));
+    Some(("/ip/route", row))
+}
+
 /// The realm of `user@realm` or `realm\user`.
 fn domain(user: &str) -> Option<&str> {
     user.rsplit_once('@')
@@ -229,13 +253,13 @@ fn own_terms(row: &Record) -> Terms {
 }
 
 /// The service of a name.
-pub fn service(name: &str) -> Option<&'static str> {
+pub(super) fn service(name: &str) -> Option<&'static str> {
     let all = ["pppoe", "pptp", "l2tp", "sstp", "ovpn"];
     all.into_iter().find(|known| *known == name)
 }
 
 /// A caller of `PPPoE` as RADIUS sees it.
-pub fn caller(text: &str) -> String {
+pub(super) fn caller(text: &str) -> String {
     local::mac(text).map_or_else(|| text.to_owned(), local::colons)
 }
 

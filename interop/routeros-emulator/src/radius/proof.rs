@@ -10,15 +10,15 @@ use portreeve_proto::{
 use super::wire::{Answer, random};
 
 /// What the router sends for somebody, and what it expects.
-pub struct Proof {
+pub(super) struct Proof {
     /// The method's attributes, without User-Name.
-    pub attributes: AttributeList,
+    pub(super) attributes: AttributeList,
     expectation: Option<Expectation>,
 }
 
 /// Why an Access-Accept is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unproven {
+pub(super) enum Unproven {
     /// MS-CHAP2-Success is missing or wrong.
     Server,
     /// The keys for MPPE are missing or wrong.
@@ -27,11 +27,13 @@ pub enum Unproven {
 
 impl Proof {
     /// By a method. `None` where the method cannot carry the password.
-    pub fn by(method: Method, user: &str, password: &str) -> Option<Self> {
+    pub(super) fn by(method: Method, user: &str, password: &str) -> Option<Self> {
         let login = Login::new(method, user, password, &mut random).ok()?;
         let (all, expectation) = login.into_parts();
         let mut attributes = AttributeList::new();
-        let others = all.iter().filter(|it| it.spec.oid != attr::USER_NAME.spec().oid);
+        let others = all
+            .iter()
+            .filter(|it| it.spec.oid != attr::USER_NAME.spec().oid);
         for entry in others {
             attributes.push(&entry.spec, entry.tag, entry.value);
         }
@@ -42,7 +44,7 @@ impl Proof {
     }
 
     /// A password in the clear, which may be empty: MAC log-ins and leases.
-    pub fn plain(password: &str) -> Self {
+    pub(super) fn plain(password: &str) -> Self {
         Self {
             attributes: AttributeList::new().with(attr::USER_PASSWORD, password),
             expectation: None,
@@ -50,7 +52,7 @@ impl Proof {
     }
 
     /// Whether an Access-Accept proves what it has to. `encrypts`: the link needs keys.
-    pub fn check(&self, answer: &Answer, encrypts: bool) -> Result<(), Unproven> {
+    pub(super) fn check(&self, answer: &Answer, encrypts: bool) -> Result<(), Unproven> {
         let Some(expectation) = &self.expectation else {
             return Ok(());
         };
@@ -68,9 +70,7 @@ fn check_keys(answer: &Answer, keys: &StartKeys) -> Result<(), Unproven> {
     let send = answer.reveal(microsoft::MPPE_SEND_KEY.spec());
     let receive = answer.reveal(microsoft::MPPE_RECV_KEY.spec());
     match (send, receive) {
-        (Some(send), Some(receive))
-            if same(&send, &*keys.send) && same(&receive, &*keys.recv) =>
-        {
+        (Some(send), Some(receive)) if same(&send, &*keys.send) && same(&receive, &*keys.recv) => {
             Ok(())
         }
         _ => Err(Unproven::Keys),
@@ -83,7 +83,7 @@ fn same(given: &[u8], due: &[u8]) -> bool {
 
 /// The methods that a server's `authentication` allows, in the order in which a client and a
 /// router agree on them: the strongest first.
-pub fn agreed(allowed: &str, wanted: Option<Method>) -> Option<Method> {
+pub(super) fn agreed(allowed: &str, wanted: Option<Method>) -> Option<Method> {
     let order = [
         ("mschap2", Method::MsChapV2),
         ("mschap1", Method::MsChapV1),
@@ -97,7 +97,7 @@ pub fn agreed(allowed: &str, wanted: Option<Method>) -> Option<Method> {
 }
 
 /// The method of a name: `pap`, `chap`, `mschap1`, `mschap2`.
-pub fn named(name: &str) -> Option<Method> {
+pub(super) fn named(name: &str) -> Option<Method> {
     agreed(name, None)
 }
 
@@ -118,7 +118,11 @@ mod tests {
     #[test]
     fn the_name_is_not_said_twice() {
         let proof = Proof::by(Method::Chap, "tim", "12345").unwrap();
-        let numbers: Vec<u8> = proof.attributes.iter().map(|it| it.spec.oid.top()).collect();
+        let numbers: Vec<u8> = proof
+            .attributes
+            .iter()
+            .map(|it| it.spec.oid.top())
+            .collect();
         assert_eq!(numbers, [3, 60]);
     }
 }

@@ -4,11 +4,11 @@ use std::fmt;
 
 /// A rate or a size for what the router receives from the client and what it sends there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pair {
+pub(super) struct Pair {
     /// From the client: its upload. Bits per second; 0 for no limit.
-    pub rx: u64,
+    pub(super) rx: u64,
     /// To the client: its download.
-    pub tx: u64,
+    pub(super) tx: u64,
 }
 
 impl fmt::Display for Pair {
@@ -19,24 +19,24 @@ impl fmt::Display for Pair {
 
 /// `rx[/tx] [burst [threshold [time [priority [min]]]]]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
+pub(super) struct RateLimit {
     /// The rates that hold.
-    pub rate: Pair,
+    pub(super) rate: Pair,
     /// For a while; 0 for none.
-    pub burst: Pair,
+    pub(super) burst: Pair,
     /// Below which a burst is allowed.
-    pub threshold: Pair,
+    pub(super) threshold: Pair,
     /// Over how many seconds the average is taken.
-    pub time: Pair,
+    pub(super) time: Pair,
     /// 1, the highest, to 8.
-    pub priority: u8,
+    pub(super) priority: u8,
     /// What is guaranteed.
-    pub min: Pair,
+    pub(super) min: Pair,
 }
 
 impl RateLimit {
     /// Only rates.
-    pub fn of(rate: Pair) -> Self {
+    pub(super) fn of(rate: Pair) -> Self {
         Self {
             rate,
             burst: Pair::default(),
@@ -51,7 +51,7 @@ impl RateLimit {
     ///
     /// # Errors
     /// What does not fit, in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut words = text.split(' ').filter(|word| !word.is_empty());
         let rate = pair(words.next().unwrap_or_default(), number)?;
         let mut limit = Self::of(rate);
@@ -85,7 +85,7 @@ impl RateLimit {
     }
 
     /// The properties of the simple queue that enforces it, as the API prints them.
-    pub fn queue(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn queue(&self) -> Vec<(&'static str, String)> {
         let Pair { rx, tx } = self.time;
         vec![
             ("max-limit", self.rate.to_string()),
@@ -136,9 +136,16 @@ mod tests {
         assert_eq!(rates("64k/128M"), (64_000, 128_000_000));
         let burst = RateLimit::parse("64k 256k").unwrap();
         assert_eq!(burst.burst.to_string(), "256000/256000");
-        assert_eq!(burst.threshold.to_string(), "64000/64000", "by default the rate");
+        assert_eq!(
+            burst.threshold.to_string(),
+            "64000/64000",
+            "by default the rate"
+        );
         let whole = RateLimit::parse("64k/64k 256k/256k 128k/128k 10/10").unwrap();
-        let time = whole.queue().into_iter().find(|(name, _)| *name == "burst-time");
+        let time = whole
+            .queue()
+            .into_iter()
+            .find(|(name, _)| *name == "burst-time");
         assert_eq!(time.unwrap().1, "10s/10s");
         assert_eq!(whole.threshold.rx, 128_000);
     }

@@ -13,7 +13,10 @@ use portreeve::{
 };
 use portreeve_proto::Ask;
 
-use super::{debug, entry::{About, Entry}};
+use super::{
+    debug,
+    entry::{About, Entry},
+};
 use crate::Machine;
 
 /// A router sends no Status-Server of its own.
@@ -25,7 +28,7 @@ const UNWATCHED: Watchdog = Watchdog {
 };
 
 /// What came of a request over TLS.
-pub enum Secured {
+pub(super) enum Secured {
     /// An answer.
     Answer(Box<Response>),
     /// None.
@@ -34,7 +37,7 @@ pub enum Secured {
 
 /// Connections by entry.
 #[derive(Default)]
-pub struct Lines(Mutex<HashMap<String, Line>>);
+pub(super) struct Lines(Mutex<HashMap<String, Line>>);
 
 struct Line {
     client: Option<Client>,
@@ -45,17 +48,17 @@ struct Line {
 
 impl Lines {
     /// Closes all.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.lines().clear();
     }
 
     /// How the connection of an entry stands.
-    pub fn status(&self, id: &str) -> Option<String> {
+    pub(super) fn status(&self, id: &str) -> Option<String> {
         Some(self.lines().get(id)?.status.clone())
     }
 
     /// Sends a request and waits for its answer.
-    pub async fn exchange(
+    pub(super) async fn exchange(
         &self,
         machine: &Arc<Machine>,
         entry: &Entry,
@@ -148,7 +151,10 @@ impl Lines {
 
 /// The chain and the key of the certificate that the entry names.
 fn own_certificate(machine: &Machine, entry: &Entry) -> Result<(String, String), String> {
-    let name = entry.certificate.as_deref().ok_or("no certificate is set")?;
+    let name = entry
+        .certificate
+        .as_deref()
+        .ok_or("no certificate is set")?;
     let row = machine
         .find("/certificate", "name", name)
         .ok_or_else(|| format!("there is no certificate {name}"))?;

@@ -20,13 +20,15 @@ use crate::Record;
 
 /// What a session is, as the router's menus tell services apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A lease.
     Dhcp,
     /// A wire.
     Dot1x,
     /// The captive portal.
     Hotspot,
+    /// A tunnel of `IPsec`.
+    Ipsec,
     /// A user of the router.
     Login,
     /// `pppoe`, `pptp`, `l2tp`, `sstp`, `ovpn`.
@@ -37,11 +39,12 @@ pub enum Kind {
 
 impl Kind {
     /// Whom it asks.
-    pub const fn service(self) -> Service {
+    pub(super) const fn service(self) -> Service {
         match self {
             Self::Dhcp => Service::Dhcp,
             Self::Dot1x => Service::Dot1x,
             Self::Hotspot => Service::Hotspot,
+            Self::Ipsec => Service::Ipsec,
             Self::Login => Service::Login,
             Self::Ppp(_) => Service::Ppp,
             Self::Wireless => Service::Wireless,
@@ -49,7 +52,7 @@ impl Kind {
     }
 
     /// The first two characters of Acct-Session-Id.
-    pub const fn prefix(self) -> &'static str {
+    pub(super) const fn prefix(self) -> &'static str {
         match self {
             Self::Hotspot => "80",
             Self::Ppp(_) => "81",
@@ -57,11 +60,12 @@ impl Kind {
             Self::Dhcp => "83",
             Self::Login => "84",
             Self::Dot1x => "85",
+            Self::Ipsec => "86",
         }
     }
 
     /// The word for it in control routes.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Ppp(name) => name,
             kind => kind.service().name(),
@@ -70,48 +74,48 @@ impl Kind {
 }
 
 /// One session.
-pub struct Session {
+pub(super) struct Session {
     /// Ours.
-    pub number: u64,
+    pub(super) number: u64,
     /// Acct-Session-Id.
-    pub id: String,
+    pub(super) id: String,
     /// What it is.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// What is said of it to servers.
-    pub shape: Shape,
+    pub(super) shape: Shape,
     /// The client's hardware address; empty where there is none.
-    pub mac: String,
+    pub(super) mac: String,
     /// What it may have.
-    pub terms: Terms,
+    pub(super) terms: Terms,
     /// What it has used.
-    pub meter: Meter,
+    pub(super) meter: Meter,
     /// What it uses each second.
-    pub pace: Meter,
+    pub(super) pace: Meter,
     /// When it began.
-    pub began: Instant,
+    pub(super) began: Instant,
     /// When it was last heard of.
-    pub heard: Instant,
+    pub(super) heard: Instant,
     /// How often it reports.
-    pub interim: Option<Duration>,
+    pub(super) interim: Option<Duration>,
     /// When it reports next.
-    pub due: Option<Instant>,
+    pub(super) due: Option<Instant>,
     /// Whether RADIUS let it in.
-    pub by_radius: bool,
+    pub(super) by_radius: bool,
     /// The dynamic items that are there for it, by menu and `.id`; the first is the one that ends
     /// the session when it is removed.
-    pub rows: Vec<(String, String)>,
+    pub(super) rows: Vec<(String, String)>,
     /// Where its records go; `None` where it is not accounted for.
-    pub reports: Option<mpsc::Sender<Report>>,
+    pub(super) reports: Option<mpsc::Sender<Report>>,
 }
 
 impl Session {
     /// How long it has lasted.
-    pub fn seconds(&self, now: Instant) -> u64 {
+    pub(super) fn seconds(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.began).as_secs()
     }
 
     /// Lets time pass; why the session is over by it, if it is.
-    pub fn pass(&mut self, now: Instant, elapsed: Duration) -> Option<u32> {
+    pub(super) fn pass(&mut self, now: Instant, elapsed: Duration) -> Option<u32> {
         let passed = |pace: u64| {
             let octets = u128::from(pace) * elapsed.as_micros() / 1_000_000;
             u64::try_from(octets).unwrap_or(u64::MAX)
@@ -127,21 +131,32 @@ impl Session {
     }
 
     /// Why it is over, if it is.
-    pub fn over(&self, now: Instant) -> Option<u32> {
+    pub(super) fn over(&self, now: Instant) -> Option<u32> {
         let since = |from: Instant| now.saturating_duration_since(from);
-        if self.terms.session_timeout.is_some_and(|most| since(self.began) >= most) {
+        if self
+            .terms
+            .session_timeout
+            .is_some_and(|most| since(self.began) >= most)
+        {
             return Some(cause::SESSION_TIMEOUT);
         }
-        if self.terms.idle_timeout.is_some_and(|most| since(self.heard) >= most) {
+        if self
+            .terms
+            .idle_timeout
+            .is_some_and(|most| since(self.heard) >= most)
+        {
             return Some(cause::IDLE_TIMEOUT);
         }
         // No document says which cause a quota has; this is the one that says that it was the
         // router who wanted it.
-        self.terms.quota.is_reached(self.meter).then_some(cause::NAS_REQUEST)
+        self.terms
+            .quota
+            .is_reached(self.meter)
+            .then_some(cause::NAS_REQUEST)
     }
 
     /// Whether a report is due, in which case the next one is fixed.
-    pub fn is_due(&mut self, now: Instant) -> bool {
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
         let (Some(due), Some(interim)) = (self.due, self.interim) else {
             return false;
         };
@@ -153,11 +168,11 @@ impl Session {
     }
 
     /// What changes from moment to moment, under the names of the session's menu.
-    pub fn vitals(&self, now: Instant) -> Record {
+    pub(super) fn vitals(&self, now: Instant) -> Record {
         let uptime = spell(self.seconds(now));
         let record = Record::new();
         match self.kind {
-            Kind::Ppp(_) => record.with("uptime", uptime),
+            Kind::Ipsec | Kind::Ppp(_) => record.with("uptime", uptime),
             Kind::Hotspot => {
                 let idle = now.saturating_duration_since(self.heard).as_secs();
                 let mut record = record
@@ -190,7 +205,7 @@ impl Session {
 
 /// All sessions of a router.
 #[derive(Default)]
-pub struct Sessions {
+pub(super) struct Sessions {
     all: BTreeMap<u64, Session>,
     next: u64,
     serial: u32,
@@ -199,13 +214,13 @@ pub struct Sessions {
 impl Sessions {
     /// The next Acct-Session-Id: two characters for the service, one for the start of the router,
     /// and a number that is unique for a million sessions.
-    pub fn next_id(&mut self, kind: Kind, boot: u64) -> String {
+    pub(super) fn next_id(&mut self, kind: Kind, boot: u64) -> String {
         self.serial = (self.serial + 1) & 0xf_ffff;
         format!("{}{:x}{:05x}", kind.prefix(), boot & 0xf, self.serial)
     }
 
     /// Adds one.
-    pub fn add(&mut self, mut session: Session) -> u64 {
+    pub(super) fn add(&mut self, mut session: Session) -> u64 {
         self.next += 1;
         session.number = self.next;
         self.all.insert(self.next, session);
@@ -213,43 +228,43 @@ impl Sessions {
     }
 
     /// One of them.
-    pub fn get(&self, number: u64) -> Option<&Session> {
+    pub(super) fn get(&self, number: u64) -> Option<&Session> {
         self.all.get(&number)
     }
 
     /// One of them.
-    pub fn get_mut(&mut self, number: u64) -> Option<&mut Session> {
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Session> {
         self.all.get_mut(&number)
     }
 
     /// Takes one out.
-    pub fn remove(&mut self, number: u64) -> Option<Session> {
+    pub(super) fn remove(&mut self, number: u64) -> Option<Session> {
         self.all.remove(&number)
     }
 
     /// In the order in which they began.
-    pub fn iter(&self) -> impl Iterator<Item = &Session> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
         self.all.values()
     }
 
     /// In the order in which they began.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
         self.all.values_mut()
     }
 
     /// Forgets all, as a start of the router does.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.all.clear();
         self.serial = 0;
     }
 
     /// Whether an address is taken.
-    pub fn holds(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn holds(&self, address: Ipv4Addr) -> bool {
         self.iter().any(|it| it.shape.address == Some(address))
     }
 
     /// The session that an item of a menu belongs to.
-    pub fn behind(&self, menu: &str, id: &str) -> Option<u64> {
+    pub(super) fn behind(&self, menu: &str, id: &str) -> Option<u64> {
         let mut all = self.iter();
         let found = all.find(|session| {
             let first = session.rows.first();
@@ -304,7 +319,11 @@ pub(super) mod tests {
         one.terms.idle_timeout = Some(Duration::from_secs(10));
         assert_eq!(one.over(later), Some(cause::IDLE_TIMEOUT));
         one.pace.down = 4;
-        assert_eq!(one.pass(later, Duration::from_millis(500)), None, "it was heard of");
+        assert_eq!(
+            one.pass(later, Duration::from_millis(500)),
+            None,
+            "it was heard of"
+        );
         assert_eq!(one.meter.down, 2);
         one.terms.quota.xmit = Some(2);
         assert_eq!(one.over(later), Some(cause::NAS_REQUEST));
@@ -313,7 +332,10 @@ pub(super) mod tests {
     #[test]
     fn reports_are_due_at_their_interval() {
         let mut one = session(Kind::Ppp("pppoe"), "tim");
-        assert!(!one.is_due(one.began + Duration::from_hours(9)), "none is wanted");
+        assert!(
+            !one.is_due(one.began + Duration::from_hours(9)),
+            "none is wanted"
+        );
         one.interim = Some(Duration::from_secs(60));
         one.due = Some(one.began + Duration::from_secs(60));
         assert!(!one.is_due(one.began + Duration::from_secs(59)));

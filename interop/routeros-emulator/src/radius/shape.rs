@@ -14,40 +14,40 @@ use super::{entry::Service, meter::Meter};
 
 /// Which attributes a service sends.
 #[derive(Debug, Clone)]
-pub struct Shape {
+pub(super) struct Shape {
     /// What asks.
-    pub service: Service,
+    pub(super) service: Service,
     /// User-Name.
-    pub user: String,
+    pub(super) user: String,
     /// NAS-Port.
-    pub port: Option<u32>,
+    pub(super) port: Option<u32>,
     /// NAS-Port-Type.
-    pub port_type: u32,
+    pub(super) port_type: u32,
     /// NAS-Port-Id.
-    pub port_id: Option<String>,
+    pub(super) port_id: Option<String>,
     /// Calling-Station-Id.
-    pub calling: String,
+    pub(super) calling: String,
     /// Called-Station-Id.
-    pub called: String,
+    pub(super) called: String,
     /// Acct-Session-Id in Access-Requests too.
-    pub session_id: Option<String>,
+    pub(super) session_id: Option<String>,
     /// Acct-Multi-Session-Id.
-    pub multi_session_id: Option<String>,
+    pub(super) multi_session_id: Option<String>,
     /// Framed-IP-Address.
-    pub address: Option<Ipv4Addr>,
+    pub(super) address: Option<Ipv4Addr>,
     /// Mikrotik-Host-IP.
-    pub host_ip: Option<Ipv4Addr>,
+    pub(super) host_ip: Option<Ipv4Addr>,
     /// MS-CHAP-Domain, where the name was split.
-    pub domain: Option<String>,
+    pub(super) domain: Option<String>,
     /// WISPr-Location-ID, -Name, -Logoff-URL.
-    pub location: [Option<String>; 3],
+    pub(super) location: [Option<String>; 3],
     /// NAS-Identifier.
-    pub identity: String,
+    pub(super) identity: String,
 }
 
 impl Shape {
     /// Nothing but a name.
-    pub fn of(service: Service, user: &str, identity: &str) -> Self {
+    pub(super) fn of(service: Service, user: &str, identity: &str) -> Self {
         Self {
             service,
             user: user.to_owned(),
@@ -67,7 +67,7 @@ impl Shape {
     }
 
     /// An Access-Request; `proof` is what the method sends, without User-Name.
-    pub fn access(&self, realm: &str, nas: IpAddr, proof: &AttributeList) -> AttributeList {
+    pub(super) fn access(&self, realm: &str, nas: IpAddr, proof: &AttributeList) -> AttributeList {
         let mut list = self.front();
         if let Some(id) = &self.session_id {
             add_text(&mut list, attr::ACCT_SESSION_ID, id);
@@ -78,7 +78,12 @@ impl Shape {
     }
 
     /// An Accounting-Request.
-    pub fn accounting(&self, record: &Record<'_>, realm: &str, nas: IpAddr) -> AttributeList {
+    pub(super) fn accounting(
+        &self,
+        record: &Record<'_>,
+        realm: &str,
+        nas: IpAddr,
+    ) -> AttributeList {
         let mut list = self.front();
         self.add_sites(&mut list);
         list.add(attr::ACCT_STATUS_TYPE, record.status);
@@ -156,21 +161,21 @@ impl Shape {
 
 /// What is said of a session when it begins, goes on or ends.
 #[derive(Debug)]
-pub struct Record<'a> {
+pub(super) struct Record<'a> {
     /// Acct-Status-Type.
-    pub status: u32,
+    pub(super) status: u32,
     /// Acct-Session-Id.
-    pub session_id: &'a str,
+    pub(super) session_id: &'a str,
     /// As the Access-Accept had them.
-    pub class: &'a [Vec<u8>],
+    pub(super) class: &'a [Vec<u8>],
     /// How long it has lasted.
-    pub seconds: u32,
+    pub(super) seconds: u32,
     /// What has passed, in the directions in which it is to be reported.
-    pub meter: Meter,
+    pub(super) meter: Meter,
     /// Why it has ended.
-    pub cause: Option<u32>,
+    pub(super) cause: Option<u32>,
     /// The time.
-    pub unix_s: u32,
+    pub(super) unix_s: u32,
 }
 
 fn add_octets(list: &mut AttributeList, meter: Meter) {

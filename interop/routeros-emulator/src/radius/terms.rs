@@ -14,65 +14,63 @@ use super::{
 
 /// What a session may have.
 #[derive(Debug, Clone, Default)]
-pub struct Terms {
+pub(super) struct Terms {
     /// An address; `None` where one of the pool is to be taken.
-    pub address: Option<Ipv4Addr>,
+    pub(super) address: Option<Ipv4Addr>,
     /// The pool; ignored where there is an address.
-    pub pool: Option<String>,
+    pub(super) pool: Option<String>,
     /// Routes behind the session.
-    pub routes: Vec<String>,
+    pub(super) routes: Vec<String>,
     /// The longest it may last.
-    pub session_timeout: Option<Duration>,
+    pub(super) session_timeout: Option<Duration>,
     /// The longest it may keep silent.
-    pub idle_timeout: Option<Duration>,
+    pub(super) idle_timeout: Option<Duration>,
     /// How often it reports; `None` for the router's own interval.
-    pub interim: Option<Duration>,
+    pub(super) interim: Option<Duration>,
     /// To be sent with every record.
-    pub class: Vec<Vec<u8>>,
+    pub(super) class: Vec<Vec<u8>>,
     /// Sessions of the same name, for the hotspot.
-    pub port_limit: Option<u32>,
+    pub(super) port_limit: Option<u32>,
     /// The chains to jump to.
-    pub filters: Filters,
+    pub(super) filters: Filters,
     /// The mark of its packets.
-    pub mark: Option<String>,
+    pub(super) mark: Option<String>,
     /// How fast it may be.
-    pub rate: Option<RateLimit>,
+    pub(super) rate: Option<RateLimit>,
     /// Why the rate was not understood.
-    pub rate_fault: Option<String>,
+    pub(super) rate_fault: Option<String>,
     /// How much it may use.
-    pub quota: Quota,
+    pub(super) quota: Quota,
     /// The group, or the profile.
-    pub group: Option<String>,
+    pub(super) group: Option<String>,
     /// The firewall's address list.
-    pub address_list: Option<String>,
+    pub(super) address_list: Option<String>,
     /// The VLAN, of a wire or of Wi-Fi.
-    pub vlan: Option<u32>,
-    /// Rules of the switch.
-    pub switching_filter: Option<String>,
+    pub(super) vlan: Option<u32>,
     /// The set of DHCP options.
-    pub option_set: Option<String>,
+    pub(super) option_set: Option<String>,
     /// The pre-shared key of this client.
-    pub psk: Option<String>,
+    pub(super) psk: Option<String>,
     /// What is noted beside a Wi-Fi client.
-    pub comment: Option<String>,
+    pub(super) comment: Option<String>,
     /// Advertisements.
-    pub advertise: Vec<String>,
+    pub(super) advertise: Vec<String>,
     /// A text for the person.
-    pub message: Option<String>,
+    pub(super) message: Option<String>,
 }
 
 /// Firewall chains per direction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filters {
+pub(super) struct Filters {
     /// Of what comes from the client.
-    pub input: Option<String>,
+    pub(super) input: Option<String>,
     /// Of what goes there.
-    pub output: Option<String>,
+    pub(super) output: Option<String>,
 }
 
 impl Terms {
     /// Reads an Access-Accept. On a wire the VLAN is in Tunnel attributes; Wi-Fi has its own.
-    pub fn of(packet: &Packet<'_>) -> Self {
+    pub(super) fn of(packet: &Packet<'_>) -> Self {
         let text = |attribute| packet.get(attribute).map(str::to_owned);
         let seconds = |attribute| {
             let seconds = packet.get(attribute).filter(|it| *it > 0)?;
@@ -80,13 +78,19 @@ impl Terms {
         };
         let (rate, rate_fault) = rate(packet);
         Self {
-            address: packet.get(attr::FRAMED_IP_ADDRESS).filter(is_usable),
+            address: packet
+                .get(attr::FRAMED_IP_ADDRESS)
+                .filter(|it| is_usable(*it)),
             pool: text(attr::FRAMED_POOL),
             routes: owned(packet.all(attr::FRAMED_ROUTE)),
             session_timeout: seconds(attr::SESSION_TIMEOUT),
             idle_timeout: seconds(attr::IDLE_TIMEOUT),
             interim: seconds(attr::ACCT_INTERIM_INTERVAL),
-            class: packet.all(attr::CLASS).into_iter().map(<[u8]>::to_vec).collect(),
+            class: packet
+                .all(attr::CLASS)
+                .into_iter()
+                .map(<[u8]>::to_vec)
+                .collect(),
             port_limit: packet.get(attr::PORT_LIMIT),
             filters: filters(&packet.all(attr::FILTER_ID)),
             mark: text(mikrotik::MARK_ID),
@@ -96,7 +100,6 @@ impl Terms {
             group: text(mikrotik::GROUP),
             address_list: text(mikrotik::ADDRESS_LIST),
             vlan: vlan(packet),
-            switching_filter: text(mikrotik::SWITCHING_FILTER),
             option_set: text(mikrotik::DHCP_OPTION_SET),
             psk: text(mikrotik::WIRELESS_PSK),
             comment: text(mikrotik::WIRELESS_COMMENT),
@@ -106,7 +109,7 @@ impl Terms {
     }
 
     /// Takes over what a CoA-Request may change and does change.
-    pub fn change(&mut self, change: Self) {
+    pub(super) fn change(&mut self, change: Self) {
         fn put<T>(old: &mut Option<T>, new: Option<T>) {
             if new.is_some() {
                 *old = new;
@@ -130,7 +133,7 @@ impl Terms {
 }
 
 /// An address of 127/8 or of 224/3 means one of the pool.
-fn is_usable(address: &Ipv4Addr) -> bool {
+fn is_usable(address: Ipv4Addr) -> bool {
     let first = address.octets()[0];
     first != 0 && first != 127 && first < 224
 }
@@ -230,9 +233,19 @@ mod tests {
             .with(wispr::BANDWIDTH_MAX_UP, 1)
             .with(wispr::BANDWIDTH_MAX_DOWN, 2);
         assert_eq!(rate_of(&wispr), Some((1, 2)));
-        let ascend = wispr.clone().with(ascend::DATA_RATE, 3).with(ascend::DATA_RATE, 4);
-        assert_eq!(rate_of(&ascend), Some((4, 3)), "the first is what the router sends");
-        let both = wispr.clone().with(ascend::DATA_RATE, 5).with(ascend::XMIT_RATE, 6);
+        let ascend = wispr
+            .clone()
+            .with(ascend::DATA_RATE, 3)
+            .with(ascend::DATA_RATE, 4);
+        assert_eq!(
+            rate_of(&ascend),
+            Some((4, 3)),
+            "the first is what the router sends"
+        );
+        let both = wispr
+            .clone()
+            .with(ascend::DATA_RATE, 5)
+            .with(ascend::XMIT_RATE, 6);
         assert_eq!(rate_of(&both), Some((5, 6)));
         let own = both.with(mikrotik::RATE_LIMIT, "7k/8k");
         assert_eq!(rate_of(&own), Some((7000, 8000)));
@@ -240,7 +253,11 @@ mod tests {
 
     #[test]
     fn an_address_that_stands_for_the_pool() {
-        for (address, is_kept) in [([127, 0, 0, 1], false), ([255; 4], false), ([10, 0, 0, 1], true)] {
+        for (address, is_kept) in [
+            ([127, 0, 0, 1], false),
+            ([255; 4], false),
+            ([10, 0, 0, 1], true),
+        ] {
             let list = AttributeList::new().with(attr::FRAMED_IP_ADDRESS, Ipv4Addr::from(address));
             assert_eq!(terms(&list).address.is_some(), is_kept);
         }
@@ -271,8 +288,16 @@ mod tests {
             .with(attr::SESSION_TIMEOUT, 60)
             .with(mikrotik::RATE_LIMIT, "1M");
         let mut session = terms(&before);
-        session.change(terms(&AttributeList::new().with(mikrotik::RATE_LIMIT, "2M/3M")));
+        session.change(terms(
+            &AttributeList::new().with(mikrotik::RATE_LIMIT, "2M/3M"),
+        ));
         assert_eq!(session.session_timeout, Some(Duration::from_secs(60)));
-        assert_eq!(session.rate.unwrap().rate, Pair { rx: 2_000_000, tx: 3_000_000 });
+        assert_eq!(
+            session.rate.unwrap().rate,
+            Pair {
+                rx: 2_000_000,
+                tx: 3_000_000
+            }
+        );
     }
 }

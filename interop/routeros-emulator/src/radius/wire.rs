@@ -11,17 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portreeve_proto::{Ask, AttributeList, BadReply, Code, Packet, Query, Secret, Spec, attr};
-use tokio::{
-    net::UdpSocket,
-    time::{sleep_until, timeout_at},
-};
 use super::{
     debug,
     entry::{About, Entry},
     secure::{Lines, Secured},
 };
 use crate::{Machine, Record};
+use portreeve_proto::{Ask, AttributeList, BadReply, Code, Packet, Query, Secret, Spec, attr};
+use tokio::{
+    net::UdpSocket,
+    time::{sleep_until, timeout_at},
+};
 
 /// How often a request is sent to a server in all.
 const TRANSMISSIONS: u32 = 3;
@@ -30,7 +30,7 @@ const SIGNATURE_OCTETS: usize = 18;
 
 /// What `/radius monitor` shows of an entry.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     pending: u64,
     requests: u64,
     accepts: u64,
@@ -43,7 +43,7 @@ pub struct Tally {
 
 impl Tally {
     /// As the API prints it.
-    pub fn record(&self) -> Record {
+    pub(super) fn record(&self) -> Record {
         Record::new()
             .with("pending", self.pending.to_string())
             .with("requests", self.requests.to_string())
@@ -61,7 +61,7 @@ impl Tally {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAnswer {
+pub(super) enum NoAnswer {
     /// No entry of `/radius` is for this.
     NoServer,
     /// None that counts came in time.
@@ -69,23 +69,23 @@ pub enum NoAnswer {
 }
 
 /// What is to be sent.
-pub struct Asking<'a> {
+pub(super) struct Asking<'a> {
     /// Log-in or record.
-    pub about: About,
+    pub(super) about: About,
     /// `service=` in the log.
-    pub service: &'static str,
+    pub(super) service: &'static str,
     /// `called-id=` in the log.
-    pub called: &'a str,
+    pub(super) called: &'a str,
     /// The attributes for this entry and this address of ours.
-    pub attributes: &'a (dyn Fn(&Entry, IpAddr) -> AttributeList + Send + Sync),
+    pub(super) attributes: &'a (dyn Fn(&Entry, IpAddr) -> AttributeList + Send + Sync),
 }
 
 /// An answer that has been verified.
-pub struct Answer {
+pub(super) struct Answer {
     octets: Vec<u8>,
     hidden: Hidden,
     /// Who gave it.
-    pub entry: Entry,
+    pub(super) entry: Entry,
 }
 
 enum Hidden {
@@ -95,7 +95,7 @@ enum Hidden {
 
 impl Answer {
     /// The packet.
-    pub fn packet(&self) -> Packet<'_> {
+    pub(super) fn packet(&self) -> Packet<'_> {
         match Packet::parse_within(&self.octets, Packet::MAX_STREAM) {
             Ok(packet) => packet,
             Err(_) => unreachable!("it was parsed when it came"),
@@ -103,12 +103,12 @@ impl Answer {
     }
 
     /// Whether it lets in.
-    pub fn is_accept(&self) -> bool {
+    pub(super) fn is_accept(&self) -> bool {
         self.packet().code() == Code::ACCESS_ACCEPT
     }
 
     /// The first value of a hidden attribute; wiped when dropped.
-    pub fn reveal(&self, spec: &Spec) -> Option<impl Deref<Target = Vec<u8>> + use<>> {
+    pub(super) fn reveal(&self, spec: &Spec) -> Option<impl Deref<Target = Vec<u8>> + use<>> {
         match &self.hidden {
             Hidden::Stream(response) => response.reveal_spec(spec),
             Hidden::Datagram(query, secret) => {
@@ -120,7 +120,7 @@ impl Answer {
 }
 
 /// The way out of one router.
-pub struct Wire {
+pub(super) struct Wire {
     tallies: Mutex<HashMap<String, Tally>>,
     lines: Lines,
     next: AtomicU32,
@@ -128,7 +128,7 @@ pub struct Wire {
 
 impl Wire {
     /// Nothing is open yet.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             tallies: Mutex::default(),
             lines: Lines::default(),
@@ -137,12 +137,12 @@ impl Wire {
     }
 
     /// The counters of an entry.
-    pub fn tally(&self, id: &str) -> Tally {
+    pub(super) fn tally(&self, id: &str) -> Tally {
         self.tallies().get(id).copied().unwrap_or_default()
     }
 
     /// Counts anew, for one entry or for all.
-    pub fn reset(&self, id: Option<&str>) {
+    pub(super) fn reset(&self, id: Option<&str>) {
         match id {
             Some(id) => {
                 self.tallies().remove(id);
@@ -152,18 +152,18 @@ impl Wire {
     }
 
     /// Closes what is open, as a start does.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.reset(None);
         self.lines.close();
     }
 
     /// What `status` says of an entry over TLS.
-    pub fn status(&self, id: &str) -> Option<String> {
+    pub(super) fn status(&self, id: &str) -> Option<String> {
         self.lines.status(id)
     }
 
     /// Asks the entries in their order until one answers.
-    pub async fn ask(
+    pub(super) async fn ask(
         &self,
         machine: &Arc<Machine>,
         entries: &[Entry],
@@ -353,7 +353,7 @@ fn ask_of(about: About) -> Ask {
 }
 
 /// Fills octets with what nobody can guess; nothing predictable is handed out instead.
-pub fn random(octets: &mut [u8]) {
+pub(super) fn random(octets: &mut [u8]) {
     while getrandom::fill(octets).is_err() {
         std::thread::yield_now();
     }

@@ -3,12 +3,7 @@
 use portreeve_proto::attr::nas_port_type;
 
 use super::{
-    Opening, Radius, Refusal,
-    eap::Device,
-    entry::duration,
-    local,
-    proof::Proof,
-    session::Kind,
+    Opening, Radius, Refusal, eap::Device, entry::duration, local, proof::Proof, session::Kind,
     terms::Terms,
 };
 use crate::Record;
@@ -18,13 +13,13 @@ const STATE: &str = "/interface/dot1x/server/state";
 
 /// A device is plugged in.
 #[derive(Debug, Clone)]
-pub struct Plug {
+pub(super) struct Plug {
     /// The port; the first with a server where none is given.
-    pub interface: Option<String>,
+    pub(super) interface: Option<String>,
     /// The device.
-    pub mac: [u8; 6],
+    pub(super) mac: [u8; 6],
     /// What it says by EAP; `None` where it does not speak it.
-    pub device: Option<Device>,
+    pub(super) device: Option<Device>,
 }
 
 impl Radius {
@@ -32,7 +27,7 @@ impl Radius {
     ///
     /// # Errors
     /// Why it is not let in; the router has logged it.
-    pub async fn plug(&self, plug: &Plug) -> Result<u64, Refusal> {
+    pub(super) async fn plug(&self, plug: &Plug) -> Result<u64, Refusal> {
         let mut servers = self.machine().read("/interface/dot1x/server").into_iter();
         let is_wanted = |row: &Record| {
             let name = plug.interface.as_deref();
@@ -54,7 +49,9 @@ impl Radius {
 
     async fn plugged(&self, plug: &Plug, server: &Record) -> Result<u64, Refusal> {
         let types = server.list("auth-types");
-        let format = server.get("radius-mac-format").unwrap_or("XX:XX:XX:XX:XX:XX");
+        let format = server
+            .get("radius-mac-format")
+            .unwrap_or("XX:XX:XX:XX:XX:XX");
         let mac_name = local::spelt(plug.mac, format);
         let device = plug.device.as_ref().filter(|_| types.contains(&"dot1x"));
         if device.is_none() && !types.contains(&"mac-auth") {
@@ -68,15 +65,15 @@ impl Radius {
         shape.calling = local::dashes(plug.mac);
         let accounts = server.is("accounting");
         shape.session_id = accounts.then(|| id.clone());
-        let terms = match device {
-            Some(device) => self.eap(&shape, device).await?,
-            None => {
-                let password = match server.text("mac-auth-mode") {
-                    "mac-as-username-and-password" => &*mac_name,
-                    _ => "",
-                };
-                self.admitted(&shape, "", &Proof::plain(password), false).await?
-            }
+        let terms = if let Some(device) = device {
+            self.eap(&shape, device).await?
+        } else {
+            let password = match server.text("mac-auth-mode") {
+                "mac-as-username-and-password" => &*mac_name,
+                _ => "",
+            };
+            self.admitted(&shape, "", &Proof::plain(password), false)
+                .await?
         };
         let interface = server.text("interface");
         let state = Record::new()
@@ -91,7 +88,8 @@ impl Radius {
             mac: local::colons(plug.mac),
             terms,
             by_radius: true,
-            accounting: accounts.then_some(own),
+            accounts,
+            interim: own,
             takes_interim: true,
             domain: String::new(),
             rows: vec![(ACTIVE, row), (STATE, state)],

@@ -18,16 +18,22 @@ use crate::Record;
 
 /// A device associates.
 #[derive(Debug, Clone)]
-pub struct Association {
+pub(super) struct Association {
     /// The interface or the network; the first that serves where none is given.
-    pub network: Option<String>,
+    pub(super) network: Option<String>,
     /// The device.
-    pub mac: [u8; 6],
+    pub(super) mac: [u8; 6],
     /// What it says by EAP; `None` where its hardware address is all there is.
-    pub device: Option<Device>,
+    pub(super) device: Option<Device>,
+    /// The key it is set to, where the network gives each client its own.
+    pub(super) psk: Option<String>,
 }
 
 /// What an access point is set to, whichever stack it is of.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 struct Air {
     interface: String,
     ssid: String,
@@ -54,7 +60,7 @@ impl Radius {
     ///
     /// # Errors
     /// Why it is not let in; the router has logged it.
-    pub async fn associate(&self, association: &Association) -> Result<u64, Refusal> {
+    pub(super) async fn associate(&self, association: &Association) -> Result<u64, Refusal> {
         let air = self.air(association.network.as_deref())?;
         let mac = local::colons(association.mac);
         let name = &air.interface;
@@ -103,6 +109,13 @@ impl Radius {
                 return Err(Refusal::NotServed(text));
             }
         };
+        if let (Some(given), Some(due)) = (&association.psk, &terms.psk)
+            && given != due
+        {
+            return Err(Refusal::Unproven(
+                "the four-way handshake fails: another key",
+            ));
+        }
         let row = registration(air, &letters, by_eap.map(Device::outer), &terms);
         Ok(self.begin(Opening {
             kind: Kind::Wireless,
@@ -111,7 +124,8 @@ impl Radius {
             mac: local::colons(association.mac),
             terms,
             by_radius: true,
-            accounting: accounts.then_some(air.interim),
+            accounts,
+            interim: air.interim,
             takes_interim: true,
             domain: String::new(),
             rows: vec![(air.table, row)],
@@ -167,7 +181,10 @@ impl Radius {
         enabled
             .map(|row| {
                 let name = row.get("security-profile").unwrap_or("default");
-                let profile = self.machine().find(profiles, "name", name).unwrap_or_default();
+                let profile = self
+                    .machine()
+                    .find(profiles, "name", name)
+                    .unwrap_or_default();
                 legacy(&row, &profile)
             })
             .collect()
@@ -233,13 +250,17 @@ struct Settings<'a> {
 impl Settings<'_> {
     fn text(&self, part: &str, name: &str) -> &str {
         let inline = format!("{part}.{name}");
-        let own = self.row.get(&inline).or_else(|| self.configuration.get(&inline));
+        let own = self
+            .row
+            .get(&inline)
+            .or_else(|| self.configuration.get(&inline));
         let profile = match part {
             "security" => &self.security,
             "aaa" => &self.aaa,
             _ => self.configuration,
         };
-        own.filter(|it| !it.is_empty()).unwrap_or(profile.text(name))
+        own.filter(|it| !it.is_empty())
+            .unwrap_or(profile.text(name))
     }
 
     fn air(&self, table: &'static str, asks_mac: bool) -> Air {
@@ -297,7 +318,10 @@ fn legacy(row: &Record, profile: &Record) -> Air {
 }
 
 fn caps(row: &Record, security: &Record, aaa: &Record, asks_mac: bool) -> Air {
-    let inline = |name: &str| row.get(&format!("security.{name}")).unwrap_or(security.text(name));
+    let inline = |name: &str| {
+        row.get(&format!("security.{name}"))
+            .unwrap_or(security.text(name))
+    };
     let types = inline("authentication-types").to_owned();
     let user_format = client_letters(aaa.get("mac-format"));
     let password_format = match aaa.text("mac-mode") {
@@ -380,7 +404,9 @@ fn interim(text: &str) -> Option<Duration> {
 
 /// `XX:XX..` in the letters of formats.
 fn client_letters(format: Option<&str>) -> String {
-    let format = format.filter(|it| !it.is_empty()).unwrap_or("XX:XX:XX:XX:XX:XX");
+    let format = format
+        .filter(|it| !it.is_empty())
+        .unwrap_or("XX:XX:XX:XX:XX:XX");
     format.replace('X', "A").replace('x', "a")
 }
 
@@ -397,7 +423,9 @@ fn called(format: &str) -> String {
 fn ap_mac(row: &Record) -> [u8; 6] {
     let given = row.get("mac-address").or_else(|| row.get("radio-mac"));
     // An access point that does not say has one of MikroTik's range.
-    given.and_then(local::mac).unwrap_or([0x48, 0xa9, 0x8a, 0, 0, 1])
+    given
+        .and_then(local::mac)
+        .unwrap_or([0x48, 0xa9, 0x8a, 0, 0, 1])
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ async fn a_router_is_read_by_snmp() {
     assert_eq!(reading.identity.as_deref(), Some("gate"));
     assert_eq!(reading.version.as_deref(), Some("7.24.5"));
     assert_eq!(reading.board.as_deref(), Some("RB5009UG+S+"));
-    assert_eq!(reading.uptime, Some(Duration::from_secs(3_600)));
+    assert_eq!(reading.uptime, Some(Duration::from_hours(1)));
     assert_eq!(reading.cpu_percent, Some(20));
     assert_eq!(
         (reading.memory_total, reading.memory_free),
