@@ -318,9 +318,9 @@ async fn files_come_back_as_they_went() {
         let files = Files::new(&router, &capabilities);
         let at = format!("{version} {transport:?}");
         for text in ["one line\n", "ä € \"quoted\" \\n\r\n", &"x".repeat(4_000)] {
-            files.store("tea.txt", text.as_bytes()).await.unwrap();
+            files.store("tea.rsc", text.as_bytes()).await.unwrap();
             assert_eq!(
-                files.fetch("tea.txt").await.unwrap(),
+                files.fetch("tea.rsc").await.unwrap(),
                 text.as_bytes(),
                 "{at}"
             );
@@ -330,9 +330,9 @@ async fn files_come_back_as_they_went() {
             listed.iter().any(|file| file.size == Some(4_000)),
             "{at}: {listed:?}"
         );
-        files.remove("tea.txt").await.unwrap();
-        files.remove("tea.txt").await.unwrap();
-        let error = files.fetch("tea.txt").await.unwrap_err();
+        files.remove("tea.rsc").await.unwrap();
+        files.remove("tea.rsc").await.unwrap();
+        let error = files.fetch("tea.rsc").await.unwrap_err();
         assert!(matches!(error, Error::NoSuchItem { .. }), "{at}: {error:?}");
         let large = files
             .store("large.rsc", &vec![b'x'; 100_000])

@@ -94,13 +94,7 @@ pub async fn import(
     if !guidance.objections.is_empty() && !despite_objections {
         return Err(Error::NotSupported(guidance.objections.join("; ")));
     }
-    // RouterOS 6 makes no other files than .txt over the API, and imports any.
-    let extension = if capabilities.has("/file/add") {
-        "rsc"
-    } else {
-        "txt"
-    };
-    let name = format!("{}.{extension}", temporary()?);
+    let name = format!("{}.rsc", temporary()?);
     files.store(&name, text.reveal().as_bytes()).await?;
     let done = run(files, &name).await;
     let removed = files.remove(&name).await;

@@ -10,8 +10,14 @@ use crate::{Command, Error, Query, Secret, files::Files};
 
 /// How long a router may take to write an export or a backup.
 const WRITING: Duration = Duration::from_secs(90);
-/// The menus whose items are counted to see whether an export is whole.
-const COUNTED: [&str; 3] = ["/radius", "/ip/firewall/filter", "/ppp/secret"];
+/// The menus whose items are counted to see whether an export is whole. Nothing of a router's
+/// default configuration is in them, and the last two stand near an export's end.
+const COUNTED: [&str; 4] = [
+    "/ppp/secret",
+    "/radius",
+    "/system/scheduler",
+    "/system/script",
+];
 
 /// Whether an export holds passwords and other secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -128,7 +128,7 @@ impl<'a> Files<'a> {
         let mut ways = Vec::new();
         let small = u64::try_from(contents.len()).is_ok_and(|size| size <= self.most_contents());
         let can_be_made = self.capabilities.takes("/file/add", "contents")
-            || has_extension(name, "txt") && !name.contains('/');
+            || self.capabilities.version().major < 7 && has_extension(name, "rsc");
         if small && can_be_made && str::from_utf8(contents).is_ok() {
             ways.push(Way::Contents);
         }
@@ -312,10 +312,10 @@ impl<'a> Files<'a> {
                 let new = Record::new().with("name", name).with("contents", text);
                 return self.router.add("/file", &new).await.map(drop);
             }
-            // RouterOS 6 cannot add a file; what prints into one makes it, and calls it .txt.
-            let stem = name.strip_suffix(".txt").unwrap_or(name);
-            let print = Command::new("/file/print").with("file", stem);
-            self.router.call(&print).await?;
+            // RouterOS 6 cannot add a file. An export makes one, called .rsc; this one is short.
+            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            let export = Command::new("/system/identity/export").with("file", stem);
+            self.router.call(&export).await?;
             there = Some(self.settled(name, SETTLING).await?);
         }
         let id = there

@@ -7,6 +7,8 @@ mod reply;
 mod request;
 
 #[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
 mod tests;
 
 use std::{
