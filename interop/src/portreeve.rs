@@ -377,7 +377,7 @@ pub fn openssl_binary() -> PathBuf {
     built("PORTREEVE_OPENSSL_BIN", "release/portreeve-openssl")
 }
 
-fn built(variable: &str, usual: &str) -> PathBuf {
+pub(crate) fn built(variable: &str, usual: &str) -> PathBuf {
     let set = std::env::var_os(variable).map(PathBuf::from);
     let path = set.unwrap_or_else(|| tools::target().join(usual));
     assert!(

@@ -28,6 +28,7 @@ pub struct RouterOs {
     // After the process that writes to it.
     _folder: TempDir,
     services: BTreeMap<String, SocketAddr>,
+    control: Option<SocketAddr>,
 }
 
 impl RouterOs {
@@ -61,10 +62,14 @@ impl RouterOs {
                 (name.clone(), at)
             })
             .collect();
+        let control = told["control"]
+            .as_str()
+            .map(|at| at.parse().must("an address"));
         Self {
             process,
             _folder: folder,
             services,
+            control,
         }
     }
 
@@ -74,6 +79,14 @@ impl RouterOs {
     /// If it does not.
     pub fn service(&self, name: &str) -> SocketAddr {
         *self.services.get(name).must(name)
+    }
+
+    /// Where its control port is, if it was started with `--control`.
+    ///
+    /// # Panics
+    /// If it was not.
+    pub fn control(&self) -> SocketAddr {
+        self.control.must("--control")
     }
 
     /// What it has written.

@@ -142,6 +142,11 @@ impl Faults {
         }
     }
 
+    /// Tells a connection, which takes this when it begins, whether it is to be closed.
+    pub(crate) fn closings(&self) -> watch::Receiver<u64> {
+        self.closings.subscribe()
+    }
+
     /// Nobody gets in until then.
     pub fn down_for(&self, time: std::time::Duration) {
         let mut until = self

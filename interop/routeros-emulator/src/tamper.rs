@@ -10,6 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::watch,
     time::{Sleep, sleep},
 };
 
@@ -26,6 +27,7 @@ pub(crate) struct Tampered {
     /// What is left of hostile bytes.
     pending: Vec<u8>,
     began: bool,
+    closings: watch::Receiver<u64>,
 }
 
 impl Tampered {
@@ -38,6 +40,7 @@ impl Tampered {
             waited: false,
             pending: Vec::new(),
             began: false,
+            closings: faults::of(machine).closings(),
         }
     }
 
@@ -150,6 +153,10 @@ impl AsyncWrite for Tampered {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // An answer that was ready is not to be quicker than the end of the connection.
+        if self.closings.has_changed().unwrap_or(true) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         let settings = faults::of(&self.machine).settings();
         ready!(self.held(context, settings.slow));
         match settings.hostile {

@@ -172,7 +172,10 @@ impl<'a> Parser<'a> {
                 let path = format!("{base}/{word}");
                 match self.schema.node(&path).map(|node| node.kind) {
                     Some(Kind::Command) => {
+                        // `[find ...]` among the arguments looks in the command's own menu.
+                        let menu = std::mem::replace(&mut self.menu, base);
                         let arguments = self.arguments(&path)?;
+                        self.menu = menu;
                         return Ok(Some(What::Command(path, arguments)));
                     }
                     Some(Kind::Menu) => base = path,
