@@ -8,6 +8,7 @@
 pub mod cable;
 pub mod certificates;
 pub mod dnsmasq;
+pub mod driven_router;
 pub mod eap;
 pub mod eapol_test;
 pub mod emulator;

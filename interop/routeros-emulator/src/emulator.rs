@@ -46,6 +46,8 @@ pub struct Emulator {
     pub machine: Arc<Machine>,
     /// What listens.
     pub services: Services,
+    /// Its RADIUS side.
+    pub radius: radius::Radius,
     state: Option<PathBuf>,
 }
 
@@ -65,11 +67,12 @@ impl Emulator {
         let services = Services::new(Arc::clone(&machine), options.address);
         api::attach(&services);
         rest::attach(&machine, &services);
-        radius::attach(&machine);
+        let radius = radius::attach(&machine);
         services.start().await?;
         Ok(Self {
             machine,
             services,
+            radius,
             state: options.state,
         })
     }

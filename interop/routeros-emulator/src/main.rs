@@ -3,7 +3,7 @@
 use std::{io::Write as _, net::IpAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
-use routeros_emulator::{Board, Emulator, Options, Ports, Release};
+use routeros_emulator::{Board, Emulator, Options, Ports, Release, radius::busy};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -35,6 +35,9 @@ struct Arguments {
     /// Listens on this port of loopback for orders that no router takes (0: any that is free)
     #[arg(long, value_name = "PORT")]
     control: Option<u16>,
+    /// Lets so many people come and go, once RADIUS is set up: demo1 with password demo-1 and so on
+    #[arg(long, value_name = "NUMBER")]
+    busy: Option<usize>,
     /// Where its configuration is kept between runs
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -91,6 +94,9 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let mut end = signal(SignalKind::terminate()).map_err(caught)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
     let emulator = Emulator::start(options).await?;
+    if let Some(sessions) = arguments.busy {
+        busy::begin(&emulator.radius, sessions);
+    }
     let control = match arguments.control {
         Some(port) => Some(emulator.control(port).await?),
         None => None,

@@ -43,6 +43,17 @@ fn stay() -> u64 {
     300
 }
 
+/// Furnishes the router for every service, and lets so many people come and go.
+pub fn begin(radius: &Radius, sessions: usize) {
+    radius.furnish();
+    let busy = Busy {
+        sessions,
+        users: Vec::new(),
+        stay: stay(),
+    };
+    start(radius, busy);
+}
+
 /// Lets people come and go, until the router's process ends.
 pub fn start(radius: &Radius, busy: Busy) {
     tokio::spawn(run(radius.clone(), busy));

@@ -27,7 +27,7 @@ use super::{
 };
 
 /// What [`control`] knows.
-pub const REQUESTS: [&str; 15] = [
+pub const REQUESTS: [&str; 16] = [
     "associate",
     "busy",
     "dial",
@@ -43,6 +43,7 @@ pub const REQUESTS: [&str; 15] = [
     "swap",
     "traffic",
     "tunnel",
+    "visit",
 ];
 
 /// Answers `POST /do/NAME` on the router's control port.
@@ -149,6 +150,12 @@ struct SessionRequest {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct VisitRequest {
+    mac: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct SwapRequest {
     swapped: bool,
 }
@@ -191,6 +198,12 @@ pub async fn control(radius: &Radius, name: &str, body: Value) -> Result<Value, 
             Ok(json!({}))
         }
         "tunnel" => tunnel(radius, read(body)?).await,
+        "visit" => {
+            let request: VisitRequest = read(body)?;
+            let address = radius.visit(mac(&request.mac)?);
+            let address = address.map_err(|refusal| refusal.text())?;
+            Ok(json!({ "address": address.to_string() }))
+        }
         "hangup" | "interim" | "pace" | "traffic" => of_session(radius, name, body),
         _ => Err(format!(
             "no such request: {name}; there are {}",

@@ -129,7 +129,16 @@ impl Radius {
         let name = format!("<hotspot-{user}>");
         let target = format!("{address}/32");
         rows.extend(local::side_rows((&name, &target), &terms, address));
-        rows.push((HOST, host(portal, guest, address)));
+        let known = self
+            .machine()
+            .find(HOST, "mac-address", &local::colons(guest.mac));
+        match known {
+            Some(row) => {
+                let authorized = Record::new().with("authorized", "true");
+                self.machine().update(HOST, row.id(), &authorized);
+            }
+            None => rows.push((HOST, host(&portal.server, (guest.mac, address), true))),
+        }
         let interval = profile.text("radius-interim-update");
         let own = duration(interval).filter(|it| !it.is_zero());
         Ok(self.begin(Opening {
@@ -146,6 +155,20 @@ impl Radius {
             domain: domain.to_owned(),
             rows,
         }))
+    }
+
+    /// A device shows up that has not logged in.
+    ///
+    /// # Errors
+    /// Where there is no hotspot, or no address is left.
+    pub(super) fn visit(&self, mac: [u8; 6]) -> Result<Ipv4Addr, Refusal> {
+        let server = self.portal(None)?.server;
+        let address = self
+            .address_of(server.text("address-pool"))
+            .ok_or_else(|| Refusal::NotServed("the hotspot has no address left".to_owned()))?;
+        self.machine()
+            .insert(HOST, host(&server, (mac, address), false), true);
+        Ok(address)
     }
 
     /// Port-Limit: how many may be in under one name.
@@ -304,13 +327,13 @@ fn active(
     row.with("radius", by_radius.to_string())
 }
 
-fn host(portal: &Portal, guest: &Guest, address: Ipv4Addr) -> Record {
+fn host(server: &Record, (mac, address): ([u8; 6], Ipv4Addr), is_in: bool) -> Record {
     Record::new()
-        .with("mac-address", local::colons(guest.mac))
+        .with("mac-address", local::colons(mac))
         .with("address", address.to_string())
         .with("to-address", address.to_string())
-        .with("server", portal.server.text("name"))
-        .with("authorized", "true")
+        .with("server", server.text("name"))
+        .with("authorized", is_in.to_string())
         .with("bypassed", "false")
 }
 

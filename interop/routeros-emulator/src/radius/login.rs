@@ -11,6 +11,9 @@ use crate::{Attempt, Change, LoginAnswer, Machine, Record, Refused, Release};
 /// Who is logged in to the router.
 pub(super) const ACTIVE: &str = "/user/active";
 
+/// The most users who have been let in and are not there yet.
+const MOST_LOGINS: usize = 1000;
+
 /// Takes the log-ins that `/user` does not know.
 pub(super) fn attach(radius: &Radius) {
     let hooked = radius.clone();
@@ -28,7 +31,14 @@ impl Radius {
     async fn router_log_in(&self, attempt: &Attempt) -> LoginAnswer {
         let admitted = self.ask_login(attempt).await;
         match admitted {
-            Ok(terms) => LoginAnswer::In(self.group(terms.group.as_deref())),
+            Ok(terms) => {
+                let group = self.group(terms.group.as_deref());
+                let mut logins = self.logins();
+                if logins.len() < MOST_LOGINS {
+                    logins.insert(attempt.user.clone(), terms);
+                }
+                LoginAnswer::In(group)
+            }
             Err(Refusal::Timeout) => LoginAnswer::Out(Refused::RadiusTimeout),
             Err(_) => LoginAnswer::Out(Refused::Wrong),
         }
@@ -73,7 +83,7 @@ impl Radius {
             shape,
             id: self.next_id(Kind::Login),
             mac: String::new(),
-            terms: Terms::default(),
+            terms: self.logins().remove(row.text("name")).unwrap_or_default(),
             by_radius: true,
             accounts: true,
             interim: own,

@@ -32,6 +32,8 @@ mod wired;
 mod wireless;
 
 use std::{
+    collections::HashMap,
+    fmt,
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -65,12 +67,20 @@ const STEP: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Radius(Arc<Inner>);
 
+impl fmt::Debug for Radius {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Radius").finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     machine: Arc<Machine>,
     wire: Wire,
     sessions: Mutex<Sessions>,
     incoming: Mutex<incoming::Tally>,
     swaps_octets: AtomicBool,
+    /// What was granted to users of the router who are on their way in.
+    logins: Mutex<HashMap<String, Terms>>,
 }
 
 /// A session that is about to begin.
@@ -99,6 +109,7 @@ pub fn attach(machine: &Arc<Machine>) -> Radius {
         sessions: Mutex::default(),
         incoming: Mutex::default(),
         swaps_octets: AtomicBool::new(false),
+        logins: Mutex::default(),
     }));
     menus::attach(&radius);
     login::attach(&radius);
@@ -138,6 +149,10 @@ impl Radius {
             .incoming
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn logins(&self) -> MutexGuard<'_, HashMap<String, Terms>> {
+        self.0.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wire(&self) -> &Wire {
