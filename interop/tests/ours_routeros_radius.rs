@@ -14,7 +14,7 @@ use portreeve_interop::world::{SECRET, User, World};
 use portreeve_interop::{Must as _, eventually};
 use serde_json::{Value, json};
 
-const MAC: &str = "02:00:00:00:00:77";
+const MAC: &str = "48:A9:8A:00:00:77";
 const SERVICES: &str = "ppp,login,hotspot,wireless,dhcp,ipsec,dot1x";
 
 /// A server and a router that has been told of it.
@@ -30,7 +30,21 @@ impl Stage {
     }
 
     fn with(version: &str, board: &str, number: u8, setup: Setup) -> Self {
+        // Before 7.15 routers sign nothing but EAP.
+        let signs = if version.starts_with('6') {
+            "no"
+        } else {
+            "yes"
+        };
+        let signed = [
+            "nas",
+            "set",
+            "local",
+            "--require-message-authenticator",
+            signs,
+        ];
         let setup = setup
+            .command(&signed)
             .command(&["device", "add", MAC])
             .configured("[security]\nreject_delay_ms = 0\n");
         let server = Portreeve::with(&world(), &setup);
@@ -150,7 +164,12 @@ impl Stage {
     fn denied(&self, kind: &str, more: &[&str], cause: &str) {
         let ended = self.ask(kind, more);
         assert_eq!(ended.code, Some(1), "{kind} {more:?}: {}", ended.said());
-        assert!(ended.said().contains(cause), "{}", ended.said());
+        let name = match cause {
+            "401" => "Unsupported-Attribute",
+            _ => "Session-Context-Not-Found",
+        };
+        let said = ended.said();
+        assert!(said.contains(cause) || said.contains(name), "{said}");
     }
 
     fn count(&self, id: &str, name: &str) -> u64 {
@@ -351,7 +370,7 @@ fn leases_wires_and_tunnels() {
     assert_eq!(text(&active[0], "username"), "bob");
     stage.enters("plug", &json!({ "mac": MAC }));
     assert_eq!(stage.refused("plug", &eap("bob", "wrong")), "rejected");
-    let stranger = json!({ "mac": "02:00:00:00:00:99" });
+    let stranger = json!({ "mac": "48:A9:8A:00:00:99" });
     assert_eq!(stage.refused("lease", &stranger), "rejected");
     let identity = [("auth-method", "pre-shared-key-xauth"), ("secret", "x")];
     stage.router.run("/ip/ipsec/identity/add", &identity);
@@ -471,6 +490,8 @@ fn a_hotspot_guest_is_known_by_name_and_address() {
 #[test]
 fn a_dead_server_is_passed_over_and_counted() {
     let stage = Stage::new("7.18", "hAP-ac2", 13);
+    // Records would be counted too.
+    stage.router.run("/ppp/aaa/set", &[("accounting", "no")]);
     let silent = UdpSocket::bind("127.0.0.1:0").must("a silent server");
     let port = silent.local_addr().must("its port").port().to_string();
     let first = text(&stage.router.menu("/radius")[0], ".id").to_owned();
@@ -487,9 +508,8 @@ fn a_dead_server_is_passed_over_and_counted() {
     stage.dial("bob", "hello world");
     let counts =
         |id: &str| ["requests", "accepts", "resends", "timeouts"].map(|it| stage.count(id, it));
-    let [requests, accepts, resends, timeouts] = counts(&first);
-    assert_eq!((requests, resends, timeouts), (2 + accepts, 4, 2));
-    assert_eq!(counts(&second)[1], 1);
+    assert_eq!(counts(&first), [2, 0, 4, 2]);
+    assert_eq!(counts(&second), [1, 1, 0, 0]);
     stage
         .router
         .run("/radius/reset-counters", &[(".id", &first)]);
@@ -498,15 +518,7 @@ fn a_dead_server_is_passed_over_and_counted() {
 
 #[test]
 fn another_secret_makes_bad_replies() {
-    let relaxed = [
-        "nas",
-        "set",
-        "local",
-        "--require-message-authenticator",
-        "no",
-    ];
-    let setup = Setup::default().command(&relaxed);
-    let stage = Stage::with("6.49", "hAP-ac2", 14, setup);
+    let stage = Stage::new("6.49", "hAP-ac2", 14);
     let entry = text(&stage.router.menu("/radius")[0], ".id").to_owned();
     let wrong = [("secret", "not-the-one"), ("timeout", "300ms")];
     stage.set_id("/radius", &entry, &wrong);
@@ -700,8 +712,11 @@ fn over_radsec_with_a_certificate_of_the_servers() {
 
 /// Imports every file of a folder, as an administrator would.
 fn import(router: &DrivenRouter, folder: &std::path::Path) {
-    for file in fs::read_dir(folder).must("the folder") {
-        let path = file.must("a file").path();
+    let files = fs::read_dir(folder).must("the folder");
+    let mut paths: Vec<_> = files.map(|file| file.must("a file").path()).collect();
+    // A key finds its certificate only where that is there.
+    paths.sort();
+    for path in paths {
         let name = path
             .file_name()
             .must("a name")

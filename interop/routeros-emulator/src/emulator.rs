@@ -110,14 +110,11 @@ fn prepare(machine: &Arc<Machine>, options: &Options) -> Result<(), String> {
         machine.update("/system/identity", "", &values);
     }
     let values = Record::new().with(".password", &options.password);
-    match machine.find("/user", "name", &options.user) {
-        Some(user) => {
-            machine.update("/user", user.id(), &values);
-        }
-        None => {
-            let values = values.with("name", &options.user).with("group", "full");
-            machine.insert("/user", values, false);
-        }
+    if let Some(user) = machine.find("/user", "name", &options.user) {
+        machine.update("/user", user.id(), &values);
+    } else {
+        let values = values.with("name", &options.user).with("group", "full");
+        machine.insert("/user", values, false);
     }
     if options.ports == Ports::Free {
         for service in machine.read("/ip/service") {

@@ -108,8 +108,9 @@ impl Machine {
         let menu = format!("/{}", menu.join("/"));
         match self.menus.kind(&menu, name, node.description.as_deref()) {
             value::Kind::Bool => vec!["no".into(), "yes".into()],
-            value::Kind::Choice(words) | value::Kind::Several(words) => words,
-            value::Kind::Time { words, .. } => words,
+            value::Kind::Choice(words)
+            | value::Kind::Several(words)
+            | value::Kind::Time { words, .. } => words,
             value::Kind::Reference {
                 menu, key, words, ..
             } => {

@@ -69,9 +69,10 @@ impl Machine {
         if let Some(user) = self.find("/user", "name", &attempt.user) {
             let matches = same(user.text(".password"), &attempt.password);
             let known = matches && may_enter(&user, attempt.from);
-            return match known {
-                true => self.session(attempt, user.text("group"), false),
-                false => Err(Refused::Wrong),
+            return if known {
+                self.session(attempt, user.text("group"), false)
+            } else {
+                Err(Refused::Wrong)
             };
         }
         let aaa = self.one("/user/aaa");
@@ -82,12 +83,12 @@ impl Machine {
         match hook(Arc::clone(self), attempt.clone()).await {
             LoginAnswer::In(group) => {
                 let known = self.find("/user/group", "name", &group).is_some();
-                let group = if known {
+                let group: &str = if known {
                     &group
                 } else {
                     aaa.text("default-group")
                 };
-                if aaa.list("exclude-groups").contains(&group.as_ref()) {
+                if aaa.list("exclude-groups").contains(&group) {
                     return Err(Refused::Wrong);
                 }
                 self.session(attempt, group, true)

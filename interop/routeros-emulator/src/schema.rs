@@ -4,11 +4,24 @@ mod change;
 
 pub(crate) use change::holds;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use serde_json::Value;
 
 use crate::{Board, Release};
+
+/// What routers of each version say of themselves, oldest first.
+const COLLECTED: [&[u8]; 6] = [
+    include_bytes!("../schema/7.9.2.json"),
+    include_bytes!("../schema/7.12.2.json"),
+    include_bytes!("../schema/7.15.json"),
+    include_bytes!("../schema/7.18.2.json"),
+    include_bytes!("../schema/7.20.8.json"),
+    include_bytes!("../schema/7.24.json"),
+];
+
+/// The same, read.
+static READ: [OnceLock<Result<Node, String>>; 6] = [const { OnceLock::new() }; 6];
 
 /// What a word of a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,19 +90,20 @@ impl Schema {
 
     /// The tree as it was collected. RouterOS 6 begins with the oldest of 7.
     fn bundled(release: Release) -> Result<Self, String> {
-        let bytes: &[u8] = match release {
-            Release::V6_42 | Release::V6_49 | Release::V7_9 => {
-                include_bytes!("../schema/7.9.2.json")
-            }
-            Release::V7_12 => include_bytes!("../schema/7.12.2.json"),
-            Release::V7_15 => include_bytes!("../schema/7.15.json"),
-            Release::V7_18 => include_bytes!("../schema/7.18.2.json"),
-            Release::V7_20 => include_bytes!("../schema/7.20.8.json"),
-            Release::V7_24 => include_bytes!("../schema/7.24.json"),
+        let at = match release {
+            Release::V6_42 | Release::V6_49 | Release::V7_9 => 0,
+            Release::V7_12 => 1,
+            Release::V7_15 => 2,
+            Release::V7_18 => 3,
+            Release::V7_20 => 4,
+            Release::V7_24 => 5,
         };
-        let value: Value = serde_json::from_slice(bytes)
-            .map_err(|error| format!("the schema of {release} is broken: {error}"))?;
-        let root = Node::read(&value);
+        let read = || {
+            let value: Value = serde_json::from_slice(COLLECTED[at])
+                .map_err(|error| format!("the schema of {release} is broken: {error}"))?;
+            Ok(Node::read(&value))
+        };
+        let root = READ[at].get_or_init(read).clone()?;
         Ok(Self { root })
     }
 

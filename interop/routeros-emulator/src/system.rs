@@ -12,66 +12,14 @@ pub(crate) fn attach(machine: &Arc<Machine>) {
 }
 
 fn menus(machine: &Machine) {
-    machine.provide("/system/resource", |machine| {
-        let release = machine.release();
-        let version = format!("{} ({})", release.version(), release.channel());
-        let uptime = machine.uptime().as_secs().saturating_mul(1000);
-        let mut record = Record::new()
-            .with("uptime", value::span_of(uptime))
-            .with("version", version)
-            .with("build-time", release.build_time())
-            .with("factory-software", "6.42");
-        let board = machine.board().resource();
-        board
-            .iter()
-            .for_each(|(name, value)| record.set(name, value));
-        vec![record]
-    });
-    machine.provide("/system/clock", |machine| {
-        let now = machine.local_time();
-        let offset = now.strftime("%:z").to_string();
-        vec![
-            Record::new()
-                .with("time", now.strftime("%H:%M:%S").to_string())
-                .with("date", machine.date())
-                .with("gmt-offset", offset)
-                .with("dst-active", "false"),
-        ]
-    });
+    machine.provide("/system/resource", |machine| vec![resource(machine)]);
+    machine.provide("/system/clock", |machine| vec![clock(machine)]);
     machine.provide("/system/history", |machine| {
         machine.lock().history.records()
     });
     machine.provide("/log", |machine| machine.lock().log.records());
-    machine.provide("/system/license", |machine| {
-        let record = match machine.board().model() {
-            Some(_) => Record::new()
-                .with("software-id", "PRTR-EEVE")
-                .with("nlevel", "4")
-                .with("features", ""),
-            None => Record::new()
-                .with("system-id", "portreeveEmu")
-                .with("level", "free"),
-        };
-        vec![record]
-    });
-    machine.provide("/system/routerboard", |machine| {
-        let record =
-            Record::new().with("routerboard", machine.board().model().is_some().to_string());
-        let Some(model) = machine.board().model() else {
-            return vec![record];
-        };
-        let version = machine.release().version();
-        vec![
-            record
-                .with("board-name", machine.board().resource().text("board-name"))
-                .with("model", model)
-                .with("serial-number", "HDG0PORTREEVE")
-                .with("firmware-type", "ipq4000L")
-                .with("factory-firmware", "6.42")
-                .with("current-firmware", version)
-                .with("upgrade-firmware", version),
-        ]
-    });
+    machine.provide("/system/license", |machine| vec![license(machine)]);
+    machine.provide("/system/routerboard", |machine| vec![routerboard(machine)]);
     machine.provide("/system/package", packages);
     machine.provide("/system/package/update", |machine| {
         vec![Record::new().with("installed-version", machine.release().version())]
@@ -87,39 +35,98 @@ fn menus(machine: &Machine) {
             Vec::new()
         }
     });
-    machine.provide("/system/device-mode", |machine| {
-        let mode = if machine.release().numbers() >= (7, 17) {
-            "advanced"
-        } else {
-            "enterprise"
-        };
-        let mut record = Record::new().with("mode", mode);
-        for name in [
-            "scheduler",
-            "socks",
-            "fetch",
-            "pptp",
-            "l2tp",
-            "bandwidth-test",
-            "traffic-gen",
-            "sniffer",
-            "ipsec",
-            "romon",
-            "proxy",
-            "hotspot",
-            "smb",
-            "email",
-            "zerotier",
-        ] {
-            let allowed = name != "traffic-gen";
-            record.set(name, allowed.to_string());
-        }
-        let stored = machine.stored("/system/device-mode");
-        for (name, value) in stored.iter().flat_map(Record::iter) {
-            record.set(name, value);
-        }
-        vec![record]
-    });
+    machine.provide("/system/device-mode", |machine| vec![device_mode(machine)]);
+}
+
+fn resource(machine: &Machine) -> Record {
+    let release = machine.release();
+    let version = format!("{} ({})", release.version(), release.channel());
+    let uptime = machine.uptime().as_secs().saturating_mul(1000);
+    let mut record = Record::new()
+        .with("uptime", value::span_of(uptime))
+        .with("version", version)
+        .with("build-time", release.build_time())
+        .with("factory-software", "6.42");
+    let board = machine.board().resource();
+    board
+        .iter()
+        .for_each(|(name, value)| record.set(name, value));
+    record
+}
+
+fn clock(machine: &Machine) -> Record {
+    let now = machine.local_time();
+    Record::new()
+        .with("time", now.strftime("%H:%M:%S").to_string())
+        .with("date", machine.date())
+        .with("gmt-offset", now.strftime("%:z").to_string())
+        .with("dst-active", "false")
+}
+
+fn license(machine: &Machine) -> Record {
+    match machine.board().model() {
+        Some(_) => Record::new()
+            .with("software-id", "PRTR-EEVE")
+            .with("nlevel", "4")
+            .with("features", ""),
+        None => Record::new()
+            .with("system-id", "portreeveEmu")
+            .with("level", "free"),
+    }
+}
+
+fn routerboard(machine: &Machine) -> Record {
+    let model = machine.board().model();
+    let record = Record::new().with("routerboard", model.is_some().to_string());
+    let Some(model) = model else {
+        return record;
+    };
+    let version = machine.release().version();
+    record
+        .with("board-name", machine.board().resource().text("board-name"))
+        .with("model", model)
+        .with("serial-number", "HDG0PORTREEVE")
+        .with("firmware-type", "ipq4000L")
+        .with("factory-firmware", "6.42")
+        .with("current-firmware", version)
+        .with("upgrade-firmware", version)
+}
+
+/// What a device-mode can forbid.
+const FEATURES: [&str; 15] = [
+    "scheduler",
+    "socks",
+    "fetch",
+    "pptp",
+    "l2tp",
+    "bandwidth-test",
+    "traffic-gen",
+    "sniffer",
+    "ipsec",
+    "romon",
+    "proxy",
+    "hotspot",
+    "smb",
+    "email",
+    "zerotier",
+];
+
+/// The mode from the factory, and what was set over it.
+fn device_mode(machine: &Machine) -> Record {
+    let mode = if machine.release().numbers() >= (7, 17) {
+        "advanced"
+    } else {
+        "enterprise"
+    };
+    let mut record = Record::new().with("mode", mode);
+    for name in FEATURES {
+        record.set(name, (name != "traffic-gen").to_string());
+    }
+    let stored = machine.stored("/system/device-mode");
+    for (name, value) in stored.iter().flat_map(Record::iter) {
+        record.set(name, value);
+    }
+    record
 }
 
 fn packages(machine: &Machine) -> Vec<Record> {

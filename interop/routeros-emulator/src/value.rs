@@ -260,6 +260,12 @@ pub(crate) fn milliseconds(text: &str) -> Option<u64> {
             return total.checked_add(clock(rest)?);
         }
         let number: u64 = number.parse().ok()?;
+        if let Some(fraction) = tail.strip_prefix('.') {
+            // A fraction is of seconds, and ends the span.
+            let fraction = fraction.strip_suffix('s').unwrap_or(fraction);
+            let thousandths = thousandths(fraction)?;
+            return total.checked_add(number.checked_mul(1000)?.checked_add(thousandths)?);
+        }
         let units: [(&str, u64); 6] = [
             ("ms", 1),
             ("w", 604_800_000),
@@ -299,9 +305,18 @@ fn clock(text: &str) -> Option<u64> {
     for (part, scale) in parts.iter().zip(scales) {
         seconds = seconds.checked_add(part.checked_mul(*scale)?)?;
     }
-    let digits = format!("{fraction:0<3}");
-    let fraction: u64 = digits.get(..3)?.parse().ok()?;
-    seconds.checked_mul(1000)?.checked_add(fraction)
+    seconds
+        .checked_mul(1000)?
+        .checked_add(thousandths(fraction)?)
+}
+
+/// What stands behind the point, in thousandths.
+fn thousandths(digits: &str) -> Option<u64> {
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let digits = format!("{digits:0<3}");
+    digits.get(..3)?.parse().ok()
 }
 
 /// Writes a span as RouterOS does: `1w2d3h4m5s600ms`, `0s`.
@@ -322,7 +337,8 @@ pub(crate) fn span_of(milliseconds: u64) -> String {
         let count = rest / size;
         rest %= size;
         if count > 0 {
-            text.push_str(&format!("{count}{name}"));
+            text.push_str(&count.to_string());
+            text.push_str(name);
         }
     }
     text

@@ -9,6 +9,8 @@ use super::{hostap, steps, stream};
 
 /// The client library from the Python package index, and what its MS-CHAP needs.
 const PYRAD2: &str = "pyrad2[mschap]==3.2";
+/// The two libraries that Python programs speak to MikroTik routers with, beside it.
+const ROUTERS: [&str; 2] = ["librouteros==4.2.2", "RouterOS-api==0.21.0"];
 /// Pythons to look for; pyrad2 wants 3.12, our scripts make do with less (see interop/README.md).
 const PYTHONS: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3"];
 
@@ -101,7 +103,7 @@ impl Tool {
             Self::Dictionaries => "its dictionaries, read by clients and by our parser's tests",
             Self::FreeRadiusUtils => "radclient, radtest, radsniff",
             Self::Tshark => "reads our packets",
-            Self::Pyrad2 => "RADIUS clients and servers in Python, in target/venv",
+            Self::Pyrad2 => "RADIUS and RouterOS clients in Python, in target/venv",
             Self::Openssl => "makes certificates, speaks TLS and DTLS",
             Self::Curl => "asks routers by REST",
             Self::OpensshClient => "sftp, fetches files from routers",
@@ -310,11 +312,16 @@ pub(super) fn finish(command: &mut Command) -> Result<(), Problem> {
 }
 
 fn has_pyrad2(root: &Path) -> bool {
-    let check =
-        "from importlib.metadata import version as v; v('cryptography'); print(v('pyrad2'))";
+    let check = "from importlib.metadata import version as v; v('cryptography'); \
+                 print(v('pyrad2'), v('librouteros'), v('RouterOS-api'))";
     let python = venv(root).join("bin/python");
     succeeds(Command::new(python).args(["-c", check]), |said| {
-        PYRAD2.ends_with(said.trim())
+        let wanted = [PYRAD2].into_iter().chain(ROUTERS);
+        let mut found = said.split_whitespace();
+        wanted.into_iter().all(|wanted| {
+            let (_, version) = wanted.rsplit_once('=').unwrap_or_default();
+            found.next() == Some(version)
+        })
     })
 }
 
@@ -359,7 +366,12 @@ fn install_pyrad2(root: &Path) -> Result<(), Problem> {
     ];
     // Its metadata asks for Python 3.12 for the sake of one name, which our scripts supply.
     let pyrad2 = ["--ignore-requires-python", PYRAD2];
-    finish(Command::new(venv.join("bin/python")).args(pip).args(pyrad2))
+    finish(
+        Command::new(venv.join("bin/python"))
+            .args(pip)
+            .args(pyrad2)
+            .args(ROUTERS),
+    )
 }
 
 #[cfg(test)]

@@ -11,3 +11,6 @@ pub(crate) fn attach(services: &Services) {
     services.register("api", talk::serve);
     services.register("api-ssl", talk::serve);
 }
+
+#[cfg(test)]
+mod tests;

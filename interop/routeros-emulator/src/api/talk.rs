@@ -185,10 +185,7 @@ impl Talk {
                     return false;
                 }
                 self.challenge = Some(challenge);
-                let text: String = challenge
-                    .iter()
-                    .map(|octet| format!("{octet:02x}"))
-                    .collect();
+                let text = hexadecimal(&challenge);
                 reporter.done(Some(&text)).await;
                 return true;
             }
@@ -243,7 +240,7 @@ impl Talk {
             .chain_update(password.as_bytes())
             .chain_update(challenge)
             .finalize();
-        let wanted: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+        let wanted = hexadecimal(&digest);
         if response.to_ascii_lowercase() != format!("00{wanted}") {
             return Err(Refused::Wrong);
         }
@@ -251,6 +248,13 @@ impl Talk {
         let attempt = self.attempt(name, "");
         self.machine.session(&attempt, user.text("group"), false)
     }
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    let each = octets.iter();
+    each.flat_map(|octet| [digit(octet >> 4), digit(octet & 0x0F)])
+        .collect()
 }
 
 /// Ends when somebody takes an entry out of `/user/active`.

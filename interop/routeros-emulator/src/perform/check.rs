@@ -16,7 +16,7 @@ impl Machine {
     }
 
     /// The name that the schema has for a verb: some exist only where there is no console.
-    fn verb<'c>(call: &'c Call) -> &'c str {
+    fn verb(call: &Call) -> &str {
         match call.verb() {
             "listen" | "getall" => "print",
             verb => verb,
@@ -75,21 +75,18 @@ impl Machine {
 fn policies(call: &Call) -> &'static [&'static str] {
     let reading = matches!(
         call.verb(),
-        "print" | "getall" | "get" | "find" | "listen" | "monitor" | "export" | "inspect"
+        "print" | "getall" | "get" | "find" | "listen" | "monitor" | "export"
     );
     match call.path() {
         "/system/reboot" | "/system/shutdown" | "/system/reset-configuration" => &["reboot"],
         "/system/backup/save" => &["read", "policy", "test", "sensitive"],
         "/system/backup/load" => &["write", "policy", "reboot", "sensitive"],
         "/tool/e-mail/send" | "/tool/fetch" | "/ping" => &["test"],
-        "/console/inspect" => &["read"],
+        "/console/inspect" | "/file/read" | "/execute" => &["read"],
         "/quit" | "/login" => &[],
         _ if reading => &["read"],
-        "/file/read" => &["read"],
-        "/execute" => &["read"],
         _ => match call.menu() {
             "/user" | "/user/group" | "/user/aaa" | "/user/ssh-keys" => &["write", "policy"],
-            "/system/script" | "/system/scheduler" => &["write"],
             "/file" => &["ftp", "write"],
             _ => &["write"],
         },

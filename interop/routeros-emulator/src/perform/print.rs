@@ -12,7 +12,8 @@ impl Machine {
         let sensitive = session.may("sensitive");
         let each = record.iter().filter(|(name, value)| {
             let hidden = name.starts_with('.') && !SHOWN.contains(name);
-            !hidden && !(*name == "comment" && value.is_empty())
+            let void = *name == "comment" && value.is_empty();
+            !hidden && !void
         });
         each.map(|(name, value)| {
             let secret = secrets.is_some_and(|secrets| secrets.contains(name));

@@ -159,7 +159,7 @@ async fn newer_versions_take_more() {
 
 #[tokio::test]
 async fn a_menu_that_is_one_item_is_set_and_read() {
-    let machine = machine(Release::V7_15);
+    let machine = machine(Release::V7_24);
     let call = Call::new("/radius/incoming/set")
         .with("accept", "yes")
         .with("port", "1700");

@@ -188,7 +188,7 @@ pub async fn control(radius: &Radius, name: &str, body: Value) -> Result<Value, 
         "lease" => lease(radius, read(body)?).await,
         "plug" => plug(radius, read(body)?).await,
         "reboot" => {
-            radius.machine().reboot();
+            crate::device::restart(radius.machine());
             Ok(json!({}))
         }
         "sessions" => Ok(list(radius)),

@@ -1,9 +1,23 @@
 //! Menus of the versions.
 
+use std::{collections::HashMap, sync::OnceLock};
+
 use super::*;
 
+/// Each tree once: they are large.
+fn schema(release: Release, board: Board) -> &'static Schema {
+    static ALL: OnceLock<HashMap<(Release, Board), Schema>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let both = |release| Board::ALL.map(|board| (release, board));
+        let each = Release::ALL.into_iter().flat_map(both);
+        each.map(|key| (key, Schema::of(key.0, key.1).unwrap()))
+            .collect()
+    });
+    &all[&(release, board)]
+}
+
 fn has(release: Release, board: Board, path: &str) -> bool {
-    Schema::of(release, board).unwrap().node(path).is_some()
+    schema(release, board).node(path).is_some()
 }
 
 fn usual(release: Release, path: &str) -> bool {
@@ -70,69 +84,71 @@ fn the_older_wireless_is_where_its_devices_are() {
     assert!(has(Release::V7_24, Board::Chr, path));
 }
 
+/// On every version.
+const EVERYWHERE: [&str; 56] = [
+    "system/identity",
+    "system/resource",
+    "system/clock",
+    "system/ntp/client",
+    "system/package",
+    "system/routerboard",
+    "system/license",
+    "system/health",
+    "system/history",
+    "system/script",
+    "system/scheduler",
+    "system/logging",
+    "system/logging/action",
+    "system/backup/save",
+    "radius",
+    "radius/monitor",
+    "radius/reset-counters",
+    "radius/move",
+    "radius/incoming",
+    "radius/incoming/monitor",
+    "ppp/aaa",
+    "ppp/profile",
+    "ppp/secret",
+    "ppp/active",
+    "interface/pppoe-server/server",
+    "interface/l2tp-server/server",
+    "interface/pptp-server/server",
+    "interface/sstp-server/server",
+    "interface/ovpn-server/server",
+    "ip/hotspot",
+    "ip/hotspot/profile",
+    "ip/hotspot/user",
+    "ip/hotspot/active",
+    "ip/hotspot/host",
+    "ip/dhcp-server",
+    "ip/dhcp-server/config",
+    "ip/dhcp-server/lease",
+    "ipv6/dhcp-server",
+    "ip/ipsec/active-peers",
+    "user",
+    "user/group",
+    "user/aaa",
+    "user/active",
+    "ip/service",
+    "ip/firewall/filter",
+    "ip/route",
+    "ip/address",
+    "certificate",
+    "file",
+    "export",
+    "log",
+    "tool/e-mail",
+    "tool/fetch",
+    "ping",
+    "queue/simple",
+    "execute",
+];
+
 /// Every menu that is named where tools for RouterOS are described, on the versions that have it.
 #[test]
 fn every_menu_of_the_trade_is_there() {
-    let everywhere = [
-        "system/identity",
-        "system/resource",
-        "system/clock",
-        "system/ntp/client",
-        "system/package",
-        "system/routerboard",
-        "system/license",
-        "system/health",
-        "system/history",
-        "system/script",
-        "system/scheduler",
-        "system/logging",
-        "system/logging/action",
-        "system/backup/save",
-        "radius",
-        "radius/monitor",
-        "radius/reset-counters",
-        "radius/move",
-        "radius/incoming",
-        "radius/incoming/monitor",
-        "ppp/aaa",
-        "ppp/profile",
-        "ppp/secret",
-        "ppp/active",
-        "interface/pppoe-server/server",
-        "interface/l2tp-server/server",
-        "interface/pptp-server/server",
-        "interface/sstp-server/server",
-        "interface/ovpn-server/server",
-        "ip/hotspot",
-        "ip/hotspot/profile",
-        "ip/hotspot/user",
-        "ip/hotspot/active",
-        "ip/hotspot/host",
-        "ip/dhcp-server",
-        "ip/dhcp-server/config",
-        "ip/dhcp-server/lease",
-        "ipv6/dhcp-server",
-        "ip/ipsec/active-peers",
-        "user",
-        "user/group",
-        "user/aaa",
-        "user/active",
-        "ip/service",
-        "ip/firewall/filter",
-        "ip/route",
-        "ip/address",
-        "certificate",
-        "file",
-        "export",
-        "log",
-        "tool/e-mail",
-        "tool/fetch",
-        "ping",
-        "queue/simple",
-        "execute",
-    ];
     for release in Release::ALL {
-        for path in everywhere {
+        for path in EVERYWHERE {
             assert!(usual(release, path), "{path} in {release}");
         }
     }

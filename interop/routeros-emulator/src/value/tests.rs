@@ -23,6 +23,8 @@ fn spans_are_read_in_every_form_and_written_in_one() {
         ("1d2h3m4s5ms", "1d2h3m4s5ms"),
         ("00:00:03.3", "3s300ms"),
         ("7d", "1w"),
+        ("0.05", "50ms"),
+        ("1.5s", "1s500ms"),
         ("90m", "1h30m"),
         ("0s", "0s"),
     ] {
