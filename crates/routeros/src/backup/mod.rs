@@ -17,6 +17,6 @@ mod tests;
 
 pub use binary::{BadBackup, Encryption, Opened, verify};
 pub use export::{BadExport, Export, diff, normalise, parse};
-pub use restore::{Guidance, guide, import, load};
+pub use restore::{Guidance, guide, import, load, rehearse};
 pub use schedule::{Mail, Schedule, Tls};
 pub use take::{Secrets, export, save};

@@ -63,7 +63,7 @@ pub fn guide(export: &Export, capabilities: &Capabilities) -> Guidance {
         notes.push("it holds no secrets: they must be entered again".to_owned());
     }
     if capabilities.takes("/import", "dry-run") {
-        notes.push("this version tries all of it first, without changing anything".to_owned());
+        notes.push("this version can try all of it first, without changing anything".to_owned());
     }
     Guidance {
         objections,
@@ -72,7 +72,27 @@ pub fn guide(export: &Export, capabilities: &Capabilities) -> Guidance {
     }
 }
 
-/// Imports an export, after trying it where the version can (`dry-run`). The file is removed.
+/// Has the router try an export without changing anything, where its version can (`dry-run`).
+/// `false` where it cannot.
+///
+/// # Errors
+/// [`Error::NotWhole`] for an export that is cut short; what the router says of the first command
+/// that would fail.
+pub async fn rehearse(files: &Files<'_>, text: &Secret) -> Result<bool, Error> {
+    read(text)?;
+    if !files.capabilities().takes("/import", "dry-run") {
+        return Ok(false);
+    }
+    // It is tried only where it is also told line by line.
+    let tried = |name: &str| {
+        let import = Command::new("/import").with("file-name", name);
+        import.with("verbose", "yes").flag("dry-run")
+    };
+    run(files, text, tried).await.map(|()| true)
+}
+
+/// Imports an export. Its file is removed from the router. Whoever wants to see first what would
+/// happen calls [`guide`] and [`rehearse`].
 ///
 /// Over REST RouterOS gives this no more than 60 s; use the API for a large one.
 ///
@@ -85,29 +105,32 @@ pub async fn import(
     text: &Secret,
     despite_objections: bool,
 ) -> Result<Guidance, Error> {
-    let export = parse(text.reveal()).map_err(|cause| Error::NotWhole {
-        file: "the export".to_owned(),
-        what: cause.to_string(),
-    })?;
-    let capabilities = files.capabilities();
-    let guidance = guide(&export, capabilities);
+    let guidance = guide(&read(text)?, files.capabilities());
     if !guidance.objections.is_empty() && !despite_objections {
         return Err(Error::NotSupported(guidance.objections.join("; ")));
     }
-    let name = format!("{}.rsc", temporary()?);
-    files.store(&name, text.reveal().as_bytes()).await?;
-    let done = run(files, &name).await;
-    let removed = files.remove(&name).await;
-    done.and(removed).map(|()| guidance)
+    let done = |name: &str| Command::new("/import").with("file-name", name);
+    run(files, text, done).await.map(|()| guidance)
 }
 
-async fn run(files: &Files<'_>, name: &str) -> Result<(), Error> {
-    let import = Command::new("/import").with("file-name", name);
-    if files.capabilities().takes("/import", "dry-run") {
-        let tried = import.clone().with("verbose", "yes").flag("dry-run");
-        files.router().call(&tried).await?;
-    }
-    files.router().call(&import).await.map(drop)
+fn read(text: &Secret) -> Result<Export, Error> {
+    parse(text.reveal()).map_err(|cause| Error::NotWhole {
+        file: "the export".to_owned(),
+        what: cause.to_string(),
+    })
+}
+
+/// Stores the text, gives a command for it, and removes it.
+async fn run(
+    files: &Files<'_>,
+    text: &Secret,
+    command: impl Fn(&str) -> Command,
+) -> Result<(), Error> {
+    let name = format!("{}.rsc", temporary()?);
+    files.store(&name, text.reveal().as_bytes()).await?;
+    let done = files.router().call(&command(&name)).await.map(drop);
+    let removed = files.remove(&name).await;
+    done.and(removed)
 }
 
 /// Loads a system backup. The router then starts again, and the connection ends.

@@ -117,3 +117,54 @@ async fn an_export_that_lacks_something_is_not_taken_for_whole() {
         assert!(removed);
     }
 }
+
+#[tokio::test]
+async fn an_import_is_rehearsed_where_the_version_can() {
+    const WHOLE: &str = "# 2025-01-23 02:52:34 by RouterOS 7.18.2\n/radius\nadd address=10.0.0.1\n";
+    let tried = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&tried);
+    let (target, _) = server(move |asked| {
+        let asked_for = asked
+            .body
+            .split("name=")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        let file = serde_json::json!([{
+            ".id": "*1", "name": asked_for, "size": WHOLE.len().to_string(),
+        }]);
+        door(asked).unwrap_or_else(|| match asked.line.split(' ').nth(1).unwrap() {
+            "/rest/file/print" => json("200 OK", &file.to_string()),
+            "/rest/import" => {
+                let told = asked.body.contains("\"dry-run\":\"\"");
+                assert!(
+                    told && asked.body.contains("\"verbose\":\"yes\""),
+                    "{}",
+                    asked.body
+                );
+                seen.store(true, Ordering::SeqCst);
+                json("200 OK", "[]")
+            }
+            _ => json("200 OK", "[]"),
+        })
+    })
+    .await;
+    let router = Router::connect(&target, &admin()).await.unwrap();
+    let text = crate::Secret::new(WHOLE);
+    for can_try in [false, true] {
+        let arguments: &[&str] = if can_try {
+            &["dry-run", "verbose"]
+        } else {
+            &["verbose"]
+        };
+        let arguments = arguments.iter().map(|name| (*name).to_owned()).collect();
+        let add = std::collections::BTreeSet::from(["contents".to_owned()]);
+        let commands = [
+            ("/import".to_owned(), arguments),
+            ("/file/add".to_owned(), add),
+        ];
+        let can = Capabilities::new(Version::new(7, 18, 2), commands.into(), BTreeMap::new());
+        let files = Files::new(&router, &can);
+        assert_eq!(rehearse(&files, &text).await.unwrap(), can_try);
+        assert_eq!(tried.load(Ordering::SeqCst), can_try);
+    }
+}

@@ -1,8 +1,9 @@
 //! REST, the probe, files and backups against the emulator, in every version it has.
 //!
-//! The emulator is a program of its own and knows nothing of this crate. It is taken from the
-//! target directory, or from where `PORTREEVE_ROUTEROS_EMULATOR` says.
+//! The emulator is a program of its own and knows nothing of this crate. It is built first, or
+//! taken from where `PORTREEVE_ROUTEROS_EMULATOR` says.
 
+#![cfg(feature = "sftp")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command as Process, Stdio},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -18,13 +20,14 @@ use portreeve_routeros::{
     Capabilities, Command, Error, Id, Login, Query, Record, Router, Secret, Target, Transport,
     Trust, backup,
     capability::{self, WirelessStack},
+    dial,
     files::{self, Files},
 };
 use serde_json::Value;
 
-/// The versions, and what REST can be spoken to.
+/// The versions before and with REST.
 const SIX: [&str; 2] = ["6.42", "6.49"];
-const SEVEN: [&str; 5] = ["7.12", "7.15", "7.18", "7.20", "7.24"];
+const SEVEN: [&str; 6] = ["7.9", "7.12", "7.15", "7.18", "7.20", "7.24"];
 
 struct Emulator {
     process: Child,
@@ -33,25 +36,12 @@ struct Emulator {
 
 impl Emulator {
     fn start(version: &str) -> Self {
-        let usual = || {
-            let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-                || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-                PathBuf::from,
-            );
-            target.join("debug/routeros-emulator")
-        };
-        let set = std::env::var_os("PORTREEVE_ROUTEROS_EMULATOR").map(PathBuf::from);
-        let program = set.unwrap_or_else(usual);
-        let mut process = Process::new(&program)
+        let program = program();
+        let mut process = Process::new(program)
             .args(["--version", version, "--password", "pass"])
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|cause| {
-                panic!(
-                    "{}: {cause}: cargo build -p routeros-emulator",
-                    program.display()
-                )
-            });
+            .unwrap();
         let mut line = String::new();
         let output = process.stdout.take().unwrap();
         BufReader::new(output).read_line(&mut line).unwrap();
@@ -73,7 +63,6 @@ impl Emulator {
     }
 
     /// Access over SFTP, to a host key that is seen for the first time.
-    #[cfg(feature = "sftp")]
     async fn sftp(&self) -> files::sftp::Access {
         let at = self.services["ssh"];
         let within = Duration::from_secs(20);
@@ -90,7 +79,6 @@ impl Emulator {
 
     async fn files<'a>(&self, router: &'a Router, capabilities: &'a Capabilities) -> Files<'a> {
         let files = Files::new(router, capabilities);
-        #[cfg(feature = "sftp")]
         let files = files.with_sftp(self.sftp().await);
         files
     }
@@ -101,6 +89,25 @@ impl Emulator {
             .await
             .unwrap()
     }
+}
+
+/// The emulator's binary, built where it is not.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(set) = std::env::var_os("PORTREEVE_ROUTEROS_EMULATOR") {
+            return set.into();
+        }
+        let built = Process::new(env!("CARGO"))
+            .args(["build", "--package", "routeros-emulator"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(built.success(), "the emulator cannot be built");
+        let test = std::env::current_exe().unwrap();
+        let debug = test.parent().and_then(Path::parent).unwrap();
+        debug.join("routeros-emulator")
+    })
 }
 
 impl Drop for Emulator {
@@ -481,7 +488,6 @@ async fn the_router_takes_backups_of_itself() {
     }
 }
 
-#[cfg(feature = "sftp")]
 #[tokio::test]
 async fn sftp_takes_any_file_and_only_the_pinned_key() {
     for version in ["6.42", "6.49", "7.12", "7.24"] {
@@ -515,5 +521,148 @@ async fn sftp_takes_any_file_and_only_the_pinned_key() {
         let files = Files::new(&router, &capabilities).with_sftp(wrong);
         let error = files.store("other.backup", &octets).await.unwrap_err();
         assert!(matches!(error, Error::LogIn { .. }), "{version}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn rest_over_tls_is_of_the_pinned_router_only() {
+    for version in SEVEN {
+        let emulator = Emulator::start(version);
+        let router = emulator.router(Transport::Api).await;
+        let new = Command::new("/certificate/add").with("name", "web");
+        let new = new
+            .with("common-name", "router.example")
+            .with("key-usage", "tls-server");
+        router.call(&new).await.unwrap();
+        let sign = Command::new("/certificate/sign").with("number", "web");
+        router.call(&sign).await.unwrap();
+        let on = Record::new()
+            .with("certificate", "web")
+            .with("disabled", "no");
+        router
+            .set("/ip/service", Some(&Id::new("www-ssl")), &on)
+            .await
+            .unwrap();
+        let named = [Query::equals("name", "www-ssl")];
+        let service = router
+            .print("/ip/service", &["port"], &named)
+            .await
+            .unwrap();
+        let mut target = Target::new("127.0.0.1", Transport::RestSsl);
+        target.port = u16::try_from(service[0].number("port").unwrap()).unwrap();
+        let login = Login::new("admin", "pass");
+        let refused = Router::connect(&target, &login).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::Tls { .. }),
+            "{version}: {refused:?}"
+        );
+        let seen = dial::certificate_of(&target).await.unwrap();
+        target.trust = Trust::Pin(seen.fingerprint);
+        let over_tls = Router::connect(&target, &login).await.unwrap();
+        let found = over_tls
+            .print("/system/resource", &["version"], &[])
+            .await
+            .unwrap();
+        assert!(
+            found[0].get("version").unwrap().starts_with(version),
+            "{found:?}"
+        );
+        target.trust = Trust::Pin([7; 32]);
+        let other = Router::connect(&target, &login).await.unwrap_err();
+        assert!(matches!(other, Error::Tls { .. }), "{version}: {other:?}");
+    }
+}
+
+/// The date is part of the names of files that are mailed: whatever way a version writes it, the
+/// name is one that sorts and makes no folder.
+#[tokio::test]
+async fn the_names_of_mailed_backups_have_a_date() {
+    for version in SIX.into_iter().chain(SEVEN) {
+        let emulator = Emulator::start(version);
+        let router = emulator.router(Transport::Api).await;
+        let capabilities = capability::probe(&router).await.unwrap();
+        let files = Files::new(&router, &capabilities);
+        let schedule = backup::Schedule {
+            name: "nightly".to_owned(),
+            first: jiff::civil::datetime(2027, 1, 23, 3, 30, 0, 0),
+            interval: Duration::from_hours(24),
+            password: Secret::new("pass"),
+            mail: Some(backup::Mail {
+                server: "192.0.2.25".to_owned(),
+                port: 587,
+                tls: backup::Tls::StartTls,
+                from: "router@example.net".to_owned(),
+                to: "noc@example.net".to_owned(),
+                user: Some("router".to_owned()),
+                password: Some(Secret::new("m4il")),
+            }),
+        };
+        let commands = backup::schedule::commands(&schedule, &capabilities).unwrap();
+        for command in &commands {
+            router.call(command).await.unwrap();
+        }
+        // The script up to where it sends: nobody is there to take the mail.
+        let mut arguments = commands[1].arguments().iter();
+        let (_, source) = arguments.find(|(name, _)| name == "source").unwrap();
+        let (before, _) = source.split_once(":delay 10s").unwrap();
+        let half = Record::new().with("name", "half").with("source", before);
+        router.add("/system/script", &half).await.unwrap();
+        let run = Command::new("/system/script/run").with("number", "half");
+        router.call(&run).await.unwrap();
+        let listed = files.list().await.unwrap();
+        let saved = listed.iter().find(|file| file.name.contains("nightly"));
+        let name = saved
+            .unwrap_or_else(|| panic!("{version}: {listed:?}"))
+            .name
+            .clone();
+        let name = name.trim_start_matches("flash/");
+        let date = name
+            .strip_prefix("nightly-")
+            .and_then(|rest| rest.strip_suffix(".backup"));
+        let date: jiff::civil::Date = date.unwrap_or(name).parse().unwrap();
+        assert!(date.year() > 2000, "{version}: {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_loaded_backup_brings_back_what_was_there() {
+    for version in ["6.42", "6.49", "7.12", "7.24"] {
+        let emulator = Emulator::start(version);
+        let router = emulator.router(Transport::Api).await;
+        let capabilities = capability::probe(&router).await.unwrap();
+        let files = emulator.files(&router, &capabilities).await;
+        let entry = Record::new()
+            .with("address", "192.0.2.1")
+            .with("secret", "s3cret");
+        let entry = entry.with("service", "ppp");
+        let id = router.add("/radius", &entry).await.unwrap();
+        let password = Secret::new("pass");
+        let saved = backup::save(&files, &password).await.unwrap();
+        router.remove("/radius", &id).await.unwrap();
+        let wrong = backup::load(&files, &saved, &Secret::new("other"))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(wrong, Error::NotWhole { .. }),
+            "{version}: {wrong:?}"
+        );
+        backup::load(&files, &saved, &password).await.unwrap();
+        let login = Login::new("admin", "pass");
+        let end = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let again = Router::connect(&emulator.target(Transport::Api), &login).await;
+            let found = match &again {
+                Ok(again) => again
+                    .print("/radius", &["secret"], &[])
+                    .await
+                    .unwrap_or_default(),
+                Err(_) => Vec::new(),
+            };
+            if found.first().and_then(|entry| entry.get("secret")) == Some("s3cret") {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < end, "{version}: {again:?}");
+        }
     }
 }
