@@ -5,7 +5,7 @@
 //! nothing it does not know is ever sent. RouterOS 6 does not; for it, what is known of its
 //! versions stands in `known6`.
 
-mod known6;
+pub(crate) mod known6;
 pub mod menus;
 mod probe;
 pub mod syntax;

@@ -18,7 +18,7 @@ use portreeve_routeros::{
     files::Files,
     plan::{
         self, Dhcp, Dot1x, Enterprise, Failed, Hotspot, Ipsec, Logging, LoginService, Plan, Ppp,
-        Progress, Server, Trouble, Undo, Wanted, Wireless, observe,
+        Progress, Server, Trouble, Undo, Wanted, Wireless, observe, rotation,
     },
 };
 use serde_json::Value;
@@ -160,8 +160,20 @@ async fn wanted(router: &Router, can: &Capabilities) -> Wanted {
         .filter_map(|server| server.get("name").map(str::to_owned))
         .collect();
     services.dhcp = (!names.is_empty()).then(|| Dhcp::of(names));
+    // A profile that all have, and the interfaces of the newer Wi-Fi with a security of their own.
+    let mut networks = vec!["staff".to_owned()];
+    if can.has("/interface/wifi/set") {
+        let interfaces = router.print("/interface/wifi", &["name"], &[]).await;
+        let named = interfaces.unwrap();
+        networks.extend(
+            named
+                .iter()
+                .filter_map(|i| i.get("name").map(str::to_owned)),
+        );
+    }
+    let networks = networks.into_iter();
     services.wireless = Some(Wireless {
-        switch: BTreeMap::from([("staff".to_owned(), Enterprise::Wpa2)]),
+        switch: networks.map(|name| (name, Enterprise::Wpa2)).collect(),
         ..Wireless::default()
     });
     wanted
@@ -194,7 +206,9 @@ const MOVING: [&str; 9] = [
     "invalid",
 ];
 
-const MENUS: [&str; 20] = [
+const MENUS: [&str; 22] = [
+    "/interface/wifi",
+    "/interface/wifiwave2",
     "/radius",
     "/radius/incoming",
     "/ip/firewall/filter",
@@ -445,6 +459,53 @@ async fn who_may_not_write_changes_nothing() {
             "{version}: {failed}"
         );
         nothing_stays(&failed, 0);
+        assert_same(&state(&at.router, &at.can).await, &before, version);
+    }
+}
+
+/// A server that takes both secrets, or one at a time.
+struct Both(rotation::Overlap);
+
+impl rotation::ServerSide for Both {
+    async fn prepare(&mut self) -> Result<rotation::Overlap, String> {
+        Ok(self.0)
+    }
+
+    async fn commit(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn revert(&mut self) -> Result<(), String> {
+        panic!("nothing failed")
+    }
+
+    async fn wait(&mut self, _: std::time::Duration) {}
+}
+
+#[tokio::test]
+async fn a_secret_is_changed_in_its_place() {
+    for (version, overlap) in [
+        ("6.49", rotation::Overlap::Both),
+        ("7.24", rotation::Overlap::One),
+    ] {
+        let Some(at) = ready(version, device(version), Transport::Api).await else {
+            return;
+        };
+        let plan = planned(&at.router, &at.can, &at.wanted).await;
+        plan::apply(&at.router, &plan, never, silent).await.unwrap();
+        let before = state(&at.router, &at.can).await;
+        let turn = rotation::Rotation {
+            tag: TAG.to_owned(),
+            address: at.wanted.servers[0].address,
+            secret: Secret::new("the newest secret"),
+        };
+        let mut server = Both(overlap);
+        let undo = rotation::rotate(&at.router, &at.can, &turn, &mut server, never).await;
+        let mut undo = undo.unwrap();
+        let after = state(&at.router, &at.can).await;
+        let expected = before.replace("the new secret", "the newest secret");
+        assert_same(&after, &expected, version);
+        plan::undo(&at.router, &mut undo).await.unwrap();
         assert_same(&state(&at.router, &at.can).await, &before, version);
     }
 }

@@ -211,7 +211,7 @@ type Commands = BTreeMap<String, BTreeSet<String>>;
 type Values = BTreeMap<(String, String), BTreeSet<String>>;
 
 /// What a version 6 has, without the packages that are switched off.
-pub(super) fn of(version: Version, disabled: &BTreeSet<String>) -> (Commands, Values) {
+pub(crate) fn of(version: Version, disabled: &BTreeSet<String>) -> (Commands, Values) {
     let gone: Vec<&str> = PACKAGES
         .iter()
         .filter(|(package, _)| disabled.contains(*package))

@@ -5,7 +5,7 @@ use std::{future::Future, io};
 use super::{
     Plan, Step, Undo,
     hands::{Hands, Session},
-    steps::{self, Stands},
+    steps,
     undo::{Left, take_back},
 };
 use crate::{Error, Router};
@@ -70,14 +70,10 @@ pub struct Failed {
 }
 
 fn tail(left: &[Left], rolling_back: Option<&Error>) -> String {
-    let mut text = String::new();
-    for left in left {
-        text += &format!("; left as it is: {left}");
-    }
-    if let Some(error) = rolling_back {
-        text += &format!("; and what was done could not be taken back: {error}");
-    }
-    text
+    let left = left.iter().map(|left| format!("; left as it is: {left}"));
+    let rolling_back =
+        rolling_back.map(|error| format!("; and what was done could not be taken back: {error}"));
+    left.chain(rolling_back).collect()
 }
 
 /// What went wrong with a step.
@@ -163,10 +159,10 @@ async fn one<H: Hands>(
 ) -> Result<(), Trouble> {
     let step = &plan.steps[index];
     let now = steps::read(hands, &step.menu).await?;
-    if let Stands::Elsewhere(what) = steps::stands_before(step, &now) {
-        let menu = step.menu.clone();
-        return Err(Trouble::Changed { menu, what });
-    }
+    steps::stands_before(step, &now).map_err(|what| Trouble::Changed {
+        menu: step.menu.clone(),
+        what,
+    })?;
     let command = steps::command(step, &now)?;
     undo.steps.push(step.clone());
     let (of, undo) = (plan.steps.len(), &*undo);

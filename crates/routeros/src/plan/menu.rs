@@ -58,6 +58,8 @@ const RADIUS: &[&str] = &[
     "dynamic",
 ];
 
+const RULE: &[&str] = &["comment", "chain", "src-address", "protocol", "dst-port"];
+
 /// All of a firewall rule, for the same reason.
 const FILTER: &[&str] = &[
     ".id",
@@ -138,28 +140,26 @@ const WIFI_SECURITY: &[&str] = &[
 
 const WIFI_AAA: &[&str] = &[".id", "name", "interim-update", "disabled", "comment"];
 
-const WIFI_CONFIGURATION: &[&str] = &[
+/// Of a configuration or of an interface.
+const WIFI: &[&str] = &[
     ".id",
     "name",
-    "ssid",
-    "mode",
+    "configuration",
     "aaa",
     "aaa.interim-update",
     "security",
     "security.authentication-types",
+    "security.eap-accounting",
     "disabled",
+    "dynamic",
 ];
 
 /// What is read. The order is that of reading.
 pub(super) const ALL: &[Menu] = &[
     Menu::new("/radius", &["comment", "address"], RADIUS).in_order(),
     Menu::new("/radius/incoming", &[], &["accept", "port"]),
-    Menu::new(
-        "/ip/firewall/filter",
-        &["comment", "chain", "src-address", "protocol", "dst-port"],
-        FILTER,
-    )
-    .in_order(),
+    Menu::new("/ip/firewall/filter", RULE, FILTER).in_order(),
+    Menu::new("/ipv6/firewall/filter", RULE, FILTER).in_order(),
     Menu::new(
         "/ppp/aaa",
         &[],
@@ -207,18 +207,12 @@ pub(super) const ALL: &[Menu] = &[
     ),
     Menu::new("/interface/wifi/security", &["name"], WIFI_SECURITY),
     Menu::new("/interface/wifi/aaa", &["name"], WIFI_AAA),
-    Menu::new(
-        "/interface/wifi/configuration",
-        &["name"],
-        WIFI_CONFIGURATION,
-    ),
+    Menu::new("/interface/wifi/configuration", &["name"], WIFI),
+    Menu::new("/interface/wifi", &["name"], WIFI),
     Menu::new("/interface/wifiwave2/security", &["name"], WIFI_SECURITY),
     Menu::new("/interface/wifiwave2/aaa", &["name"], WIFI_AAA),
-    Menu::new(
-        "/interface/wifiwave2/configuration",
-        &["name"],
-        WIFI_CONFIGURATION,
-    ),
+    Menu::new("/interface/wifiwave2/configuration", &["name"], WIFI),
+    Menu::new("/interface/wifiwave2", &["name"], WIFI),
     Menu::new(
         "/user/aaa",
         &[],

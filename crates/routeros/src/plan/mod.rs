@@ -72,7 +72,7 @@ pub fn plan(
         services::ipsec(&mut draft, ipsec);
     }
     if let Some(wireless) = &services.wireless {
-        wireless::wireless(&mut draft, wanted, wireless);
+        wireless::wireless(&mut draft, wireless);
     }
     if let Some(dot1x) = &services.dot1x {
         services::dot1x(&mut draft, observed, wanted, dot1x);

@@ -8,6 +8,7 @@ use crate::{Id, Record, time};
 const RADIUS: &str = "/radius";
 const INCOMING: &str = "/radius/incoming";
 const FILTER: &str = "/ip/firewall/filter";
+const FILTER6: &str = "/ipv6/firewall/filter";
 const LOGGING: &str = "/system/logging";
 const ACTION: &str = "/system/logging/action";
 
@@ -151,6 +152,10 @@ fn entry(draft: &mut Draft<'_>, wanted: &Wanted, server: &Server, services: &[&s
                 entry.set("certificate", "none");
             }
         }
+        Protocol::Radsec if !takes_protocol => {
+            let what = format!("RouterOS {} has no RadSec", draft.can.version());
+            draft.object(RADIUS, what, "Choose UDP, or upgrade the router");
+        }
         Protocol::Radsec => {
             entry.set("secret", "radsec");
             entry.set("protocol", "radsec");
@@ -288,63 +293,73 @@ pub(super) fn incoming(draft: &mut Draft<'_>, wanted: &Wanted, coa: &Coa) {
 }
 
 fn firewall(draft: &mut Draft<'_>, wanted: &Wanted, coa: &Coa, sources: &BTreeSet<IpAddr>) {
-    if !draft.can.has("/ip/firewall/filter/add") {
-        draft.note(FILTER, "this router shows no firewall: CoA is not let in");
-        return;
+    let (four, six): (BTreeSet<&IpAddr>, _) = sources.iter().partition(|ip| ip.is_ipv4());
+    for (menu, sources) in [(FILTER, four), (FILTER6, six)] {
+        if draft.can.has(&format!("{menu}/add")) {
+            rules(draft, wanted, coa, menu, &sources);
+        } else if !sources.is_empty() {
+            let text = format!(
+                "this router shows none: CoA on udp/{} is not let in",
+                coa.port
+            );
+            draft.note(menu, text);
+        }
     }
+}
+
+fn rules(
+    draft: &mut Draft<'_>,
+    wanted: &Wanted,
+    coa: &Coa,
+    menu: &str,
+    sources: &BTreeSet<&IpAddr>,
+) {
     let ours: Vec<Record> = draft
-        .items(FILTER)
+        .items(menu)
         .filter(|record| is_ours(record, wanted))
         .cloned()
         .collect();
     let mut used = BTreeSet::new();
     for source in sources {
-        let IpAddr::V4(address) = source else {
-            let text = format!(
-                "{source} is an IPv6 address: let udp/{} in from it in /ipv6/firewall/filter",
-                coa.port
-            );
-            draft.note(FILTER, text);
-            continue;
-        };
+        let source = source.to_string();
         let rule = Record::new()
             .with("chain", "input")
             .with("action", "accept")
             .with("protocol", "udp")
-            .with("src-address", address.to_string())
+            .with("src-address", &*source)
             .with("dst-port", coa.port.to_string())
             .with("disabled", "no")
             .with("comment", &*wanted.tag);
         let at = |record: &&Record| {
             let from = record.get("src-address").unwrap_or_default();
-            same("src-address", from, &address.to_string())
+            same("src-address", from, &source)
         };
         let id = ours.iter().find(at).and_then(Record::id);
-        let blocker = blocker(draft, id.as_ref());
+        let blocker = blocker(draft, menu, id.as_ref());
         let why = "CoA and Disconnect come in from the RADIUS server's address only";
         let Some(id) = id else {
-            draft.add(FILTER, &rule, &[], blocker.as_ref(), why);
+            draft.add(menu, &rule, &[], blocker.as_ref(), why);
             continue;
         };
-        draft.set(FILTER, Some(&id), &rule, &[], why);
+        draft.set(menu, Some(&id), &rule, &[], why);
         if let Some(blocker) = blocker {
             let why = "a rule before this one may drop what it is to let in";
-            draft.put_before(FILTER, &id, &blocker, why);
+            draft.put_before(menu, &id, &blocker, why);
         }
         used.insert(id);
     }
     for id in ours.iter().filter_map(Record::id) {
         if !used.contains(&id) {
             let why = "a rule of ours that is no longer wanted, or stands there twice";
-            draft.remove(FILTER, &id, why);
+            draft.remove(menu, &id, why);
         }
     }
 }
 
 /// The first rule that may drop what comes in, unless our rule is before it already.
-fn blocker(draft: &Draft<'_>, ours: Option<&Id>) -> Option<Id> {
+fn blocker(draft: &Draft<'_>, menu: &str, ours: Option<&Id>) -> Option<Id> {
     draft
-        .items(FILTER)
+        .items(menu)
         .take_while(|rule| ours.is_none() || rule.id().as_ref() != ours)
         .filter(|rule| rule.get("chain") == Some("input") && rule.flag("disabled") != Some(true))
         .find(|rule| {
@@ -389,17 +404,14 @@ pub(super) fn logging(draft: &mut Draft<'_>, logging: &Logging) {
             rule.get("action") == Some(name)
                 && same("topics", rule.get("topics").unwrap_or_default(), topics)
         });
-        match rule.and_then(Record::id) {
-            Some(id) => {
-                let values = Record::new().with("disabled", "no");
-                draft.set(LOGGING, Some(&id), &values, &[], why);
-            }
-            None => {
-                let values = Record::new()
-                    .with("topics", &**topics)
-                    .with("action", &**name);
-                draft.add(LOGGING, &values, &[], None, why);
-            }
+        if let Some(id) = rule.and_then(Record::id) {
+            let values = Record::new().with("disabled", "no");
+            draft.set(LOGGING, Some(&id), &values, &[], why);
+        } else {
+            let values = Record::new()
+                .with("topics", &**topics)
+                .with("action", &**name);
+            draft.add(LOGGING, &values, &[], None, why);
         }
     }
 }

@@ -39,6 +39,9 @@ use crate::{Capabilities, Error, Id, Record, Router, Secret};
 
 const MENU: &str = "/radius";
 
+/// RouterOS sends a request a few times, each with the whole timeout.
+const TRIES: u32 = 5;
+
 /// What the server can do while a secret changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlap {
@@ -191,8 +194,6 @@ async fn entry<H: Hands>(
         let text = format!("{address} is asked over RadSec, whose secret is always radsec");
         return Err(Unrotated::NoEntry(text));
     }
-    // RouterOS sends a request a few times, each with the whole timeout.
-    const TRIES: u32 = 5;
     let timeout = entry.duration("timeout").unwrap_or(Duration::from_secs(3));
     Ok((entry.clone(), timeout * TRIES))
 }

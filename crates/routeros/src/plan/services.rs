@@ -183,12 +183,11 @@ pub(super) fn dot1x(draft: &mut Draft<'_>, observed: &Observed, wanted: &Wanted,
             .find(|item| item.get("interface") == Some(name))
             .and_then(Record::id);
         let why = "whoever is at this port has to say who they are";
-        match there {
-            Some(id) => draft.set(menu, Some(&id), &values, INTERIM, why),
-            None => {
-                let values = values.with("comment", &*wanted.tag);
-                draft.add(menu, &values, INTERIM, None, why);
-            }
+        if let Some(id) = there {
+            draft.set(menu, Some(&id), &values, INTERIM, why);
+        } else {
+            let values = values.with("comment", &*wanted.tag);
+            draft.add(menu, &values, INTERIM, None, why);
         }
     }
     if dot1x.interfaces.is_empty() {

@@ -67,11 +67,11 @@ fn sign(verb: Verb) -> char {
 /// What item a step is about.
 fn title(step: &Step) -> Option<String> {
     let item = step.item.as_ref()?;
-    let mut title = name_of(&step.menu, item);
-    if step.verb == Verb::Move {
-        title += &format!(": {}", place(&step.menu, step.to.as_ref()));
-    }
-    Some(title)
+    let name = name_of(&step.menu, item);
+    Some(match step.verb {
+        Verb::Move => format!("{name}: {}", place(&step.menu, step.to.as_ref())),
+        _ => name,
+    })
 }
 
 /// An item by what tells it from the others.

@@ -9,15 +9,6 @@ use super::{
 };
 use crate::{Command, Error, Id, Record, secret::is_sensitive};
 
-/// How a router stands to a step.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stands {
-    /// As it was when the step was planned.
-    Before,
-    /// Somehow else: this is there. Holds no secret.
-    Elsewhere(String),
-}
-
 /// The items of a menu without those the router made itself, or its one record.
 pub(super) async fn read<H: Hands>(hands: &mut H, menu: &str) -> Result<Vec<Record>, Error> {
     let properties = menu::of(menu).map_or(&[][..], |menu| menu.properties);
@@ -40,10 +31,17 @@ pub(super) fn find<'a>(menu: &str, now: &'a [Record], item: &Item) -> Option<&'a
         .or_else(|| all.find(same))
 }
 
-fn referred(menu: &str, now: &[Record], place: &Place) -> Option<Option<Id>> {
+/// What an item is to be put before is no longer there.
+struct Gone;
+
+/// The item a place is before. `None`: it is the last.
+fn referred(menu: &str, now: &[Record], place: &Place) -> Result<Option<Id>, Gone> {
     match place {
-        Place::Last => Some(None),
-        Place::Before(item) => find(menu, now, item).and_then(Record::id).map(Some),
+        Place::Last => Ok(None),
+        Place::Before(item) => find(menu, now, item)
+            .and_then(Record::id)
+            .map(Some)
+            .ok_or(Gone),
     }
 }
 
@@ -67,59 +65,49 @@ pub(super) fn shown(name: &str, value: Option<&str>) -> String {
     }
 }
 
-/// Whether the router is as it was when the step was planned.
-pub(super) fn stands_before(step: &Step, now: &[Record]) -> Stands {
+/// Whether the router is as it was when the step was planned: what is there now, if not. Holds no
+/// secret.
+pub(super) fn stands_before(step: &Step, now: &[Record]) -> Result<(), String> {
     let menu = &*step.menu;
-    let elsewhere = |what: &str| Stands::Elsewhere(what.to_owned());
     if step.verb == Verb::Add {
-        let there = now
-            .iter()
-            .find(|record| is_identical(menu, record, &step.after));
-        if there.is_some() {
-            return elsewhere("what is to be added has come to be there");
-        }
-        let place = step.to.as_ref();
-        let gone = place.is_some_and(|place| referred(menu, now, place).is_none());
-        return if gone {
-            elsewhere("the item it is to be put before is gone")
-        } else {
-            Stands::Before
-        };
+        return may_be_added(step, now);
     }
     let record = match &step.item {
         None => now.first(),
         Some(item) => find(menu, now, item),
     };
-    let Some(record) = record else {
-        return elsewhere("the item is gone");
-    };
-    let different = match step.verb {
-        Verb::Set => step
-            .after
-            .iter()
-            .map(|(name, _)| name)
-            .find(|name| !alike(menu, name, record, &step.before)),
-        Verb::Remove => step
-            .item
-            .iter()
-            .flat_map(|item| item.content.iter().map(move |(name, _)| (item, name)))
-            .find(|(item, name)| !alike(menu, name, record, &item.content))
-            .map(|(_, name)| name),
+    let record = record.ok_or("the item is gone")?;
+    let expected = match (step.verb, &step.item) {
+        (Verb::Set, _) => Some((&step.after, &step.before)),
+        (Verb::Remove, Some(item)) => Some((&item.content, &item.content)),
         _ => None,
     };
-    if let Some(name) = different {
-        return Stands::Elsewhere(format!("it has {} now", shown(name, record.get(name))));
-    }
-    let moved = match (step.verb, &step.from, record.id()) {
-        (Verb::Move, Some(from), Some(id)) => {
-            !is_place(menu, now, &successor(menu, now, &id), from)
+    if let Some((names, values)) = expected {
+        let mut names = names.iter().map(|(name, _)| name);
+        if let Some(name) = names.find(|name| !alike(menu, name, record, values)) {
+            return Err(format!("it has {} now", shown(name, record.get(name))));
         }
-        _ => false,
-    };
-    if moved {
-        return elsewhere("the order is another one now");
     }
-    Stands::Before
+    if let (Verb::Move, Some(from), Some(id)) = (step.verb, &step.from, record.id())
+        && !is_place(menu, now, &successor(menu, now, &id), from)
+    {
+        return Err("the order is another one now".to_owned());
+    }
+    Ok(())
+}
+
+fn may_be_added(step: &Step, now: &[Record]) -> Result<(), String> {
+    let menu = &*step.menu;
+    let mut all = now.iter();
+    if all.any(|record| is_identical(menu, record, &step.after)) {
+        return Err("what is to be added has come to be there".to_owned());
+    }
+    let place = step.to.iter();
+    for place in place {
+        referred(menu, now, place)
+            .map_err(|Gone| "the item it is to be put before is gone".to_owned())?;
+    }
+    Ok(())
 }
 
 /// The command that does a step.
@@ -130,12 +118,12 @@ pub(super) fn command(step: &Step, now: &[Record]) -> Result<Command, Error> {
         Some(item) => find(menu, now, item).and_then(Record::id),
         None => None,
     };
-    let place = match &step.to {
-        Some(place) => referred(menu, now, place).flatten(),
-        None => None,
-    };
     let gone = || Error::NoSuchItem {
         command: path(verb(step.verb)),
+    };
+    let place = match &step.to {
+        Some(place) => referred(menu, now, place).map_err(|Gone| gone())?,
+        None => None,
     };
     Ok(match step.verb {
         Verb::Add => add(menu, &step.after, place.as_ref()),
@@ -220,10 +208,9 @@ pub(super) fn stands_after(step: &Step, now: &[Record]) -> Result<(), String> {
     let Some(record) = record else {
         return Err("the item is not there".to_owned());
     };
-    let wrong = step.after.iter().find(|(name, _)| {
-        !alike(menu, name, record, &step.after)
-            && !(is_sensitive(name) && record.get(name).is_none())
-    });
+    let unread = |name: &str| is_sensitive(name) && record.get(name).is_none();
+    let mut given = step.after.iter();
+    let wrong = given.find(|(name, _)| !(unread(name) || alike(menu, name, record, &step.after)));
     if let Some((name, _)) = wrong {
         let has = shown(name, value(menu, record, name));
         return Err(format!("it has {has}"));

@@ -28,14 +28,16 @@ pub(super) mod span {
     }
 }
 
-const SPANS: [&str; 4] = [
+const SPANS: [&str; 5] = [
+    "aaa.interim-update",
     "timeout",
     "interim-update",
     "radius-interim-update",
     "radsec-timeout",
 ];
 
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 9] = [
+    "security.authentication-types",
     "service",
     "authentication-types",
     "eap-methods",
@@ -49,7 +51,12 @@ const LISTS: [&str; 8] = [
 /// What a property that the router does not print stands at. `None`: it has no value at all, and
 /// is brought back there by `unset`.
 pub(super) fn blank(menu: &str, property: &str) -> Option<&'static str> {
-    let may_be_unset = ["/caps-man/security", "/interface/wifi", "/ip/firewall"];
+    let may_be_unset = [
+        "/caps-man/security",
+        "/interface/wifi",
+        "/ip/firewall",
+        "/ipv6/firewall",
+    ];
     match property {
         "comment" => return Some(""),
         "disabled" => return Some("no"),

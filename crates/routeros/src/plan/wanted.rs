@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
-const INTERIM: Duration = Duration::from_secs(300);
+const INTERIM: Duration = Duration::from_mins(5);
 
 /// The state a router is to be brought to. Whatever is not named here is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +153,7 @@ pub enum Protocol {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Services {
-    /// `PPPoE`, PPTP, L2TP, SSTP, OpenVPN.
+    /// `PPPoE`, PPTP, L2TP, SSTP, `OpenVPN`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ppp: Option<Ppp>,
     /// The captive portal.
@@ -171,7 +171,7 @@ pub struct Services {
     /// Wired 802.1X.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dot1x: Option<Dot1x>,
-    /// `IPsec`: `IKEv2` with EAP, and XAuth.
+    /// `IPsec`: `IKEv2` with EAP, and `XAuth`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ipsec: Option<Ipsec>,
 }
@@ -248,9 +248,10 @@ impl Default for Hotspot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wireless {
-    /// The profiles to be switched to WPA-Enterprise, by name: a security profile of the
-    /// `wireless` package, a `/caps-man security`, or a `/interface wifi security`. Every
-    /// device that joins by a common key is shut out of them.
+    /// What is to be switched to WPA-Enterprise, by name: a security profile of the `wireless`
+    /// package, a `/caps-man security`, a `/interface wifi security`, or a configuration or an
+    /// interface of `/interface wifi` with its security of its own. Every device that joins by
+    /// a common key is shut out of them.
     pub switch: BTreeMap<String, Enterprise>,
     /// Between two interim records.
     #[serde(with = "super::value::span")]
@@ -353,7 +354,7 @@ impl Dot1x {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ipsec {
-    /// Whether XAuth (`IKEv1`) asks RADIUS too. `IKEv2` with EAP does so by its identity.
+    /// Whether `XAuth` (`IKEv1`) asks RADIUS too. `IKEv2` with EAP does so by its identity.
     pub xauth: bool,
     /// Between two interim records.
     #[serde(with = "super::value::span")]
@@ -424,6 +425,6 @@ pub enum Risk {
     NoLocalNetwork,
     /// 802.1X on the very port this connection comes in by.
     OwnPort,
-    /// XAuth by RADIUS although it has local users, who are no longer asked for.
+    /// `XAuth` by RADIUS although it has local users, who are no longer asked for.
     NoLocalXauth,
 }

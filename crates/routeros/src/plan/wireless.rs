@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Enterprise, Risk, Wanted, Wireless, draft::Draft};
+use super::{Enterprise, Risk, Wireless, draft::Draft};
 use crate::{Record, time};
 
 const LEGACY: &str = "/interface/wireless/security-profiles";
@@ -15,12 +15,14 @@ const MAY: &[&str] = &[
     "radius-mac-accounting",
     "eap-radius-accounting",
     "eap-accounting",
+    "security.eap-accounting",
+    "aaa.interim-update",
 ];
 
 const SWITCH: &str = "the network becomes WPA-Enterprise: whoever joins it is asked for by RADIUS";
 const ACCOUNT: &str = "the network is WPA-Enterprise, but not accounted for as it should be";
 
-pub(super) fn wireless(draft: &mut Draft<'_>, wanted: &Wanted, wireless: &Wireless) {
+pub(super) fn wireless(draft: &mut Draft<'_>, wireless: &Wireless) {
     let wifi: Vec<&str> = WIFI
         .into_iter()
         .filter(|base| draft.has(&format!("{base}/security")))
@@ -33,8 +35,12 @@ pub(super) fn wireless(draft: &mut Draft<'_>, wanted: &Wanted, wireless: &Wirele
     let menus = names_of(draft, &wifi);
     for name in wireless.switch.keys() {
         if !menus.iter().any(|menu| draft.named(menu, name).is_some()) {
-            let there: Vec<String> = menus.iter().map(|menu| draft.names(menu)).collect();
-            let what = format!("there is no security profile {name:?}");
+            let there: Vec<String> = menus
+                .iter()
+                .filter(|menu| draft.items(menu).next().is_some())
+                .map(|menu| draft.names(menu))
+                .collect();
+            let what = format!("there is no security profile or network {name:?}");
             let remedy = format!("Name one of: {}", there.join(", "));
             draft.object(&menus[0], what, remedy);
         }
@@ -43,7 +49,7 @@ pub(super) fn wireless(draft: &mut Draft<'_>, wanted: &Wanted, wireless: &Wirele
     legacy(draft, wireless);
     capsman(draft, wireless);
     for base in wifi {
-        wave(draft, wanted, wireless, base);
+        wave(draft, wireless, base);
     }
     let after: usize = menus.iter().map(|menu| keyed(draft, menu)).sum();
     if before > 0 && after == 0 {
@@ -60,12 +66,15 @@ fn names_of(draft: &Draft<'_>, wifi: &[&str]) -> Vec<String> {
         .filter(|menu| draft.has(menu))
         .map(str::to_owned)
         .collect();
-    menus.extend(wifi.iter().map(|base| format!("{base}/security")));
+    for base in wifi {
+        menus.extend(["/security", "/configuration", ""].map(|menu| format!("{base}{menu}")));
+    }
     menus
 }
 
 fn types(record: &Record) -> BTreeSet<&str> {
-    record.list("authentication-types").into_iter().collect()
+    let names = ["authentication-types", "security.authentication-types"];
+    names.iter().flat_map(|name| record.list(name)).collect()
 }
 
 fn is_enterprise(record: &Record) -> bool {
@@ -148,98 +157,84 @@ fn capsman(draft: &mut Draft<'_>, wireless: &Wireless) {
     }
 }
 
-fn wave(draft: &mut Draft<'_>, wanted: &Wanted, wireless: &Wireless, base: &str) {
+fn wave(draft: &mut Draft<'_>, wireless: &Wireless, base: &str) {
     let menu = format!("{base}/security");
-    let profiles: Vec<Record> = draft.items(&menu).cloned().collect();
     let mut enterprise = BTreeSet::new();
+    let profiles: Vec<Record> = draft.items(&menu).cloned().collect();
     for profile in profiles {
         let (Some(id), Some(name)) = (profile.id(), profile.get("name")) else {
             continue;
         };
-        let mut values = Record::new().with("eap-accounting", "yes");
-        let why = if let Some(choice) = wireless.switch.get(name) {
-            let types = match choice {
-                Enterprise::Wpa2 => "wpa2-eap",
-                Enterprise::Wpa2AndWpa3 => "wpa2-eap,wpa3-eap",
-                Enterprise::Wpa3 => "wpa3-eap",
-            };
-            values.set("authentication-types", types);
-            SWITCH
-        } else if is_enterprise(&profile) {
-            ACCOUNT
-        } else {
-            continue;
-        };
-        draft.set(&menu, Some(&id), &values, MAY, why);
-        enterprise.insert(name.to_owned());
+        if let Some((values, why)) = wanted_of(wireless, &profile, "", name) {
+            draft.set(&menu, Some(&id), &values, MAY, why);
+            enterprise.insert(name.to_owned());
+        }
     }
-    interim(draft, wanted, wireless, base, &enterprise);
+    // Configurations and interfaces refer to a profile, or have the same properties themselves.
+    for menu in [format!("{base}/configuration"), base.to_owned()] {
+        let items: Vec<Record> = draft.items(&menu).cloned().collect();
+        for item in items {
+            let (Some(id), Some(name)) = (item.id(), item.get("name")) else {
+                continue;
+            };
+            let own = wanted_of(wireless, &item, "security.", name);
+            let refers = item.get("security").is_some_and(|s| enterprise.contains(s));
+            if own.is_none() && !refers {
+                continue;
+            }
+            let (mut values, why) = own.unwrap_or((Record::new(), ACCOUNT));
+            let profile = item.get("aaa").filter(|name| !name.is_empty());
+            interim(draft, wireless, base, profile, &mut values);
+            draft.set(&menu, Some(&id), &values, MAY, why);
+        }
+    }
 }
 
-/// The interim interval stands in an `aaa` profile that the configurations refer to.
+/// What a network's security is to be, if it is WPA-Enterprise or becomes it.
+fn wanted_of(
+    wireless: &Wireless,
+    item: &Record,
+    prefix: &str,
+    name: &str,
+) -> Option<(Record, &'static str)> {
+    let types = format!("{prefix}authentication-types");
+    let mut values = Record::new();
+    let why = if let Some(choice) = wireless.switch.get(name) {
+        let chosen = match choice {
+            Enterprise::Wpa2 => "wpa2-eap",
+            Enterprise::Wpa2AndWpa3 => "wpa2-eap,wpa3-eap",
+            Enterprise::Wpa3 => "wpa3-eap",
+        };
+        values.set(types, chosen);
+        SWITCH
+    } else if item.list(&types).iter().any(|name| name.contains("-eap")) {
+        ACCOUNT
+    } else {
+        return None;
+    };
+    values.set(format!("{prefix}eap-accounting"), "yes");
+    Some((values, why))
+}
+
+/// The interim interval stands in an `aaa` profile, or beside the network itself.
 fn interim(
     draft: &mut Draft<'_>,
-    wanted: &Wanted,
     wireless: &Wireless,
     base: &str,
-    enterprise: &BTreeSet<String>,
+    profile: Option<&str>,
+    values: &mut Record,
 ) {
-    let (menu, aaa) = (format!("{base}/configuration"), format!("{base}/aaa"));
-    let concerned: Vec<Record> = draft
-        .items(&menu)
-        .filter(|item| {
-            let security = item.get("security").unwrap_or_default();
-            let inline = item.list("security.authentication-types");
-            enterprise.contains(security) || inline.iter().any(|name| name.contains("-eap"))
-        })
-        .cloned()
-        .collect();
-    let values = Record::new().with("interim-update", time::spell(wireless.interim_update));
-    let mut ours = false;
-    for configuration in concerned {
-        let Some(id) = configuration.id() else {
-            continue;
-        };
-        let name = configuration.get("name").unwrap_or("?");
-        if configuration.get("aaa.interim-update").is_some() {
-            let text = format!("{name:?} has an interim interval of its own: left as it is");
-            draft.note(&menu, text);
-            continue;
+    let (menu, span) = (format!("{base}/aaa"), time::spell(wireless.interim_update));
+    if span == "0s" {
+        // These menus take no zero: without a value there are no interim records.
+        return;
+    }
+    let there = profile.and_then(|name| draft.named(&menu, name)?.id());
+    match there {
+        Some(id) => {
+            let span = Record::new().with("interim-update", span);
+            draft.set(&menu, Some(&id), &span, MAY, ACCOUNT);
         }
-        match configuration.get("aaa").filter(|name| !name.is_empty()) {
-            Some(used) => {
-                let found = draft.named(&aaa, used).and_then(|item| item.id());
-                if let Some(found) = found {
-                    draft.set(&aaa, Some(&found), &values, MAY, ACCOUNT);
-                }
-            }
-            None => {
-                if !ours {
-                    ours = own_aaa(draft, wanted, &aaa, &values);
-                }
-                let refers = Record::new().with("aaa", own_name(&wanted.tag));
-                draft.set(&menu, Some(&id), &refers, &[], ACCOUNT);
-            }
-        }
+        None => values.set("aaa.interim-update", span),
     }
-}
-
-fn own_name(tag: &str) -> String {
-    let letters = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    tag.chars().map(letters).collect()
-}
-
-fn own_aaa(draft: &mut Draft<'_>, wanted: &Wanted, aaa: &str, values: &Record) -> bool {
-    let name = own_name(&wanted.tag);
-    if let Some(there) = draft.named(aaa, &name) {
-        draft.set(aaa, there.id().as_ref(), values, MAY, ACCOUNT);
-        return true;
-    }
-    let mut all = Record::new().with("name", &*name);
-    for (property, value) in values.iter() {
-        all.set(property, value);
-    }
-    all.set("comment", &*wanted.tag);
-    draft.add(aaa, &all, MAY, None, ACCOUNT);
-    true
 }

@@ -9,10 +9,10 @@ use super::{
     schema,
 };
 use crate::{
-    Secret,
+    Capabilities, Secret,
     plan::{
-        Dhcp, Dot1x, Enterprise, LoginService, Objection, Observed, Ppp, Risk, Secrets, Server,
-        Wanted, Wireless, plan,
+        Dhcp, Dot1x, Enterprise, LoginService, Note, Objection, Observed, Place, Ppp, Risk,
+        Secrets, Server, Step, Wanted, Wireless, plan,
     },
 };
 
@@ -134,6 +134,7 @@ fn the_own_port_and_the_last_network_are_kept() {
         "wifi-keyed",
         "wifi-guests",
         "wave-keyed",
+        "wifi-own-keyed",
     ];
     let choice = |name: &str| (name.to_owned(), Enterprise::Wpa2);
     let mut switch: BTreeMap<String, Enterprise> = keyed.into_iter().map(choice).collect();
@@ -164,6 +165,76 @@ fn without_being_told_no_network_changes_its_key() {
     assert!(!touched("authentication-types") && !touched("mode"));
     assert!(touched("radius-eap-accounting") && touched("eap-accounting"));
     assert!(touched("radius-mac-accounting") && touched("eap-radius-accounting"));
+}
+
+#[test]
+fn a_version_without_radsec_says_so() {
+    let old = schema::capabilities("6.42");
+    let mut router = random::full_lacking(|_| true, &["protocol", "certificate"]);
+    router.menus.remove("/ip/ipsec/settings");
+    let mut wanted = one();
+    wanted.servers[0] = Server::radsec("10.0.0.1".parse().unwrap(), "router");
+    let all = plan(&wanted, &router.observed(), &old).unwrap_err();
+    assert!(all[0].what.contains("has no RadSec"), "{all:?}");
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(plan(&one(), &router.observed(), &old).is_ok());
+}
+
+#[test]
+fn a_network_with_its_own_security_is_switched_by_its_interface() {
+    let router = random::full(|_| true);
+    let mut wanted = one();
+    wanted.services.wireless = Some(Wireless {
+        switch: BTreeMap::from([("wifi-own-keyed".to_owned(), Enterprise::Wpa2AndWpa3)]),
+        ..Wireless::default()
+    });
+    let plan = planned(&wanted, &router);
+    let name = |step: &Step| step.item.as_ref()?.content.get("name").map(str::to_owned);
+    let of = |wanted: &str| {
+        let mut steps = plan.steps().iter();
+        steps
+            .find(|step| step.menu == "/interface/wifi" && name(step).as_deref() == Some(wanted))
+            .unwrap()
+    };
+    let switched = &of("wifi-own-keyed").after;
+    let types = switched.get("security.authentication-types");
+    assert_eq!(types, Some("wpa2-eap,wpa3-eap"));
+    assert_eq!(switched.get("security.eap-accounting"), Some("yes"));
+    assert_eq!(switched.get("aaa.interim-update"), Some("5m"));
+    let kept = &of("wifi-own-secure").after;
+    assert_eq!(kept.get("security.authentication-types"), None);
+    assert_eq!(kept.get("security.eap-accounting"), Some("yes"));
+}
+
+#[test]
+fn coa_from_an_ipv6_address_is_let_in_where_it_belongs() {
+    let mut router = random::full(|_| true);
+    let drop = [("chain", "input"), ("action", "drop")];
+    router.push("/ipv6/firewall/filter", &drop);
+    let mut wanted = one();
+    wanted.servers[0].address = "2001:db8::1".parse().unwrap();
+    // What the routers say of themselves has been collected without IPv6.
+    let can = schema::newest();
+    let noted = plan(&wanted, &router.observed(), &can).unwrap();
+    let without = |note: &Note| note.menu == "/ipv6/firewall/filter";
+    assert!(noted.notes().iter().any(without));
+    let (mut commands, command) = (BTreeMap::new(), "/ip/firewall/filter/add");
+    for path in ["/radius", "/radius/incoming", "/ip/firewall/filter"] {
+        for verb in ["add", "set"] {
+            let path = format!("{path}/{verb}");
+            let known = random::ARGUMENTS.iter().map(|name| (*name).to_owned());
+            commands.insert(path, known.collect::<BTreeSet<String>>());
+        }
+    }
+    let arguments = commands[command].clone();
+    commands.insert("/ipv6/firewall/filter/add".to_owned(), arguments);
+    let can = Capabilities::new(can.version(), commands, BTreeMap::new());
+    let plan = plan(&wanted, &router.observed(), &can).unwrap();
+    let mut steps = plan.steps().iter();
+    let rule = steps.find(|step| step.menu == "/ipv6/firewall/filter");
+    let rule = rule.unwrap();
+    assert_eq!(rule.after.get("src-address"), Some("2001:db8::1"));
+    assert!(matches!(rule.to, Some(Place::Before(_))));
 }
 
 #[test]
@@ -215,7 +286,6 @@ fn a_plan_reads_as_a_diff_without_secrets() {
     let nothing = planned(&Wanted { coa: None, ..one() }, &{
         let mut router = Memory::default();
         router.push("/radius", &[("address", "10.0.0.1")]);
-        let mut router = router;
         let steps = planned(&Wanted { coa: None, ..one() }, &router);
         let record = &mut router.menus.get_mut("/radius").unwrap()[0];
         for (name, value) in steps.steps()[0].after.iter() {

@@ -1,6 +1,6 @@
 //! A router in memory: menus, items in order, and the faults a real one can have.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     Answer, Command, Error, Record,
@@ -101,7 +101,7 @@ impl Memory {
                     .map(|(name, value)| format!("{name}={value}"))
                     .collect();
                 words.sort();
-                text += &format!("{menu} {}\n", words.join(" "));
+                writeln!(text, "{menu} {}", words.join(" ")).unwrap();
             }
         }
         text

@@ -16,6 +16,30 @@ use crate::{
     },
 };
 
+/// The arguments of an entry and of a rule.
+pub(super) const ARGUMENTS: [&str; 20] = [
+    "accept",
+    "accounting-backup",
+    "accounting-port",
+    "action",
+    "address",
+    "authentication-port",
+    "certificate",
+    "chain",
+    "comment",
+    "disabled",
+    "dst-port",
+    "port",
+    "protocol",
+    "require-message-auth",
+    "secret",
+    "service",
+    "src-address",
+    "timeout",
+    "domain",
+    "realm",
+];
+
 pub(super) const TAG: &str = "portreeve:test";
 
 pub(super) fn server(last: u8) -> Server {
@@ -66,6 +90,7 @@ pub(super) fn all_of(has: impl Fn(&str) -> bool) -> Wanted {
             "wifi-keyed",
             Enterprise::Wpa2AndWpa3,
         ),
+        ("/interface/wifi", "wifi-own-keyed", Enterprise::Wpa2),
         (
             "/interface/wifiwave2/security",
             "wave-keyed",
@@ -255,6 +280,11 @@ fn wireless(router: &mut Memory) {
             router.push(&configuration, &[("name", &name), ("security", &name)]);
         }
         router.push(&format!("{base}/aaa"), &[("name", "other")]);
+        for (name, types) in [("keyed", "wpa2-psk"), ("secure", "wpa2-eap")] {
+            let name = format!("{start}-own-{name}");
+            let values = [("name", &*name), ("security.authentication-types", types)];
+            router.push(base, &values);
+        }
         let other = [
             ("name", "other"),
             ("security", &*format!("{start}-secure")),

@@ -11,13 +11,23 @@ use serde_json::Value;
 use super::{memory::Memory, now, random};
 use crate::{
     Capabilities, Command, Version,
-    plan::{Plan, apply::apply_by, plan, steps::read, undo::take_back},
+    capability::known6,
+    plan::{Plan, Risk, apply::apply_by, plan, steps::read, undo::take_back},
 };
 
-const VERSIONS: [&str; 6] = ["7.9.2", "7.12.2", "7.15", "7.18.2", "7.20.8", "7.24"];
+/// RouterOS 6 cannot be asked: what is known of it stands in a table.
+const VERSIONS: [&str; 8] = [
+    "6.42", "6.49.17", "7.9.2", "7.12.2", "7.15", "7.18.2", "7.20.8", "7.24",
+];
 
 /// What the API takes with any command of its kind, although the console does not list it.
 const OF_THE_API: [&str; 2] = [".id", "numbers"];
+
+/// What says where an item goes, which the table of RouterOS 6 leaves out.
+const PLACES: [&str; 2] = ["place-before", "destination"];
+
+/// What RouterOS 6 has although the table leaves it out.
+const OF_SIX: [&str; 1] = ["/caps-man/security/unset"];
 
 fn tree(version: &str) -> Value {
     let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -58,7 +68,12 @@ fn walk(
     }
 }
 
-fn capabilities(version: &str) -> Capabilities {
+pub(super) fn capabilities(version: &str) -> Capabilities {
+    if version.starts_with('6') {
+        let version = version.parse::<Version>().unwrap();
+        let (commands, values) = known6::of(version, &BTreeSet::new());
+        return Capabilities::new(version, commands, values);
+    }
     let (mut commands, mut values) = (BTreeMap::new(), BTreeMap::new());
     walk(&tree(version), "", &mut commands, &mut values);
     Capabilities::new(version.parse::<Version>().unwrap(), commands, values)
@@ -72,11 +87,16 @@ pub(super) fn newest() -> Capabilities {
 
 fn fits(command: &Command, can: &Capabilities) -> Result<(), String> {
     let path = command.path();
+    let six = !can.version().is_at_least(7, 0);
+    if six && OF_SIX.contains(&path) {
+        return Ok(());
+    }
     if !can.has(path) {
         return Err(format!("{} has no {path}", can.version()));
     }
     for (name, value) in command.arguments() {
-        if !can.takes(path, name) && !OF_THE_API.contains(&&**name) {
+        let steering = OF_THE_API.contains(&&**name) || six && PLACES.contains(&&**name);
+        if !can.takes(path, name) && !steering {
             return Err(format!("{}: {path} has no {name}", can.version()));
         }
         if let Some(values) = can.values(path, name) {
@@ -98,9 +118,20 @@ fn everything(can: &Capabilities) -> (Plan, Memory) {
             || menu == "/interface"
             || menu == "/ip/ipsec/user"
     };
-    let mut lacks = vec!["require-message-auth"];
+    let mut lacks = vec!["require-message-auth", "protocol", "certificate"];
     lacks.retain(|name| !can.takes("/radius/add", name));
     let (router, wanted) = (random::full_lacking(has, &lacks), random::all_of(has));
+    let mut wanted = wanted;
+    if !can.takes("/radius/add", "protocol") {
+        wanted.servers.pop();
+    }
+    if !can.has("/ip/ipsec/settings/set") {
+        wanted.services.ipsec = None;
+    }
+    if !can.has("/interface/dot1x/server/add") {
+        wanted.services.dot1x = None;
+    }
+    wanted.accepted.insert(Risk::NoLocalNetwork);
     let made = plan(&wanted, &router.observed(), can);
     (
         made.unwrap_or_else(|o| panic!("{}: {o:?}", can.version())),
