@@ -24,6 +24,10 @@ const MEMORY: u64 = 65_536;
 const DISKS: [u64; 2] = [131_072, 131_073];
 /// IF-MIB.
 const INTERFACE_STATUS: &[u64] = &[1, 3, 6, 1, 2, 1, 2, 2, 1, 8];
+/// The old columns, for an agent without the newer ones: their counters have 32 bits.
+const OLD_NAME: &[u64] = &[1, 3, 6, 1, 2, 1, 2, 2, 1, 2];
+const OLD_IN: &[u64] = &[1, 3, 6, 1, 2, 1, 2, 2, 1, 10];
+const OLD_OUT: &[u64] = &[1, 3, 6, 1, 2, 1, 2, 2, 1, 16];
 const INTERFACE_NAME: &[u64] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 1];
 const INTERFACE_IN: &[u64] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6];
 const INTERFACE_OUT: &[u64] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 10];
@@ -144,10 +148,17 @@ async fn load(asker: &mut Asker, reading: &mut Reading) -> Result<(), Error> {
 }
 
 async fn interfaces(asker: &mut Asker, reading: &mut Reading) -> Result<(), Error> {
-    let names = asker.column(INTERFACE_NAME).await?;
+    let mut names = asker.column(INTERFACE_NAME).await?;
+    let columns = if names.is_empty() {
+        names = asker.column(OLD_NAME).await?;
+        [OLD_IN, OLD_OUT]
+    } else {
+        [INTERFACE_IN, INTERFACE_OUT]
+    };
     let up = asker.column(INTERFACE_STATUS).await?;
-    let received = asker.column(INTERFACE_IN).await?;
-    let sent = asker.column(INTERFACE_OUT).await?;
+    let [received, sent] = columns;
+    let received = asker.column(received).await?;
+    let sent = asker.column(sent).await?;
     let count = |column: &BTreeMap<u64, Told>, row: u64| {
         let value = column.get(&row).cloned().and_then(Told::number);
         // Counters of 64 bits came as signed numbers of the same bits.
