@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use portreeve_interop::driven_router::{DrivenRouter, own_address};
 use portreeve_interop::portreeve::{Portreeve, Setup};
-use portreeve_interop::routeros::{RouterOs, own_address};
 use portreeve_interop::tools::Ended;
 use portreeve_interop::world::{User, World};
 use portreeve_interop::{Must as _, eventually};
@@ -14,9 +14,15 @@ const NAME: &str = "attic";
 const USER: &str = "admin";
 const PASSWORD: &str = "not-the-factory-one";
 
+fn started(version: &str, more: &[&str]) -> DrivenRouter {
+    let mut arguments = vec!["--password", PASSWORD];
+    arguments.extend(more);
+    DrivenRouter::with(version, own_address(), &arguments)
+}
+
 /// A server with a subscriber, and a router that is not enrolled yet.
 struct Stage {
-    router: RouterOs,
+    router: DrivenRouter,
     server: Portreeve,
     /// Where the server listens for RadSec, which RouterOS wants on its own port.
     address: IpAddr,
@@ -24,14 +30,16 @@ struct Stage {
 
 impl Stage {
     fn set(version: &str) -> Self {
-        Self::with(RouterOs::with(
-            version,
-            own_address(),
-            &["--password", PASSWORD],
-        ))
+        Self::with(started(version, &[]))
     }
 
-    fn with(router: RouterOs) -> Self {
+    fn with(router: DrivenRouter) -> Self {
+        router.act("furnish", &json!({}));
+        Self::bare(router)
+    }
+
+    /// With a router as it comes from its box.
+    fn bare(router: DrivenRouter) -> Self {
         let address = own_address();
         let mut world = World::household();
         world.nases.clear();
@@ -42,7 +50,6 @@ impl Stage {
             attributes: vec![("Mikrotik-Rate-Limit", "2M/10M")],
         });
         let setup = Setup::default().radsec_at(SocketAddr::new(address, 2083));
-        router.act("furnish", &json!({}));
         Self {
             router,
             server: Portreeve::with(&world, &setup),
@@ -212,11 +219,8 @@ fn the_story_on_7_24_by_rest_over_udp() {
 
 #[test]
 fn the_first_way_in_is_made_safe_and_nothing_of_that_is_left_afterwards() {
-    let stage = Stage::with(RouterOs::with(
-        "7.24",
-        own_address(),
-        &["--password", PASSWORD, "--ports", "real"],
-    ));
+    // Some of them only root may have.
+    let stage = Stage::with(started("7.24", &["--ports", "real"]));
     let before = stage.router.export();
     let address = stage.router.address.to_string();
     let arguments = |more: &'static [&'static str]| {
@@ -387,7 +391,7 @@ fn a_secret_is_changed_on_both_ends_and_log_ins_go_on() {
 
 #[test]
 fn a_check_finds_nothing_on_a_healthy_router_and_something_on_a_broken_one() {
-    let stage = Stage::set("7.24");
+    let stage = Stage::bare(started("7.24", &[]));
     stage.enrolled("api", &["--udp", "--services", "ppp,login"]);
     let well = stage.router(&["check", NAME, "--json"]);
     let found: Value = serde_json::from_str(&well.stdout).must("findings in JSON");
