@@ -1,8 +1,9 @@
 //! The emulated router with people around it: driven through its control port.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -92,6 +93,26 @@ impl DrivenRouter {
         self.post(&format!("/do/{name}"), order)
     }
 
+    /// Has things go wrong from now on; nothing any more where `faults` is empty.
+    #[track_caller]
+    pub fn faults(&self, faults: &Value) {
+        self.ask("PUT", "/faults", &faults.to_string());
+    }
+
+    /// The configuration as the router exports it, without the comments at its head.
+    pub fn export(&self) -> String {
+        self.run("/export", &[("file", "interop")]);
+        let files = self.run("/file/print", &[]);
+        let file = files.iter().find(|file| file["name"] == "interop.rsc");
+        let file = file.must("the export");
+        let lines = text(file, "contents")
+            .lines()
+            .filter(|line| !line.starts_with('#'));
+        let lines: Vec<&str> = lines.collect();
+        self.run("/file/remove", &[(".id", text(file, ".id"))]);
+        lines.join("\n")
+    }
+
     /// The items of a menu.
     pub fn menu(&self, menu: &str) -> Vec<Value> {
         let answer = self.ask("GET", &format!("/menu{menu}"), "");
@@ -139,6 +160,23 @@ impl DrivenRouter {
         let (head, body) = answer.split_once("\r\n\r\n").must("a whole answer");
         assert!(head.contains(" 200 "), "{method} {path}: {answer}");
         serde_json::from_str(body).must("an answer in JSON")
+    }
+}
+
+/// An address of loopback that no other test has: the process and a count choose it. The ports of
+/// CoA and RadSec, which are what they are, are free there.
+pub fn own_address() -> IpAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(2);
+    loop {
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let next = NEXT.fetch_add(1, Ordering::Relaxed).max(2);
+        // 127.64.0.0 and on: other suites have 127.0.0.0/16.
+        let address = Ipv4Addr::new(127, 64 | (high & 63), low, next);
+        let is_free =
+            UdpSocket::bind((address, 3799)).is_ok() && TcpListener::bind((address, 2083)).is_ok();
+        if is_free {
+            return address.into();
+        }
     }
 }
 

@@ -11,7 +11,6 @@ pub mod dnsmasq;
 pub mod driven_router;
 pub mod eap;
 pub mod eapol_test;
-pub mod emulator;
 pub mod freeradius;
 pub mod hostapd;
 mod must;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use portreeve_interop::emulator::{self, Emulator, PASSWORD};
+use portreeve_interop::driven_router::{DrivenRouter, own_address};
 use portreeve_interop::portreeve::{Portreeve, Setup};
 use portreeve_interop::tools::Ended;
 use portreeve_interop::world::{User, World};
@@ -11,10 +11,18 @@ use portreeve_interop::{Must as _, eventually};
 use serde_json::{Value, json};
 
 const NAME: &str = "attic";
+const USER: &str = "admin";
+const PASSWORD: &str = "not-the-factory-one";
+
+fn started(version: &str, more: &[&str]) -> DrivenRouter {
+    let mut arguments = vec!["--password", PASSWORD];
+    arguments.extend(more);
+    DrivenRouter::with(version, own_address(), &arguments)
+}
 
 /// A server with a subscriber, and a router that is not enrolled yet.
 struct Stage {
-    router: Emulator,
+    router: DrivenRouter,
     server: Portreeve,
     /// Where the server listens for RadSec, which RouterOS wants on its own port.
     address: IpAddr,
@@ -22,11 +30,17 @@ struct Stage {
 
 impl Stage {
     fn set(version: &str) -> Self {
-        Self::with(Emulator::start(version))
+        Self::with(started(version, &[]))
     }
 
-    fn with(router: Emulator) -> Self {
-        let address: IpAddr = emulator::address().into();
+    fn with(router: DrivenRouter) -> Self {
+        router.act("furnish", &json!({}));
+        Self::bare(router)
+    }
+
+    /// With a router as it comes from its box.
+    fn bare(router: DrivenRouter) -> Self {
+        let address = own_address();
         let mut world = World::household();
         world.nases.clear();
         world.users.push(User {
@@ -36,7 +50,6 @@ impl Stage {
             attributes: vec![("Mikrotik-Rate-Limit", "2M/10M")],
         });
         let setup = Setup::default().radsec_at(SocketAddr::new(address, 2083));
-        router.happen("furnish", &json!({}));
         Self {
             router,
             server: Portreeve::with(&world, &setup),
@@ -61,7 +74,7 @@ impl Stage {
             "enrol",
             &address,
             "--user",
-            emulator::USER,
+            USER,
             "--password-stdin",
             "--transport",
             way,
@@ -99,7 +112,7 @@ impl Stage {
 
     fn dial(&self) -> Value {
         let body = json!({"user": "subscriber", "password": "hello world"});
-        self.router.happen("dial", &body)
+        self.router.act("dial", &body)
     }
 
     fn nases(&self) -> String {
@@ -151,7 +164,7 @@ fn whole_story(version: &str, way: &str, radius: &str) {
         _ => "ended by Disconnect-Request",
     };
     assert!(kicked.contains(expected), "{kicked}");
-    let left = stage.router.happen("sessions", &json!({}));
+    let left = stage.router.act("sessions", &json!({}));
     assert_eq!(left.as_array().map(Vec::len), Some(0), "{left}");
 
     stage.good(&["backup", NAME]);
@@ -160,7 +173,7 @@ fn whole_story(version: &str, way: &str, radius: &str) {
     assert_eq!(listed.lines().count(), 3, "{listed}");
 
     stage.good(&["diff", NAME]);
-    stage.router.command(&["/ppp/aaa/set", "=use-radius=no"]);
+    stage.router.run("/ppp/aaa/set", &[("use-radius", "no")]);
     let drifted = stage.router(&["diff", NAME]);
     assert_eq!(drifted.code, Some(1), "{}", drifted.said());
     assert!(drifted.stdout.contains("use-radius"), "{}", drifted.said());
@@ -206,9 +219,10 @@ fn the_story_on_7_24_by_rest_over_udp() {
 
 #[test]
 fn the_first_way_in_is_made_safe_and_nothing_of_that_is_left_afterwards() {
-    let stage = Stage::with(Emulator::on_real_ports("7.24"));
+    // Some of them only root may have.
+    let stage = Stage::with(started("7.24", &["--ports", "real"]));
     let before = stage.router.export();
-    let address = stage.router.address().to_string();
+    let address = stage.router.address.to_string();
     let arguments = |more: &'static [&'static str]| {
         let usual = [
             "router",
@@ -333,7 +347,7 @@ fn a_router_that_cannot_prove_itself_is_put_back() {
     let stage = Stage::set("7.24");
     let before = stage.router.export();
     // Nobody answers there.
-    let server = emulator::address().to_string();
+    let server = own_address().to_string();
     let ended = stage.enrol(
         "api",
         &[
@@ -377,7 +391,7 @@ fn a_secret_is_changed_on_both_ends_and_log_ins_go_on() {
 
 #[test]
 fn a_check_finds_nothing_on_a_healthy_router_and_something_on_a_broken_one() {
-    let stage = Stage::set("7.24");
+    let stage = Stage::bare(started("7.24", &[]));
     stage.enrolled("api", &["--udp", "--services", "ppp,login"]);
     let well = stage.router(&["check", NAME, "--json"]);
     let found: Value = serde_json::from_str(&well.stdout).must("findings in JSON");
@@ -391,7 +405,7 @@ fn a_check_finds_nothing_on_a_healthy_router_and_something_on_a_broken_one() {
     };
     assert_eq!(errors(&found), Vec::<String>::new(), "{found}");
     assert!(well.succeeded, "{}", well.said());
-    stage.router.command(&["/ppp/aaa/set", "=use-radius=no"]);
+    stage.router.run("/ppp/aaa/set", &[("use-radius", "no")]);
     let broken = stage.router(&["check", NAME, "--json"]);
     let found: Value = serde_json::from_str(&broken.stdout).must("findings in JSON");
     assert!(

@@ -14,7 +14,7 @@ use portreeve_interop::world::{SECRET, User, World};
 use portreeve_interop::{Must as _, eventually};
 use serde_json::{Value, json};
 
-const MAC: &str = "02:00:00:00:00:77";
+const MAC: &str = "48:A9:8A:00:00:77";
 const SERVICES: &str = "ppp,login,hotspot,wireless,dhcp,ipsec,dot1x";
 
 /// A server and a router that has been told of it.
@@ -370,7 +370,7 @@ fn leases_wires_and_tunnels() {
     assert_eq!(text(&active[0], "username"), "bob");
     stage.enters("plug", &json!({ "mac": MAC }));
     assert_eq!(stage.refused("plug", &eap("bob", "wrong")), "rejected");
-    let stranger = json!({ "mac": "02:00:00:00:00:99" });
+    let stranger = json!({ "mac": "48:A9:8A:00:00:99" });
     assert_eq!(stage.refused("lease", &stranger), "rejected");
     let identity = [("auth-method", "pre-shared-key-xauth"), ("secret", "x")];
     stage.router.run("/ip/ipsec/identity/add", &identity);
@@ -712,8 +712,11 @@ fn over_radsec_with_a_certificate_of_the_servers() {
 
 /// Imports every file of a folder, as an administrator would.
 fn import(router: &DrivenRouter, folder: &std::path::Path) {
-    for file in fs::read_dir(folder).must("the folder") {
-        let path = file.must("a file").path();
+    let files = fs::read_dir(folder).must("the folder");
+    let mut paths: Vec<_> = files.map(|file| file.must("a file").path()).collect();
+    // A key finds its certificate only where that is there.
+    paths.sort();
+    for path in paths {
         let name = path
             .file_name()
             .must("a name")

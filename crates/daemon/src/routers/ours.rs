@@ -10,6 +10,7 @@ use portreeve_aaa::{
     decision::{Asked, Decision, Outcome},
     definition::{Nas, User},
     port::{SessionFilter, Store, UserFilter},
+    station::Mac,
 };
 use portreeve_auth::Credential;
 use portreeve_routeros::{
@@ -37,8 +38,8 @@ const RECENT: Duration = Duration::from_hours(6);
 const DECISIONS: usize = 2_000;
 /// The most definitions and sessions that are.
 const DEFINITIONS: usize = 10_000;
-/// Enough devices to see how their addresses are written.
-const DEVICES: usize = 20;
+/// Enough users named by a MAC address to see how it is written.
+const MAC_USERS: usize = 20;
 const COA_PORT: u16 = 3799;
 
 /// What the router is meant to be.
@@ -340,10 +341,10 @@ fn defined(side: &mut OurSide, store: &mut impl Store) -> Result<(), Failure> {
     let named: BTreeSet<String> = named.map(str::to_owned).collect();
     side.router_groups = named.into_iter().collect();
     side.hashed_users = users.iter().filter(|user| is_hashed(user)).count() as u64;
+    let names = users.iter().map(|user| &user.name);
+    let mac_users = names.filter(|name| Mac::calling(name).is_some());
+    side.mac_users = mac_users.take(MAC_USERS).cloned().collect();
     side.users = users.into_iter().map(|user| user.name).collect();
-    let devices = store.devices(None)?;
-    let devices = devices.iter().take(DEVICES);
-    side.devices = devices.map(|device| device.mac.to_string()).collect();
     Ok(())
 }
 

@@ -90,6 +90,7 @@ impl<'a> Foundation<'a> {
         let before = |name: &str| match read.get(name).unwrap_or_default() {
             "true" => "yes".to_owned(),
             "false" => "no".to_owned(),
+            "" if name == "certificate" => "none".to_owned(),
             other => other.to_owned(),
         };
         let changed: Record = after

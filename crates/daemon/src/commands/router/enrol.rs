@@ -6,25 +6,25 @@ use clap::Args;
 use ipnet::IpNet;
 use portreeve_aaa::{
     definition::{DialectName, Nas, Reach, Recognition, Require, SharedSecret},
-    port::{Definition, Store as _, StoreError},
+    port::{Store as _, StoreError},
 };
 use portreeve_routeros::{
     Login, Transport,
     dial::parse_fingerprint,
-    plan::{self, Plan, Protocol, Wanted},
+    plan::{Plan, Protocol, Wanted},
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
     account::{self, Foundation},
-    ask, certificate, plain, progress,
+    again, ask, certificate, plain, progress,
     proof::{self, Proof},
+    retreat,
     way::{self, By, Search, Way},
     wishes::{Terms, Wishes},
 };
 use crate::{
-    authority::{self, Authority, Names, Reason},
     cli::Context,
     commands::{edit, nas, password},
     config::Config,
@@ -49,7 +49,7 @@ pub(crate) struct Enrol {
     password_stdin: bool,
     /// What to call the router here [default: what it calls itself]
     #[arg(long)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// How to speak to the router [default: the best way it has]
     #[arg(long, value_enum, value_name = "WAY")]
     transport: Option<By>,
@@ -62,21 +62,21 @@ pub(crate) struct Enrol {
     yes_plain: bool,
     /// Have the router come over UDP with Message-Authenticator
     #[arg(long, conflicts_with = "radsec")]
-    udp: bool,
+    pub(super) udp: bool,
     /// Have the router come over TLS (RadSec) [default: where it can, else UDP]
     #[arg(long)]
-    radsec: bool,
+    pub(super) radsec: bool,
     #[command(flatten)]
-    wishes: Wishes,
+    pub(super) wishes: Wishes,
     /// Make no test log-in at the end
     #[arg(long)]
     no_test: bool,
     /// Show what would be done, and do nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Ask nothing, and trust the certificate the router shows
     #[arg(long, short = 'y')]
-    yes: bool,
+    pub(super) yes: bool,
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -143,7 +143,7 @@ pub(super) fn run(arguments: Enrol, context: &mut Context<'_>) -> Result<(), Fai
     let routers = Routers::of(&context.data);
     let known = enrolled_at(&routers, host, port)?;
     if let Some(kept) = known.as_ref().filter(|kept| kept.enrolled_ms.is_some()) {
-        return wait_for(again(&arguments, kept, &routers, context));
+        return wait_for(again::again(&arguments, kept, &routers, context));
     }
     if !arguments.dry_run {
         drop(edit::store_for_change(context)?);
@@ -186,77 +186,7 @@ fn enrolled_at(
     Ok(None)
 }
 
-/// A router that is enrolled: brought to what is asked for now.
-async fn again(
-    arguments: &Enrol,
-    kept: &Kept,
-    routers: &Routers,
-    context: &mut Context<'_>,
-) -> Result<(), Failure> {
-    let folder = routers.find(&kept.name)?;
-    if arguments
-        .name
-        .as_ref()
-        .is_some_and(|name| *name != kept.name)
-    {
-        let words = format!("the router is enrolled already, as '{}'", kept.name);
-        return Err(RouterError::Refused(words).into());
-    }
-    let is_other = (arguments.udp && kept.is_radsec()) || (arguments.radsec && !kept.is_radsec());
-    if is_other {
-        return Err(RouterError::Refused(format!(
-            "the router is enrolled already and comes in the other way; take it back first: \
-             portreeve router remove {}",
-            kept.name
-        ))
-        .into());
-    }
-    let _guard = folder.lock()?;
-    let link = Link::open(kept).await?;
-    let wanted = if arguments.wishes.is_empty() {
-        kept.wanted()
-    } else {
-        rewanted(kept, &arguments.wishes)
-    };
-    let plan = link.plan(&wanted).await?;
-    let output = &mut context.output;
-    let mut steps = 0;
-    if plan.is_empty() {
-        output.note(format!(
-            "router '{}' is enrolled already, and is as wanted: nothing to do",
-            kept.name
-        ))?;
-    } else {
-        progress::show(&plan, output)?;
-        if !arguments.dry_run {
-            agree(arguments.yes, plan.steps().len(), output)?;
-            steps = progress::carry_out(&link, kept, &folder, &plan, output).await?;
-        }
-    }
-    if !arguments.dry_run && wanted != kept.wanted() {
-        let mut kept = kept.clone();
-        kept.bare = wanted;
-        folder.write(&kept)?;
-    }
-    report(arguments, kept, steps, None, output)
-}
-
-/// What is wanted anew, where everything else stays.
-fn rewanted(kept: &Kept, wishes: &Wishes) -> Wanted {
-    let before = kept.wanted();
-    let server = &before.servers[0];
-    wishes.wanted(&Terms {
-        tag: before.tag.clone(),
-        protocol: server.protocol,
-        server: wishes.server().unwrap_or(server.address),
-        source: server.source,
-        ports: (server.authentication_port, server.accounting_port),
-        secret: server.secret.reveal(),
-        certificate: server.certificate.as_deref().unwrap_or_default(),
-    })
-}
-
-fn agree(yes: bool, steps: usize, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(super) fn agree(yes: bool, steps: usize, output: &mut Output<'_>) -> Result<(), Failure> {
     output.flush()?;
     let question = format!("Do this ({steps} steps)?");
     if yes || ask::confirm(&question, "say --yes to do it, or --dry-run to see it only")? {
@@ -298,7 +228,7 @@ async fn first(
         context
             .output
             .note("an enrolment of this router was cut short; what it had done is taken back")?;
-        retreat(&folder, &kept, &way.link, context).await?;
+        retreat::retreat(&folder, &kept, &way.link, context).await?;
     }
     let prospect = prospect(arguments, way, ours, routers, context).await?;
     let folder = routers.place_for(&prospect.kept.name)?;
@@ -322,7 +252,7 @@ async fn first(
             context.output.warn(format!(
                 "enrolling {address} failed; both ends are put back as they were"
             ))?;
-            retreat(&folder, &kept, &prospect.way.link, context).await?;
+            retreat::retreat(&folder, &kept, &prospect.way.link, context).await?;
             Err(failure)
         }
     }
@@ -607,81 +537,7 @@ fn register(kept: &Kept, prospect: &Prospect, context: &mut Context<'_>) -> Resu
     }
 }
 
-/// Takes back what an enrolment has done so far, on both ends. What cannot be is said.
-async fn retreat(
-    folder: &Folder,
-    kept: &Kept,
-    admin: &Link,
-    context: &mut Context<'_>,
-) -> Result<(), Failure> {
-    let mut journal: routers::Journal = folder.undo()?.unwrap_or_default();
-    let mut whole = true;
-    if let Err(failure) =
-        progress::take_back(admin, folder, &mut journal, &mut context.output).await
-    {
-        context.output.warn(failure.words())?;
-        whole = false;
-    }
-    if let Some(undo) = &mut journal.foundation {
-        match plan::undo(&admin.router, undo).await {
-            Ok(undone) => {
-                for left in undone.left {
-                    context.output.warn(format!("left as it is: {left}"))?;
-                }
-            }
-            Err(error) => {
-                context.output.warn(format!("not taken back: {error}"))?;
-                whole = false;
-            }
-        }
-    }
-    forget_ours(kept, context)?;
-    if whole {
-        return Ok(folder.forget(false)?);
-    }
-    Ok(context.output.warn(format!(
-        "what is left is kept in mind; when the router can be reached: portreeve router remove {}",
-        kept.name
-    ))?)
-}
-
-/// Takes back what was done for a router on this side.
-pub(super) fn forget_ours(kept: &Kept, context: &mut Context<'_>) -> Result<(), Failure> {
-    let mut store = context.data.open()?;
-    let comment = format!("RouterOS, enrolled as '{}'", kept.name);
-    match store.nas(&kept.nas) {
-        // Somebody else's of the same name stays.
-        Ok(nas) if nas.comment == comment => {
-            store.remove_nas(&kept.nas)?;
-            context.output.note(format!("nas '{}' removed", kept.nas))?;
-        }
-        Ok(_) => context.output.note(format!(
-            "nas '{}' stays: it was changed since the router was enrolled",
-            kept.nas
-        ))?,
-        Err(StoreError::NotFound {
-            kind: Definition::Nas,
-            ..
-        }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let Some(serial) = &kept.certificate else {
-        return Ok(());
-    };
-    let mut authority = Authority::open(&context.data)?;
-    let (machine, now) = (Names::of_this_machine(), authority::now());
-    let index = authority.issued()?;
-    let is_live = |record: &authority::Record| record.serial == *serial && record.is_live(now);
-    if index.records.iter().any(is_live) {
-        authority.revoke(&[serial], Reason::CessationOfOperation, &machine, now)?;
-        context
-            .output
-            .note(format!("certificate {serial} revoked"))?;
-    }
-    Ok(())
-}
-
-fn report(
+pub(super) fn report(
     arguments: &Enrol,
     kept: &Kept,
     steps: usize,

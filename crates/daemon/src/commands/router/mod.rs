@@ -1,6 +1,7 @@
 //! `portreeve router`: MikroTik routers, set up, looked after, and put back as they were.
 
 mod account;
+mod again;
 mod ask;
 mod backup;
 mod certificate;
@@ -14,6 +15,7 @@ mod progress;
 mod proof;
 mod remove;
 mod restore;
+mod retreat;
 mod rotate;
 mod sessions;
 mod way;

@@ -96,9 +96,6 @@ fn tell(
             plain::verb(step.verb),
             step.why
         ))),
-        Progress::Reconnecting { because } => output.warn(format!(
-            "the connection was lost ({because}); connecting again"
-        )),
         Progress::RollingBack { because } => {
             output.warn(format!("{because}; what was done is taken back"))
         }

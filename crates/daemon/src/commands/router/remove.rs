@@ -3,7 +3,7 @@
 use clap::Args;
 use portreeve_routeros::{Login, plan};
 
-use super::{ask, enrol, progress};
+use super::{ask, progress, retreat};
 use crate::{
     cli::Context,
     failure::Failure,
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Remove, context: &mut Context<'_>) -> Result<(), F
             return Err(failure);
         }
     }
-    enrol::forget_ours(&kept, context)?;
+    retreat::forget_ours(&kept, context)?;
     folder.forget(arguments.with_backups)?;
     if folder.backups().list()?.is_empty() {
         return Ok(context.output.note(format!("router '{name}' forgotten"))?);
