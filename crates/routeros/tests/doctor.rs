@@ -3,7 +3,10 @@
 //! not name it.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-#![expect(clippy::print_stdout, reason = "a failed test says at which version it was")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a failed test says at which version it was"
+)]
 
 use std::{
     collections::BTreeMap,

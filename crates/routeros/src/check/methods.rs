@@ -45,8 +45,14 @@ fn hashed(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let name = profile.get("name").unwrap_or_default();
         found.push(
             finding
-                .seen(format!("/ip hotspot profile {name}: login-by={}", by.join(",")))
-                .seen(format!("{} users are kept as hashes", scene.ours.hashed_users))
+                .seen(format!(
+                    "/ip hotspot profile {name}: login-by={}",
+                    by.join(",")
+                ))
+                .seen(format!(
+                    "{} users are kept as hashes",
+                    scene.ours.hashed_users
+                ))
                 .all_seen((refused > 0).then(|| format!("{refused} CHAP log-ins refused for it")))
                 .fix(
                     "let the hotspot log in by https (login-by=https with a certificate), or keep \

@@ -38,7 +38,10 @@ fn signatures(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                         Code::MessageAuthMismatch,
                         "the router drops unsigned answers, and ours have no Message-Authenticator",
                     )
-                    .seen(format!("{}: require-message-auth={demands}", name_of(entry)))
+                    .seen(format!(
+                        "{}: require-message-auth={demands}",
+                        name_of(entry)
+                    ))
                     .fix("let this server put Message-Authenticator into every answer"),
                 );
             }
