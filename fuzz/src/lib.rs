@@ -5,6 +5,7 @@
 //! run replays the ones in `corpus/`.
 
 mod eap;
+mod routeros;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -23,6 +24,7 @@ use portreeve_proto::{
 };
 
 pub use eap::eap;
+pub use routeros::routeros;
 
 /// The secret of every peer here.
 pub const SECRET: &str = "xyzzy5461";

@@ -59,3 +59,8 @@ fn credential() {
 fn eap() {
     replay("eap", portreeve_fuzz::eap);
 }
+
+#[test]
+fn routeros() {
+    replay("routeros", portreeve_fuzz::routeros);
+}

@@ -8,6 +8,7 @@
 pub mod cable;
 pub mod certificates;
 pub mod dnsmasq;
+pub mod driven_router;
 pub mod eap;
 pub mod eapol_test;
 pub mod freeradius;
@@ -22,6 +23,7 @@ pub mod pyrad2;
 pub mod radsecproxy;
 pub mod relay;
 pub mod room;
+pub mod routeros;
 pub mod subject;
 pub mod supplicant;
 pub mod tcp_relay;

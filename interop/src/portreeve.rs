@@ -1,6 +1,8 @@
 //! Portreeve as a child process, known only by its command line.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -47,7 +49,7 @@ impl Portreeve {
             home.command(&arguments);
         }
         let ports = Ports::free();
-        let mut text = listen(ports);
+        let mut text = listen_with(ports, setup.radsec_at);
         if setup.openssl {
             text.extend(["dtls = [\"", &ports.tls_v4().to_string(), "\"]\n"]);
         }
@@ -141,6 +143,8 @@ pub struct Setup {
     configuration: String,
     /// The program that was built on OpenSSL, listening for DTLS as well.
     openssl: bool,
+    /// Where RadSec is listened for as well.
+    radsec_at: Option<SocketAddr>,
 }
 
 impl Setup {
@@ -203,6 +207,13 @@ impl Setup {
     #[must_use]
     pub fn configured(mut self, text: &str) -> Self {
         self.configuration += text;
+        self
+    }
+
+    /// Listens for RadSec there as well: routers have a port they insist on.
+    #[must_use]
+    pub fn radsec_at(mut self, address: SocketAddr) -> Self {
+        self.radsec_at = Some(address);
         self
     }
 
@@ -277,6 +288,22 @@ impl Home {
         ended.stdout
     }
 
+    /// Runs a command that is given something on standard input, to its end, whatever that is.
+    pub fn try_command_told(&self, arguments: &[&str], input: &str) -> Ended {
+        let mut child = self
+            .program(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .must("run portreeve");
+        let mut ear = child.stdin.take().must("its input");
+        // It may have ended before it heard all.
+        ear.write_all(input.as_bytes()).ok();
+        drop(ear);
+        Ended::from(child.wait_with_output().must("wait for portreeve"))
+    }
+
     /// Runs a command to its end, whatever that is.
     pub fn try_command(&self, arguments: &[&str]) -> Ended {
         let output: Output = self
@@ -326,8 +353,14 @@ fn attributes(pairs: &[(&str, &str)]) -> Vec<String> {
 
 /// A configuration that listens on loopback only.
 pub fn listen(ports: Ports) -> String {
+    listen_with(ports, None)
+}
+
+fn listen_with(ports: Ports, radsec: Option<SocketAddr>) -> String {
+    let more = radsec.map_or_else(String::new, |address| format!(", \"{address}\""));
     format!(
-        "[listen]\nauth = [\"{}\", \"{}\"]\naccounting = [\"{}\", \"{}\"]\ntls = [\"{}\"]\n",
+        "[listen]\nauth = [\"{}\", \"{}\"]\naccounting = [\"{}\", \"{}\"]\ntls = \
+         [\"{}\"{more}]\n",
         ports.auth_v4(),
         ports.auth_v6(),
         ports.acct_v4(),
@@ -352,7 +385,7 @@ pub fn openssl_binary() -> PathBuf {
     built("PORTREEVE_OPENSSL_BIN", "release/portreeve-openssl")
 }
 
-fn built(variable: &str, usual: &str) -> PathBuf {
+pub(crate) fn built(variable: &str, usual: &str) -> PathBuf {
     let set = std::env::var_os(variable).map(PathBuf::from);
     let path = set.unwrap_or_else(|| tools::target().join(usual));
     assert!(

@@ -154,7 +154,12 @@ pub fn radtest(
 pub fn pyrad2(name: &str, arguments: &[&dyn Display]) -> Value {
     let mut command = script(name);
     command.args(arguments.iter().map(ToString::to_string));
-    let ended = run(&mut command, "");
+    last_line(name, &mut command)
+}
+
+/// Runs a script to its end; its last line is JSON.
+pub(crate) fn last_line(name: &str, command: &mut Command) -> Value {
+    let ended = run(command, "");
     assert!(ended.succeeded, "{name} failed:\n{}", ended.said());
     let last = ended.stdout.lines().last().must("a line from the script");
     serde_json::from_str(last).must("JSON from the script")
@@ -165,6 +170,14 @@ pub fn pyrad2(name: &str, arguments: &[&dyn Display]) -> Value {
 /// # Panics
 /// If Python is missing.
 pub(crate) fn script(name: &str) -> Command {
+    script_in("pyrad2", name)
+}
+
+/// The command that runs a script in a folder of `interop`.
+///
+/// # Panics
+/// If Python is missing.
+pub(crate) fn script_in(folder: &str, name: &str) -> Command {
     let set = std::env::var_os("PORTREEVE_VENV").map(PathBuf::from);
     let python = set
         .unwrap_or_else(|| target().join("venv"))
@@ -174,7 +187,7 @@ pub(crate) fn script(name: &str) -> Command {
         "{} is missing: run cargo xtask test",
         python.display()
     );
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pyrad2");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut command = Command::new(python);
     command.arg("-B").arg(folder.join(name));
     command

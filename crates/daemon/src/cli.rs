@@ -63,6 +63,9 @@ enum Command {
     Cert(commands::cert::Action),
     /// What a user's device is given so that it joins: profiles, settings, a link that is good once
     Profile(commands::profile::Arguments),
+    /// MikroTik routers: set up, looked after, backed up, and put back as they were
+    #[command(subcommand)]
+    Router(commands::router::Action),
     /// Be a RADIUS client: log in, account, ask whether a server is there, change or end a session
     #[command(subcommand)]
     Send(commands::send::Action),
@@ -112,6 +115,7 @@ impl Command {
             Self::Session(action) => commands::session::run(&action, context),
             Self::Cert(action) => commands::cert::run(action, context),
             Self::Profile(arguments) => commands::profile::run(arguments, context),
+            Self::Router(action) => commands::router::run(action, context),
             Self::Send(action) => commands::send::run(&action, context),
             Self::Bench(action) => commands::bench::run(&action, context),
             Self::Decode(arguments) => commands::decode::run(&arguments, context),

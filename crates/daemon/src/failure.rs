@@ -88,6 +88,8 @@ pub(crate) enum Failure {
     Profile(#[from] crate::profile::ProfileError),
     #[error("the system gives no random numbers")]
     Random(#[source] io::Error),
+    #[error(transparent)]
+    Router(#[from] crate::routers::RouterError),
     /// What was printed says it already.
     #[error("")]
     Said,
@@ -199,6 +201,7 @@ impl Failure {
             Self::Bench(error) if error.is_usage() => Exit::Usage,
             Self::Decode(error) if error.is_usage() => Exit::Usage,
             Self::Profile(error) if error.is_usage() => Exit::Usage,
+            Self::Router(error) if error.is_usage() => Exit::Usage,
             Self::Send(error) if error.is_usage() => Exit::Usage,
             Self::Undelivered(error) if error.is_usage() => Exit::Usage,
             Self::Unfit(error) if error.is_usage() => Exit::Usage,

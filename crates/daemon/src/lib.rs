@@ -15,6 +15,7 @@ mod forwarding;
 mod output;
 mod portal;
 mod profile;
+mod routers;
 mod service;
 mod serving;
 mod suggest;

@@ -1,6 +1,6 @@
 //! What a router is told.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::secret::is_sensitive;
 
@@ -14,6 +14,7 @@ pub struct Command {
     arguments: Vec<(String, String)>,
     queries: Vec<Query>,
     properties: Vec<String>,
+    patience: Option<Duration>,
 }
 
 impl Command {
@@ -24,6 +25,7 @@ impl Command {
             arguments: Vec::new(),
             queries: Vec::new(),
             properties: Vec::new(),
+            patience: None,
         }
     }
 
@@ -54,6 +56,19 @@ impl Command {
         self.properties
             .extend(properties.into_iter().map(Into::into));
         self
+    }
+
+    /// Its answer may take so long, whatever the target says: a certificate is signed, a backup
+    /// written. REST never gives more than 60 s.
+    #[must_use]
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// How long its answer may take, where the target's time is not to be used.
+    pub fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     /// The whole path.

@@ -38,6 +38,21 @@ impl Router {
         }
     }
 
+    /// Gives a command that goes on answering: `listen` of a menu, a monitor. Its items come one by
+    /// one until the listener is dropped. Only the API can do it.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] over REST; how the connection ended.
+    pub fn listen(&self, command: &Command) -> Result<api::Listener, Error> {
+        match &self.link {
+            Link::Api(client) => client.listen(command),
+            Link::Rest(_) => Err(Error::NotSupported(format!(
+                "REST cannot wait for changes: {} needs the API",
+                command.path()
+            ))),
+        }
+    }
+
     /// The address from which this machine speaks to the router: what the router sees, unless
     /// something in between translates addresses.
     pub fn local_address(&self) -> IpAddr {

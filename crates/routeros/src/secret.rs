@@ -53,6 +53,8 @@ pub fn is_sensitive(property: &str) -> bool {
         "-psk",
         "-community",
     ];
+    // `security.passphrase` is a passphrase.
+    let property = property.rsplit('.').next().unwrap_or(property);
     EXACT.contains(&property) || ENDINGS.iter().any(|ending| property.ends_with(ending))
 }
 
@@ -64,6 +66,7 @@ mod tests {
     fn secrets_do_not_print() {
         assert_eq!(format!("{:?}", Secret::new("12345")), "[redacted]");
         assert!(is_sensitive("ipsec-secret") && is_sensitive("wpa2-pre-shared-key"));
+        assert!(is_sensitive("security.passphrase"));
         assert!(!is_sensitive("address") && !is_sensitive("require-message-auth"));
     }
 }

@@ -31,6 +31,14 @@ impl Transport {
         }
     }
 
+    /// The port of the same service without TLS.
+    pub fn clear_port(self) -> u16 {
+        match self {
+            Self::Api | Self::ApiSsl => 8728,
+            Self::Rest | Self::RestSsl => 80,
+        }
+    }
+
     /// Whether what is said is encrypted.
     pub fn is_encrypted(self) -> bool {
         matches!(self, Self::ApiSsl | Self::RestSsl)

@@ -248,6 +248,10 @@ fn openssl_binary(root: &Path) -> PathBuf {
 }
 
 fn interop(root: &Path, subject: &str, files: &str, closing: &mut Vec<String>) -> Outcome {
+    let built = cargo(root, &["build", "--package", "routeros-emulator"], closing);
+    if built != Outcome::Passed {
+        return built;
+    }
     let arguments = [
         "test",
         "--package",
@@ -262,6 +266,10 @@ fn interop(root: &Path, subject: &str, files: &str, closing: &mut Vec<String>) -
         .env("PORTREEVE_SUBJECT", subject)
         .env("PORTREEVE_BIN", target(root).join("release/portreeve"))
         .env("PORTREEVE_OPENSSL_BIN", openssl_binary(root))
+        .env(
+            "PORTREEVE_ROUTEROS_BIN",
+            target(root).join("debug/routeros-emulator"),
+        )
         .env("PORTREEVE_VENV", tools::venv(root))
         .env("PORTREEVE_HOSTAP", hostap::folder(root));
     finish(&mut command, closing)

@@ -9,6 +9,8 @@ use super::{hostap, steps, stream};
 
 /// The client library from the Python package index, and what its MS-CHAP needs.
 const PYRAD2: &str = "pyrad2[mschap]==3.2";
+/// The two libraries that Python programs speak to MikroTik routers with, beside it.
+const ROUTERS: [&str; 2] = ["librouteros==4.2.2", "RouterOS-api==0.21.0"];
 /// Pythons to look for; pyrad2 wants 3.12, our scripts make do with less (see interop/README.md).
 const PYTHONS: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3"];
 
@@ -20,6 +22,9 @@ pub(super) const INTEROP: &[Tool] = &[
     Tool::Tshark,
     Tool::Pyrad2,
     Tool::Openssl,
+    Tool::Curl,
+    Tool::OpensshClient,
+    Tool::Snmp,
     Tool::Radsecproxy,
     Tool::Dnsmasq,
     Tool::EapolTest,
@@ -46,6 +51,9 @@ pub(super) enum Tool {
     Tshark,
     Pyrad2,
     Openssl,
+    Curl,
+    OpensshClient,
+    Snmp,
     Radsecproxy,
     Dnsmasq,
     EapolTest,
@@ -70,6 +78,9 @@ impl Tool {
             Self::Tshark => "tshark",
             Self::Pyrad2 => "pyrad2",
             Self::Openssl => "openssl",
+            Self::Curl => "curl",
+            Self::OpensshClient => "openssh-client",
+            Self::Snmp => "snmp",
             Self::Radsecproxy => "radsecproxy",
             Self::Dnsmasq => "dnsmasq-base",
             Self::EapolTest => "eapoltest",
@@ -92,8 +103,11 @@ impl Tool {
             Self::Dictionaries => "its dictionaries, read by clients and by our parser's tests",
             Self::FreeRadiusUtils => "radclient, radtest, radsniff",
             Self::Tshark => "reads our packets",
-            Self::Pyrad2 => "RADIUS clients and servers in Python, in target/venv",
+            Self::Pyrad2 => "RADIUS and RouterOS clients in Python, in target/venv",
             Self::Openssl => "makes certificates, speaks TLS and DTLS",
+            Self::Curl => "asks routers by REST",
+            Self::OpensshClient => "sftp, fetches files from routers",
+            Self::Snmp => "snmpget and snmpwalk, ask routers",
             Self::Radsecproxy => "RadSec and DTLS, both as client and as server",
             Self::Dnsmasq => "a name server that names home servers",
             Self::EapolTest => "a supplicant for EAP without a network",
@@ -122,6 +136,9 @@ impl Tool {
             Self::Tshark => on_path("tshark").is_some(),
             Self::Pyrad2 => has_pyrad2(root),
             Self::Openssl => on_path("openssl").is_some(),
+            Self::Curl => on_path("curl").is_some(),
+            Self::OpensshClient => on_path("sftp").is_some(),
+            Self::Snmp => on_path("snmpget").is_some() && on_path("snmpwalk").is_some(),
             Self::Radsecproxy => on_path("radsecproxy").is_some(),
             Self::Dnsmasq => on_path("dnsmasq").is_some(),
             Self::EapolTest => on_path("eapol_test").is_some(),
@@ -295,11 +312,16 @@ pub(super) fn finish(command: &mut Command) -> Result<(), Problem> {
 }
 
 fn has_pyrad2(root: &Path) -> bool {
-    let check =
-        "from importlib.metadata import version as v; v('cryptography'); print(v('pyrad2'))";
+    let check = "from importlib.metadata import version as v; v('cryptography'); \
+                 print(v('pyrad2'), v('librouteros'), v('RouterOS-api'))";
     let python = venv(root).join("bin/python");
     succeeds(Command::new(python).args(["-c", check]), |said| {
-        PYRAD2.ends_with(said.trim())
+        let wanted = [PYRAD2].into_iter().chain(ROUTERS);
+        let mut found = said.split_whitespace();
+        wanted.into_iter().all(|wanted| {
+            let (_, version) = wanted.rsplit_once('=').unwrap_or_default();
+            found.next() == Some(version)
+        })
     })
 }
 
@@ -344,7 +366,12 @@ fn install_pyrad2(root: &Path) -> Result<(), Problem> {
     ];
     // Its metadata asks for Python 3.12 for the sake of one name, which our scripts supply.
     let pyrad2 = ["--ignore-requires-python", PYRAD2];
-    finish(Command::new(venv.join("bin/python")).args(pip).args(pyrad2))
+    finish(
+        Command::new(venv.join("bin/python"))
+            .args(pip)
+            .args(pyrad2)
+            .args(ROUTERS),
+    )
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(crate) mod man;
 pub(crate) mod nas;
 pub(crate) mod password;
 pub(crate) mod profile;
+pub(crate) mod router;
 mod rows;
 pub(crate) mod send;
 pub(crate) mod serve;

@@ -136,18 +136,31 @@ fn add(arguments: Add, context: &mut Context<'_>) -> Result<(), Failure> {
     let mut nas = Nas::reached(&arguments.name, arguments.address, reach);
     arguments.ways.limit(&mut nas)?;
     arguments.demands.apply(&mut nas);
+    // Before the data directory is made.
     nas.validate()?;
     reach::check(&nas)?;
     let mut store = edit::store_for_change(context)?;
-    reach::keys_differ(&nas, &store.nases()?)?;
-    give_way(&mut store, &nas, &mut context.output)?;
-    store.put_nas(&nas, Put::Create)?;
-    context.output.note(format!(
+    register(&mut store, &nas, &mut context.output)?;
+    tell(&made_up, &nas, &mut context.output)
+}
+
+/// Adds a NAS, checked against all others.
+pub(crate) fn register(
+    store: &mut impl Store,
+    nas: &Nas,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    nas.validate()?;
+    reach::check(nas)?;
+    reach::keys_differ(nas, &store.nases()?)?;
+    give_way(store, nas, output)?;
+    store.put_nas(nas, Put::Create)?;
+    output.note(format!(
         "nas '{}' added for {}",
         nas.name,
         shown(nas.prefix)
     ))?;
-    tell(&made_up, &nas, &mut context.output)
+    Ok(())
 }
 
 /// Prints what was made up, and says what is to be known and done.

@@ -155,6 +155,13 @@ pub(crate) fn generate() -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(letters.collect()))
 }
 
+/// A password as it is kept where every method shall be able to use it.
+pub(crate) fn kept_clear(password: &str) -> Result<StoredCredential, Failure> {
+    // Clear text needs no salt.
+    let made = Credential::make(Scheme::Clear, password.as_bytes(), &mut |_: &mut [u8]| {})?;
+    Ok(StoredCredential::new(made.to_stored().to_string()))
+}
+
 /// Unpredictable octets.
 pub(crate) fn fill(octets: &mut [u8]) -> Result<(), Failure> {
     getrandom::fill(octets).map_err(|error| Failure::Random(io::Error::other(error)))

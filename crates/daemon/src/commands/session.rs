@@ -1,3 +1,5 @@
+mod kick;
+
 use clap::Subcommand;
 use portreeve_aaa::{
     port::{SessionFilter, Store},
@@ -17,6 +19,8 @@ pub(crate) enum Action {
     List(List),
     /// Show everything known of a session
     Show(Show),
+    /// End sessions: ask the NAS, and where that fails and it is an enrolled router, end them there
+    Kick(kick::Kick),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +53,7 @@ pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Fail
     match action {
         Action::List(arguments) => list(arguments, context),
         Action::Show(arguments) => show(arguments, context),
+        Action::Kick(arguments) => kick::run(arguments, context),
     }
 }
 

@@ -13,6 +13,7 @@ mod profile;
 #[expect(missing_docs, reason = "its items say it")]
 pub mod proxy;
 mod reader;
+mod routers;
 mod tls;
 
 use std::{
@@ -33,6 +34,7 @@ pub use self::{
     problem::{Fault, Place, Problem, Problems},
     profile::Profile,
     proxy::Proxy,
+    routers::Routers,
     tls::Tls,
 };
 use crate::data::DataDir;
@@ -73,6 +75,8 @@ pub struct Config {
     pub dictionary: Dictionary,
     /// `[profile]`
     pub profile: Profile,
+    /// `[routers]`
+    pub routers: Routers,
 }
 
 /// Where to listen.
@@ -239,6 +243,7 @@ impl Default for Config {
                 include: Vec::new(),
             },
             profile: Profile::default(),
+            routers: Routers::default(),
         }
     }
 }
@@ -304,6 +309,7 @@ impl Config {
             root.section("decisions", |section| config.decisions.read(section));
             root.section("dictionary", |section| config.dictionary.read(section));
             root.section("profile", |section| config.profile.read(section));
+            root.section("routers", |section| config.routers.read(section));
             root.finish();
         }
         reader.finish(config)
@@ -487,6 +493,9 @@ mod tests {
             "# server_name =",
             "# anonymous =",
             "# link_url =",
+            "check =",
+            "backup =",
+            "keep_days =",
         ];
         for key in known {
             assert!(SAMPLE.lines().any(|line| line.starts_with(key)), "{key}");

@@ -10,6 +10,7 @@ mod forwarding;
 mod logging;
 mod peers;
 pub(crate) mod secured;
+mod watch;
 pub(crate) mod welcome;
 mod world;
 
@@ -31,6 +32,7 @@ use self::{
     certificates::Certificates,
     control::{Control, Listening},
     secured::{CredentialsError, Secured},
+    watch::Watch,
     world::{Keeper, World},
 };
 use crate::{
@@ -106,6 +108,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
         .map_err(ServeError::Start)?;
     let answers = !config.portal.http.is_empty();
     let mut certificates = Certificates::start(data, &found, answers).map_err(ServeError::Start)?;
+    let mut watch = Watch::start(data, config.routers).map_err(ServeError::Start)?;
     let ended = runtime.block_on(async {
         let parts = Parts {
             config,
@@ -127,6 +130,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     });
     // Handlers that were given up may still hold the journal: they are not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
+    watch.stop();
     books.close();
     certificates.stop();
     drop(lock);

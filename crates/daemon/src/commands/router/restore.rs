@@ -1,0 +1,219 @@
+//! `portreeve router restore`.
+
+use std::time::Duration;
+
+use clap::Args;
+use portreeve_routeros::{Login, Secret, backup as copies};
+
+use super::{ask, drift};
+use crate::{
+    cli::Context,
+    commands::rows,
+    failure::Failure,
+    output::printable,
+    routers::{
+        Backup, BackupWish, Folder, Kept, Link, RouterError, Routers, SENSITIVE, SYSTEM, wait_for,
+    },
+};
+
+/// How long a router may take to start again.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The router
+    name: String,
+    /// The backup, or the beginning of its name [default: the newest]
+    backup: Option<String>,
+    /// As whom to log in; a user of the router's group full
+    #[arg(long, short = 'u', default_value = "admin")]
+    user: String,
+    /// Read the password from standard input, one line [default: ask for it]
+    #[arg(long)]
+    password_stdin: bool,
+    /// Only show what is different now, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the export with its secrets, for another device, and do nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    script: bool,
+    /// Ask nothing
+    #[arg(long, short = 'y')]
+    yes: bool,
+}
+
+pub(super) fn run(arguments: &Restore, context: &mut Context<'_>) -> Result<(), Failure> {
+    let folder = Routers::of(&context.data).find(&arguments.name)?;
+    let kept = drift::enrolled(&folder)?;
+    let backup = folder.backups().find(arguments.backup.as_deref())?;
+    if arguments.script {
+        return script(&backup, context);
+    }
+    let _guard = folder.lock()?;
+    let system = backup.file(SYSTEM)?;
+    let present = wait_for(async {
+        let link = Link::open(&kept).await?;
+        Ok::<_, RouterError>((
+            link.export(copies::Secrets::Hidden).await?,
+            link.known().await?,
+        ))
+    })?;
+    let (export, known) = present;
+    let changes = copies::diff(export.reveal(), &backup.export()?);
+    for line in changes.lines() {
+        context.output.line(printable(line))?;
+    }
+    if changes.is_empty() {
+        context
+            .output
+            .note("what an export shows is as in the backup already")?;
+    }
+    if arguments.dry_run {
+        return Ok(());
+    }
+    let Some(system) = system else {
+        return Err(RouterError::Refused(format!(
+            "backup {} holds no backup of the system: an export cannot be put back whole over \
+             what is there. Print it with --script and take from it what is needed",
+            backup.id
+        ))
+        .into());
+    };
+    if known.board != backup.manifest.known.board {
+        return Err(RouterError::Refused(format!(
+            "backup {} is of a {}, and this is a {}: a backup of the system is for the very \
+             device. For another one, use --script",
+            backup.id, backup.manifest.known.board, known.board
+        ))
+        .into());
+    }
+    explain(&kept, &backup, &known.version, context)?;
+    context.output.flush()?;
+    let question = format!("Restore router '{}' to backup {}?", kept.name, backup.id);
+    if !arguments.yes && !ask::confirm(&question, "say --yes to do it")? {
+        return Err(RouterError::Refused("nothing was changed".to_owned()).into());
+    }
+    let prompt = format!("Password of {} on {}", arguments.user, kept.target.host);
+    let secret = ask::password(&prompt, arguments.password_stdin)?;
+    let login = Login::new(&arguments.user, secret.as_str());
+    wait_for(restore(&kept, &login, &folder, &backup, &system, context))
+}
+
+fn script(backup: &Backup, context: &mut Context<'_>) -> Result<(), Failure> {
+    let octets = match backup.file(SENSITIVE)? {
+        Some(octets) => octets,
+        None => {
+            let note = "this backup has no export with secrets; they are missing below";
+            context.output.warn(note)?;
+            backup.export()?.into_bytes()
+        }
+    };
+    Ok(context.output.raw(&octets)?)
+}
+
+fn explain(
+    kept: &Kept,
+    backup: &Backup,
+    version: &str,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let output = &mut context.output;
+    output.note(format!(
+        "backup {} was taken on {} ({})",
+        backup.id,
+        rows::moment(backup.manifest.at_ms),
+        backup.manifest.reason
+    ))?;
+    output.note("first a backup of the router as it is now is fetched and kept")?;
+    output.note(
+        "then the whole of the router is replaced, and it starts again: everybody who is \
+                 connected loses the connection",
+    )?;
+    if version != backup.manifest.known.version {
+        output.warn(format!(
+            "the router now runs RouterOS {version}, the backup is of {}: RouterOS takes older \
+             ones, but not all newer ones",
+            backup.manifest.known.version
+        ))?;
+    }
+    if kept
+        .enrolled_ms
+        .is_some_and(|at| backup.manifest.at_ms < at)
+    {
+        output.warn(format!(
+            "the backup is from before the router was enrolled: it will not know this server. \
+             Afterwards: portreeve router remove {} --force, and enrol it again",
+            kept.name
+        ))?;
+    }
+    Ok(())
+}
+
+async fn restore(
+    kept: &Kept,
+    login: &Login,
+    folder: &Folder,
+    backup: &Backup,
+    system: &[u8],
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let key = kept.ssh_host_key.as_deref();
+    let link = Link::open_as(&kept.name, &kept.target, login, key).await?;
+    let wish = BackupWish {
+        reason: "restore",
+        password: Some(&kept.backup_password),
+    };
+    let before = link
+        .back_up(folder, &wish, crate::service::now_ms())
+        .await?;
+    context
+        .output
+        .note(format!("as it is now: backup {}", before.id))?;
+    let password = backup.manifest.password.as_ref();
+    let password = Secret::new(password.map_or("", |password| password.reveal()));
+    link.said(copies::load(&link.files(), system, &password).await)?;
+    drop(link);
+    context
+        .output
+        .note("the router starts again; waiting for it")?;
+    let Some(link) = back(kept, login).await else {
+        return Err(RouterError::Refused(format!(
+            "the router did not come back within {} minutes; what it was before is backup {}",
+            PATIENCE.as_secs() / 60,
+            before.id
+        ))
+        .into());
+    };
+    let export = link.export(copies::Secrets::Hidden).await?;
+    let changes = copies::diff(export.reveal(), &backup.export()?);
+    if changes.is_empty() {
+        let note = format!("router '{}' is as in backup {}", kept.name, backup.id);
+        return Ok(context.output.note(note)?);
+    }
+    context
+        .output
+        .warn("the router is back, and not quite as in the backup:")?;
+    for line in changes.lines() {
+        context.output.line(printable(line))?;
+    }
+    Err(Failure::Said)
+}
+
+/// Waits until the router answers again.
+async fn back(kept: &Kept, login: &Login) -> Option<Link> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        if let Ok(link) = Link::open_as(
+            &kept.name,
+            &kept.target,
+            login,
+            kept.ssh_host_key.as_deref(),
+        )
+        .await
+        {
+            return Some(link);
+        }
+    }
+    None
+}

@@ -1,0 +1,416 @@
+//! `portreeve router` with routers that are none: the whole story on several versions, and what
+//! goes wrong on the way.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use portreeve_interop::driven_router::{DrivenRouter, own_address};
+use portreeve_interop::portreeve::{Portreeve, Setup};
+use portreeve_interop::tools::Ended;
+use portreeve_interop::world::{User, World};
+use portreeve_interop::{Must as _, eventually};
+use serde_json::{Value, json};
+
+const NAME: &str = "attic";
+const USER: &str = "admin";
+const PASSWORD: &str = "not-the-factory-one";
+
+fn started(version: &str, more: &[&str]) -> DrivenRouter {
+    let mut arguments = vec!["--password", PASSWORD];
+    arguments.extend(more);
+    DrivenRouter::with(version, own_address(), &arguments)
+}
+
+/// A server with a subscriber, and a router that is not enrolled yet.
+struct Stage {
+    router: DrivenRouter,
+    server: Portreeve,
+    /// Where the server listens for RadSec, which RouterOS wants on its own port.
+    address: IpAddr,
+}
+
+impl Stage {
+    fn set(version: &str) -> Self {
+        Self::with(started(version, &[]))
+    }
+
+    fn with(router: DrivenRouter) -> Self {
+        router.act("furnish", &json!({}));
+        Self::bare(router)
+    }
+
+    /// With a router as it comes from its box.
+    fn bare(router: DrivenRouter) -> Self {
+        let address = own_address();
+        let mut world = World::household();
+        world.nases.clear();
+        world.users.push(User {
+            name: "subscriber",
+            password: "hello world",
+            group: None,
+            attributes: vec![("Mikrotik-Rate-Limit", "2M/10M")],
+        });
+        let setup = Setup::default().radsec_at(SocketAddr::new(address, 2083));
+        Self {
+            router,
+            server: Portreeve::with(&world, &setup),
+            address,
+        }
+    }
+
+    /// Enrols by one of the router's services, with the usual answers to all questions.
+    fn enrol(&self, way: &str, more: &[&str]) -> Ended {
+        self.enrol_with(way, more, PASSWORD)
+    }
+
+    fn enrol_with(&self, way: &str, more: &[&str], password: &str) -> Ended {
+        let service = match way {
+            "rest" => "www",
+            "rest-ssl" => "www-ssl",
+            api => api,
+        };
+        let address = self.router.service(service).to_string();
+        let mut arguments = vec![
+            "router",
+            "enrol",
+            &address,
+            "--user",
+            USER,
+            "--password-stdin",
+            "--transport",
+            way,
+            "--name",
+            NAME,
+            "--yes",
+        ];
+        if !way.ends_with("-ssl") {
+            arguments.push("--yes-plain");
+        }
+        arguments.extend(more);
+        self.server.home().try_command_told(&arguments, password)
+    }
+
+    #[track_caller]
+    fn enrolled(&self, way: &str, more: &[&str]) -> Value {
+        let mut arguments = more.to_vec();
+        arguments.push("--json");
+        let ended = self.enrol(way, &arguments);
+        assert!(ended.succeeded, "{}", ended.said());
+        serde_json::from_str(&ended.stdout).must("a report in JSON")
+    }
+
+    fn router(&self, arguments: &[&str]) -> Ended {
+        let all: Vec<&str> = ["router"].iter().chain(arguments).copied().collect();
+        self.server.home().try_command(&all)
+    }
+
+    #[track_caller]
+    fn good(&self, arguments: &[&str]) -> Ended {
+        let ended = self.router(arguments);
+        assert!(ended.succeeded, "{arguments:?}:\n{}", ended.said());
+        ended
+    }
+
+    fn dial(&self) -> Value {
+        let body = json!({"user": "subscriber", "password": "hello world"});
+        self.router.act("dial", &body)
+    }
+
+    fn nases(&self) -> String {
+        self.server.command(&["nas", "list"])
+    }
+}
+
+/// The lines of an export that enrolment leaves until the router is removed.
+fn without_foundation(export: &str) -> Vec<&str> {
+    let ours = |line: &&str| !line.contains("portreeve");
+    export.lines().filter(ours).collect()
+}
+
+/// Enrolled, used, changed by somebody, brought back, taken back.
+#[track_caller]
+fn whole_story(version: &str, way: &str, radius: &str) {
+    let stage = Stage::set(version);
+    let before = stage.router.export();
+    let server = stage.address.to_string();
+    let mut more = vec!["--services", "ppp,login"];
+    more.extend(match radius {
+        "radsec" => ["--radsec", "--server"].as_slice(),
+        _ => ["--udp"].as_slice(),
+    });
+    if radius == "radsec" {
+        more.push(&server);
+    }
+    let report = stage.enrolled(way, &more);
+    assert_eq!(report["radius"], radius, "{report}");
+    assert_eq!(report["proof"], "logged-in", "{report}");
+
+    let dialled = stage.dial();
+    assert_eq!(dialled["in"], true, "{dialled}");
+    eventually(|| !stage.server.sessions_with("subscriber").is_empty());
+    let sessions = stage.server.sessions_with("subscriber");
+    assert_eq!(sessions[0]["nas"], NAME, "{sessions:?}");
+    let seen: Value = serde_json::from_str(
+        &stage
+            .good(&["sessions", NAME, "--of", "subscriber", "--json"])
+            .stdout,
+    )
+    .must("sessions in JSON");
+    assert_eq!(seen.as_array().map(Vec::len), Some(1), "{seen}");
+
+    let id = sessions[0]["session_id"].as_str().must("an id");
+    let kicked = stage.server.command(&["session", "kick", id]);
+    let expected = match radius {
+        "radsec" => "ended on the router",
+        _ => "ended by Disconnect-Request",
+    };
+    assert!(kicked.contains(expected), "{kicked}");
+    let left = stage.router.act("sessions", &json!({}));
+    assert_eq!(left.as_array().map(Vec::len), Some(0), "{left}");
+
+    stage.good(&["backup", NAME]);
+    stage.good(&["backup", NAME, "--verify"]);
+    let listed = stage.good(&["backup", NAME, "--list"]).stdout;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+
+    stage.good(&["diff", NAME]);
+    stage.router.run("/ppp/aaa/set", &[("use-radius", "no")]);
+    let drifted = stage.router(&["diff", NAME]);
+    assert_eq!(drifted.code, Some(1), "{}", drifted.said());
+    assert!(drifted.stdout.contains("use-radius"), "{}", drifted.said());
+    stage.good(&["apply", NAME, "--yes"]);
+    stage.good(&["diff", NAME]);
+
+    stage.good(&["undo", NAME, "--yes"]);
+    let undone = stage.router.export();
+    assert_eq!(
+        without_foundation(&undone),
+        before.lines().collect::<Vec<_>>()
+    );
+    stage.good(&["apply", NAME, "--yes"]);
+    stage.good(&["remove", NAME, "--yes"]);
+    assert_eq!(stage.router.export(), before);
+    assert!(!stage.nases().contains(NAME));
+}
+
+#[test]
+fn the_story_on_6_49_by_the_api_over_udp() {
+    whole_story("6.49", "api", "udp");
+}
+
+#[test]
+fn the_story_on_7_12_by_the_api_over_udp() {
+    whole_story("7.12", "api", "udp");
+}
+
+#[test]
+fn the_story_on_7_12_by_rest_over_radsec() {
+    whole_story("7.12", "rest", "radsec");
+}
+
+#[test]
+fn the_story_on_7_24_by_the_api_over_radsec() {
+    whole_story("7.24", "api", "radsec");
+}
+
+#[test]
+fn the_story_on_7_24_by_rest_over_udp() {
+    whole_story("7.24", "rest", "udp");
+}
+
+#[test]
+fn the_first_way_in_is_made_safe_and_nothing_of_that_is_left_afterwards() {
+    // Some of them only root may have.
+    let stage = Stage::with(started("7.24", &["--ports", "real"]));
+    let before = stage.router.export();
+    let address = stage.router.address.to_string();
+    let arguments = |more: &'static [&'static str]| {
+        let usual = [
+            "router",
+            "enrol",
+            &address,
+            "--password-stdin",
+            "--name",
+            NAME,
+            "--yes",
+        ];
+        let all = usual.iter().chain(more).map(ToString::to_string);
+        all.collect::<Vec<String>>()
+    };
+    let enrol = |more| {
+        let arguments = arguments(more);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        stage.server.home().try_command_told(&arguments, PASSWORD)
+    };
+    // Nobody has agreed to the password crossing the network readable.
+    let refused = enrol(&["--udp"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.said());
+    assert!(refused.stderr.contains("--yes-plain"), "{}", refused.said());
+    let ended = enrol(&["--udp", "--yes-plain", "--json"]);
+    assert!(ended.succeeded, "{}", ended.said());
+    let report: Value = serde_json::from_str(&ended.stdout).must("a report in JSON");
+    assert_eq!(report["transport"], "api-ssl", "{report}");
+    stage.good(&["diff", NAME]);
+    stage.good(&["remove", NAME, "--yes"]);
+    assert_eq!(stage.router.export(), before);
+}
+
+#[test]
+fn a_dry_run_changes_nothing_on_either_end() {
+    let stage = Stage::set("7.24");
+    let (before, nases) = (stage.router.export(), stage.nases());
+    let ended = stage.enrol("api", &["--dry-run", "--udp"]);
+    assert!(ended.succeeded, "{}", ended.said());
+    assert!(ended.stdout.contains("/radius"), "{}", ended.said());
+    assert_eq!(stage.router.export(), before);
+    assert_eq!(stage.nases(), nases);
+    assert!(stage.router(&["check", NAME]).stderr.contains("no router"));
+}
+
+#[test]
+fn enrolling_again_changes_nothing() {
+    let stage = Stage::set("7.24");
+    stage.enrolled("api", &["--udp"]);
+    let (before, nases) = (stage.router.export(), stage.nases());
+    let again = stage.enrol("api", &[]);
+    assert!(again.succeeded, "{}", again.said());
+    assert!(again.stderr.contains("nothing to do"), "{}", again.said());
+    assert_eq!(stage.router.export(), before);
+    assert_eq!(stage.nases(), nases);
+}
+
+#[test]
+fn a_wrong_password_is_told_and_is_in_no_output() {
+    let stage = Stage::set("7.24");
+    let before = stage.router.export();
+    let ended = stage.enrol_with("api", &["--udp"], "wrong-and-secret");
+    assert_eq!(ended.code, Some(1), "{}", ended.said());
+    assert!(ended.stderr.contains("refused to log"), "{}", ended.said());
+    assert!(!ended.said().contains("wrong-and-secret"));
+    assert_eq!(stage.router.export(), before);
+    assert!(!stage.nases().contains(NAME));
+}
+
+#[test]
+fn a_router_that_is_not_there_is_told_as_such() {
+    let stage = Stage::set("7.24");
+    let nowhere = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 77).into(), 9).to_string();
+    let ended = stage.server.home().try_command_told(
+        &[
+            "router",
+            "enrol",
+            &nowhere,
+            "--password-stdin",
+            "--yes",
+            "--yes-plain",
+        ],
+        PASSWORD,
+    );
+    assert_eq!(ended.code, Some(1), "{}", ended.said());
+    assert!(
+        ended.stderr.contains("no way to the router"),
+        "{}",
+        ended.said()
+    );
+}
+
+#[test]
+fn a_user_who_may_too_little_leaves_both_ends_as_they_were() {
+    let stage = Stage::set("7.24");
+    let before = stage.router.export();
+    stage.router.faults(&json!({"deny": ["policy"]}));
+    let ended = stage.enrol("api", &["--udp"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.said());
+    stage.router.faults(&json!({}));
+    assert_eq!(stage.router.export(), before);
+    assert!(!stage.nases().contains(NAME));
+}
+
+#[test]
+fn a_connection_lost_midway_leaves_no_half_of_it() {
+    let stage = Stage::set("7.24");
+    let before = stage.router.export();
+    let strike = json!({"close": {"after": 2, "path": "/radius", "done": true}});
+    stage.router.faults(&strike);
+    let ended = stage.enrol("api", &["--udp", "--services", "ppp,login"]);
+    stage.router.faults(&json!({}));
+    if ended.succeeded {
+        // It connected again and went on.
+        stage.good(&["diff", NAME]);
+        stage.good(&["remove", NAME, "--yes"]);
+    }
+    assert_eq!(stage.router.export(), before, "{}", ended.said());
+    assert!(!stage.nases().contains(NAME));
+}
+
+#[test]
+fn a_router_that_cannot_prove_itself_is_put_back() {
+    let stage = Stage::set("7.24");
+    let before = stage.router.export();
+    // Nobody answers there.
+    let server = own_address().to_string();
+    let ended = stage.enrol(
+        "api",
+        &[
+            "--udp",
+            "--services",
+            "login",
+            "--server",
+            &server,
+            "--timeout",
+            "50ms",
+        ],
+    );
+    assert_eq!(ended.code, Some(1), "{}", ended.said());
+    assert!(ended.stderr.contains("test log-in"), "{}", ended.said());
+    assert_eq!(stage.router.export(), before);
+    assert!(!stage.nases().contains(NAME));
+    assert!(
+        !stage
+            .server
+            .command(&["user", "list"])
+            .contains("portreeve-test")
+    );
+}
+
+#[test]
+fn a_secret_is_changed_on_both_ends_and_log_ins_go_on() {
+    let stage = Stage::set("7.24");
+    stage.enrolled("api", &["--udp", "--services", "ppp,login"]);
+    let secret = |stage: &Stage| {
+        stage
+            .server
+            .command(&["nas", "show", NAME, "--reveal-secret"])
+    };
+    let before = secret(&stage);
+    let rotated = stage.good(&["rotate", NAME, "--yes"]);
+    assert!(rotated.stderr.contains("logged in"), "{}", rotated.said());
+    assert_ne!(secret(&stage), before);
+    assert_eq!(stage.dial()["in"], true);
+    stage.good(&["diff", NAME]);
+}
+
+#[test]
+fn a_check_finds_nothing_on_a_healthy_router_and_something_on_a_broken_one() {
+    let stage = Stage::bare(started("7.24", &[]));
+    stage.enrolled("api", &["--udp", "--services", "ppp,login"]);
+    let well = stage.router(&["check", NAME, "--json"]);
+    let found: Value = serde_json::from_str(&well.stdout).must("findings in JSON");
+    let errors = |found: &Value| {
+        let findings = found[0]["findings"].as_array().cloned().unwrap_or_default();
+        findings
+            .iter()
+            .filter(|one| one["severity"] == "error")
+            .map(|one| one["code"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(errors(&found), Vec::<String>::new(), "{found}");
+    assert!(well.succeeded, "{}", well.said());
+    stage.router.run("/ppp/aaa/set", &[("use-radius", "no")]);
+    let broken = stage.router(&["check", NAME, "--json"]);
+    let found: Value = serde_json::from_str(&broken.stdout).must("findings in JSON");
+    assert!(
+        errors(&found).contains(&"service-not-enabled".to_owned()),
+        "{found}"
+    );
+    assert_eq!(broken.code, Some(1));
+}
