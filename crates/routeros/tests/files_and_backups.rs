@@ -87,9 +87,7 @@ impl Emulator {
     }
 
     async fn files<'a>(&self, router: &'a Router, capabilities: &'a Capabilities) -> Files<'a> {
-        let files = Files::new(router, capabilities);
-        let files = files.with_sftp(self.sftp().await);
-        files
+        Files::new(router, capabilities).with_sftp(self.sftp().await)
     }
 
     async fn router(&self, transport: Transport) -> Router {
