@@ -19,16 +19,17 @@ const VERSIONS: [&str; 8] = [
 const PASSWORD: &str = "a router's p\u{e4}ssword";
 
 /// A router that runs until this is dropped.
-pub struct Emulated {
-    pub version: &'static str,
+pub(crate) struct Emulated {
+    pub(crate) version: &'static str,
     child: Child,
     services: serde_json::Value,
+    login: Login,
     // What it says later has a place to go.
     _said: BufReader<ChildStdout>,
 }
 
 /// Runs a test once for each version.
-pub async fn each_version(test: impl AsyncFn(Emulated)) {
+pub(crate) async fn each_version(test: impl AsyncFn(Emulated)) {
     for version in VERSIONS {
         println!("RouterOS {version}");
         test(Emulated::start(version)).await;
@@ -36,7 +37,7 @@ pub async fn each_version(test: impl AsyncFn(Emulated)) {
 }
 
 impl Emulated {
-    pub fn start(version: &'static str) -> Self {
+    pub(crate) fn start(version: &'static str) -> Self {
         let mut child = Command::new(program())
             .args(["--version", version, "--password", PASSWORD])
             .stdin(Stdio::null())
@@ -51,12 +52,13 @@ impl Emulated {
             version,
             child,
             services: told["services"].clone(),
+            login: Login::new("admin", PASSWORD),
             _said: said,
         }
     }
 
     /// The way to one of its services.
-    pub fn target(&self, transport: Transport) -> Target {
+    pub(crate) fn target(&self, transport: Transport) -> Target {
         let at = self.services[transport.service()].as_str().unwrap();
         let at: SocketAddr = at.parse().unwrap();
         Target {
@@ -66,11 +68,12 @@ impl Emulated {
         }
     }
 
-    pub fn login(&self) -> Login {
-        Login::new("admin", PASSWORD)
+    /// Who may everything.
+    pub(crate) fn login(&self) -> Login {
+        self.login.clone()
     }
 
-    pub async fn router(&self) -> Router {
+    pub(crate) async fn router(&self) -> Router {
         let target = self.target(Transport::Api);
         Router::connect(&target, &self.login()).await.unwrap()
     }
