@@ -35,9 +35,14 @@ struct Emulator {
 }
 
 impl Emulator {
+    /// Another program may take a port that the emulator has found free: then it starts again.
     fn start(version: &str) -> Self {
-        let program = program();
-        let mut process = Process::new(program)
+        let mut attempts = (0..5).filter_map(|_| Self::try_start(version));
+        attempts.next().unwrap()
+    }
+
+    fn try_start(version: &str) -> Option<Self> {
+        let mut process = Process::new(program())
             .args(["--version", version, "--password", "pass"])
             .stdout(Stdio::piped())
             .spawn()
@@ -45,13 +50,17 @@ impl Emulator {
         let mut line = String::new();
         let output = process.stdout.take().unwrap();
         BufReader::new(output).read_line(&mut line).unwrap();
+        if line.is_empty() {
+            process.wait().unwrap();
+            return None;
+        }
         let said: Value = serde_json::from_str(&line).unwrap();
         let services = said["services"].as_object().unwrap();
         let services = services
             .iter()
             .map(|(name, at)| (name.clone(), at.as_str().unwrap().parse().unwrap()))
             .collect();
-        Self { process, services }
+        Some(Self { process, services })
     }
 
     fn target(&self, transport: Transport) -> Target {
@@ -78,9 +87,7 @@ impl Emulator {
     }
 
     async fn files<'a>(&self, router: &'a Router, capabilities: &'a Capabilities) -> Files<'a> {
-        let files = Files::new(router, capabilities);
-        let files = files.with_sftp(self.sftp().await);
-        files
+        Files::new(router, capabilities).with_sftp(self.sftp().await)
     }
 
     async fn router(&self, transport: Transport) -> Router {

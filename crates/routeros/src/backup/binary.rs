@@ -254,9 +254,10 @@ mod tests {
         assert_eq!(octets, [0xb2, 0x39, 0x63, 0x05, 0xf0, 0x3d, 0xc0, 0x27]);
     }
 
-    /// The header of a backup that a RouterOS 6.42 made, as others have published it.
+    /// The beginning of an RC4 backup with its password, as others have published them. Only the
+    /// length is ours, as the rest of the file is not there.
     #[test]
-    fn a_header_made_by_routeros_opens() {
+    fn a_header_made_by_others_opens() {
         let salt = [
             0x11, 0xee, 0x71, 0x06, 0x35, 0xef, 0x99, 0x51, 0x63, 0xd8, 0x87, 0x81, 0x0a, 0xe9,
             0x6d, 0xc4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

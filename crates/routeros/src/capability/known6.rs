@@ -1,7 +1,7 @@
 //! What RouterOS 6 has, which cannot be asked.
 //!
-//! From MikroTik's manual of RouterOS 6 and from what routers were seen to take. Where the manual
-//! does not say since when an argument is there, it is taken to be there only in the last
+//! From what is publicly known of RouterOS 6, and not tried on a router of each version. Where it
+//! is not known since when an argument is there, it is taken to be there only in the last
 //! versions: what is not sent does no harm.
 
 use std::collections::{BTreeMap, BTreeSet};
