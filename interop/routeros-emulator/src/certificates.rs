@@ -140,5 +140,10 @@ fn moment(machine: &Machine, second: i64) -> String {
 }
 
 fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    let digit = |digit: u8| char::from_digit(u32::from(digit), 16);
+    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    digits.filter_map(digit).collect()
 }
+
+#[cfg(test)]
+mod tests;

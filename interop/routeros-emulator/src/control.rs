@@ -289,3 +289,6 @@ fn object(record: &Record) -> Value {
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests;

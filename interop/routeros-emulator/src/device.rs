@@ -154,3 +154,6 @@ impl Call {
         self.get(name).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

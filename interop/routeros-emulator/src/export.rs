@@ -5,7 +5,7 @@ mod lines;
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    Call, Machine, Outcome, Record, Reply, Session, Trap, files,
+    Call, Machine, Outcome, Record, Reply, Session, files,
     menu::Menu,
     schema::{Kind, Node},
     table::{Table, text_of},
@@ -64,7 +64,7 @@ pub(crate) fn attach(machine: &Arc<Machine>) {
 
 /// Over the API the text goes to a file, or nowhere.
 async fn export(machine: Arc<Machine>, session: Session, call: Call) -> Outcome {
-    let text = text(&machine, &session, &call)?;
+    let text = text(&machine, &session, &call);
     if let Some(name) = call.get("file") {
         let name = files::named(name, ".rsc");
         files::write(&machine, &name, text.as_bytes())?;
@@ -73,11 +73,7 @@ async fn export(machine: Arc<Machine>, session: Session, call: Call) -> Outcome 
 }
 
 /// The text of an export of the command's menu and what is below it.
-///
-/// # Errors
-///
-/// The version does not know an argument.
-pub(crate) fn text(machine: &Machine, session: &Session, call: &Call) -> Result<String, Vec<Trap>> {
+pub(crate) fn text(machine: &Machine, session: &Session, call: &Call) -> String {
     let shown = if machine.release().is_six() {
         !call.has("hide-sensitive")
     } else {
@@ -93,7 +89,7 @@ pub(crate) fn text(machine: &Machine, session: &Session, call: &Call) -> Result<
     for menu in chosen(machine, call) {
         section(machine, &menu, style, &factory, &mut text);
     }
-    Ok(text)
+    text
 }
 
 fn header(machine: &Machine) -> String {
@@ -104,9 +100,8 @@ fn header(machine: &Machine) -> String {
         crate::device::software_id(machine)
     );
     if let Some(model) = machine.board().model() {
-        text.push_str(&format!("# model = {model}\n# serial number = "));
-        text.push_str(&crate::device::serial(machine));
-        text.push('\n');
+        let serial = crate::device::serial(machine);
+        text.extend(["# model = ", model, "\n# serial number = ", &serial, "\n"]);
     }
     text
 }

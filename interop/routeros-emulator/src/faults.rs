@@ -238,7 +238,7 @@ fn edit(machine: &Machine, faults: &Faults, call: &Call) {
     let mut theirs = Call::new(&editor.command);
     theirs.arguments = editor.arguments.into_iter().collect();
     faults.busy.store(true, Ordering::Relaxed);
-    let outcome = machine.check(&session, &theirs).map_err(Vec::from);
+    let outcome = machine.check(&session, &theirs);
     let outcome = outcome.and_then(|()| machine.perform(&session, &theirs));
     faults.busy.store(false, Ordering::Relaxed);
     if let Err(traps) = outcome {

@@ -167,3 +167,6 @@ async fn read(machine: Arc<Machine>, _: Session, call: Call) -> Outcome {
     };
     Ok(Reply::list(vec![Record::new().with("data", text)]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,20 +243,4 @@ fn fire(machine: &Arc<Machine>, item: &Record) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    #[test]
-    fn an_event_is_due_once_and_again_after_its_interval() {
-        assert!(passed(at(100), 0, at(99), at(100), true));
-        assert!(!passed(at(100), 0, at(100), at(101), true));
-        assert!(passed(at(100), 10_000, at(109), at(110), true));
-        assert!(!passed(at(100), 10_000, at(110), at(119), true));
-        // The clock was set forward by an hour: due once.
-        assert!(passed(at(100), 10_000, at(119), at(3719), true));
-    }
-}
+mod tests;

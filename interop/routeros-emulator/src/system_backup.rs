@@ -21,27 +21,26 @@ pub(crate) fn attach(machine: &Arc<Machine>) {
 }
 
 async fn save(machine: Arc<Machine>, session: Session, call: Call) -> Outcome {
-    let name = match call.get("name").filter(|name| !name.is_empty()) {
-        Some(name) => name.to_owned(),
-        None => {
-            let now = machine.local_time();
-            format!("{}-{}", machine.identity(), now.strftime("%Y%m%d-%H%M"))
-        }
+    let name = call.get("name").filter(|name| !name.is_empty());
+    let dated = || {
+        let now = machine.local_time();
+        format!("{}-{}", machine.identity(), now.strftime("%Y%m%d-%H%M"))
     };
+    let name = name.map_or_else(dated, str::to_owned);
+    let old = machine.release().numbers() < (6, 43);
     let given = call.get("password").filter(|password| !password.is_empty());
     // Until 6.43 the user's own password was taken where none was given.
     let own = || {
-        let old = machine.release().numbers() < (6, 43);
         let own = machine.password_of(&session.user, session.from);
         own.filter(|own| old && !own.is_empty())
     };
     let password = given.map(str::to_owned).or_else(own);
     let password = password.filter(|_| !call.has("dont-encrypt"));
-    let encryption = match call.get("encryption") {
-        Some("rc4") => Encryption::Rc4,
-        Some(_) => Encryption::Aes,
-        None if machine.release().numbers() < (6, 43) => Encryption::Rc4,
-        None => Encryption::Aes,
+    let by_rc4 = call.get("encryption").map_or(old, |given| given == "rc4");
+    let encryption = if by_rc4 {
+        Encryption::Rc4
+    } else {
+        Encryption::Aes
     };
     let protection = password.as_deref().map(|password| (encryption, password));
     let mut salt = [0; 32];

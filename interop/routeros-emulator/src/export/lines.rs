@@ -16,7 +16,7 @@ pub(super) fn write(
         let name = format!("{name}=");
         let value = quoted(value, six);
         if terse {
-            line.push_str(&format!(" {name}{value}"));
+            line.extend([" ", &name, &value]);
             continue;
         }
         if line.len() + 1 + name.len() > WIDTH {
@@ -94,7 +94,8 @@ pub(super) fn quoted(value: &str, six: bool) -> String {
             '\r' => text.push_str("\\r"),
             '\t' => text.push_str("\\t"),
             character if character.is_control() => {
-                text.push_str(&format!("\\{:02X}", u32::from(character)));
+                let code = format!("\\{:02X}", u32::from(character));
+                text.push_str(&code);
             }
             character => text.push(character),
         }

@@ -9,13 +9,13 @@ fn machine(release: Release) -> Arc<Machine> {
 }
 
 fn export(machine: &Machine, call: Call) -> String {
-    super::text(machine, &Session::system(), &call).unwrap()
+    super::text(machine, &Session::system(), &call)
 }
 
 /// Without the lines that begin with a hash.
 fn body(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn changed(machine: &Machine) {

@@ -11,7 +11,8 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 
 use crate::{
-    Attempt, Call, Machine, Outcome, Refused, Session, faults,
+    Attempt, Call, Machine, Refused, Reply, Session, faults,
+    menu::Menu,
     rest::{
         answer::{Answer, empty, failure, json, object, reply, traps},
         request::{Target, arguments, filtered, target},
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// How long a command may take.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// The largest body that is read.
 const LARGEST_BODY: usize = 1 << 20;
 
@@ -135,93 +136,93 @@ async fn act(
     query: &str,
     body: &[u8],
 ) -> Done {
-    let target = target(machine, path);
-    let refused = |outcome: Outcome| outcome.map_err(|all| Box::new(traps(&all)));
-    match (method, target) {
+    let console = Console { machine, session };
+    match (method, target(machine, path)) {
         (_, Target::Unknown(word)) => {
-            let detail = format!("no such command or directory ({word})");
             // The console looks first, so that faults and policies come into it.
-            let call = Call::new(path);
-            refused(machine.execute(session, &call).await)?;
-            Ok(failure(StatusCode::BAD_REQUEST, Some(&detail)))
+            console.do_it(&Call::new(path)).await?;
+            let detail = format!("no such command or directory ({word})");
+            Err(refusal(&detail))
         }
-        (&Method::GET, Target::Menu(menu)) => {
-            let call = filtered(Call::new(format!("{menu}/print")), query);
-            let outcome = refused(machine.execute(session, &call).await)?;
-            let one = machine
-                .menus
-                .get(&menu)
-                .is_some_and(crate::menu::Menu::is_one);
-            let value = match outcome.records.first() {
-                Some(record) if one => object(record),
-                _ => reply(&outcome),
-            };
-            Ok(json(StatusCode::OK, &value))
-        }
+        (&Method::GET, Target::Menu(menu)) => console.list(&menu, query).await,
         (
             &Method::GET,
             Target::Item {
-                menu, query: item, ..
+                menu, query: of, ..
             },
         ) => {
-            let call = filtered(Call::new(format!("{menu}/print")).query(item), query);
-            found(
-                refused(machine.execute(session, &call).await)?,
-                StatusCode::OK,
-            )
+            let call = filtered(Call::new(format!("{menu}/print")).query(of), query);
+            console.one(&call, StatusCode::OK).await
         }
         (&Method::PUT, Target::Menu(menu)) => {
             let call = told(Call::new(format!("{menu}/add")), body)?;
-            let outcome = refused(machine.execute(session, &call).await)?;
-            let id = outcome.ret.unwrap_or_default();
+            let id = console.do_it(&call).await?.ret.unwrap_or_default();
             let call = Call::new(format!("{menu}/print")).query(format!(".id={id}"));
-            found(
-                refused(machine.execute(session, &call).await)?,
-                StatusCode::CREATED,
-            )
+            console.one(&call, StatusCode::CREATED).await
         }
         (&Method::PATCH, Target::Item { menu, query, id }) => {
-            let call = Call::new(format!("{menu}/print")).query(query);
-            let known = refused(machine.execute(session, &call).await)?;
-            let known = known.records.first().map(|record| record.id().to_owned());
-            let id = known.unwrap_or(id);
+            let known = Call::new(format!("{menu}/print")).query(query);
+            let known = console.do_it(&known).await?.records.into_iter().next();
+            let id = known.map_or(id, |record| record.id().to_owned());
             let call = told(Call::new(format!("{menu}/set")).with(".id", &id), body)?;
-            refused(machine.execute(session, &call).await)?;
+            console.do_it(&call).await?;
             let call = Call::new(format!("{menu}/print")).query(format!(".id={id}"));
-            found(
-                refused(machine.execute(session, &call).await)?,
-                StatusCode::OK,
-            )
+            console.one(&call, StatusCode::OK).await
         }
         (&Method::DELETE, Target::Item { menu, id, .. }) => {
             let call = Call::new(format!("{menu}/remove")).with(".id", id);
-            refused(machine.execute(session, &call).await)?;
+            console.do_it(&call).await?;
             Ok(empty(StatusCode::NO_CONTENT))
         }
         (&Method::POST, Target::Command(command)) => {
-            let call = told(Call::new(command), body)?;
-            let outcome = refused(machine.execute(session, &call).await)?;
+            let outcome = console.do_it(&told(Call::new(command), body)?).await?;
             Ok(json(StatusCode::OK, &reply(&outcome)))
         }
         (&Method::PATCH | &Method::DELETE, _) => {
-            let detail = "missing or invalid resource identifier";
-            Ok(failure(StatusCode::BAD_REQUEST, Some(detail)))
+            Err(refusal("missing or invalid resource identifier"))
         }
-        (&Method::GET | &Method::PUT | &Method::POST, _) => {
-            Ok(failure(StatusCode::BAD_REQUEST, Some("no such command")))
-        }
-        _ => Ok(failure(StatusCode::METHOD_NOT_ALLOWED, None)),
+        (&Method::GET | &Method::PUT | &Method::POST, _) => Err(refusal("no such command")),
+        _ => Err(Box::new(failure(StatusCode::METHOD_NOT_ALLOWED, None))),
     }
+}
+
+/// The router, and who asks it.
+struct Console<'a> {
+    machine: &'a Arc<Machine>,
+    session: &'a Session,
+}
+
+impl Console<'_> {
+    async fn do_it(&self, call: &Call) -> Result<Reply, Box<Answer>> {
+        let outcome = self.machine.execute(self.session, call).await;
+        outcome.map_err(|all| Box::new(traps(&all)))
+    }
+
+    /// The one item that is asked for.
+    async fn one(&self, call: &Call, status: StatusCode) -> Done {
+        match self.do_it(call).await?.records.first() {
+            Some(record) => Ok(json(status, &object(record))),
+            None => Err(Box::new(failure(StatusCode::NOT_FOUND, None))),
+        }
+    }
+
+    /// All items of a list, or the object that a menu is.
+    async fn list(&self, menu: &str, query: &str) -> Done {
+        let call = filtered(Call::new(format!("{menu}/print")), query);
+        let outcome = self.do_it(&call).await?;
+        let known = self.machine.menus.get(menu);
+        let value = match outcome.records.first() {
+            Some(record) if known.is_some_and(Menu::is_one) => object(record),
+            _ => reply(&outcome),
+        };
+        Ok(json(StatusCode::OK, &value))
+    }
+}
+
+fn refusal(detail: &str) -> Box<Answer> {
+    Box::new(failure(StatusCode::BAD_REQUEST, Some(detail)))
 }
 
 fn told(call: Call, body: &[u8]) -> Result<Call, Box<Answer>> {
-    arguments(call, body).map_err(|detail| Box::new(failure(StatusCode::BAD_REQUEST, Some(detail))))
-}
-
-/// The one item that was asked for.
-fn found(reply: crate::Reply, status: StatusCode) -> Done {
-    match reply.records.first() {
-        Some(record) => Ok(json(status, &object(record))),
-        None => Ok(failure(StatusCode::NOT_FOUND, None)),
-    }
+    arguments(call, body).map_err(refusal)
 }

@@ -42,7 +42,10 @@ impl Run {
             "find" => self.find(menu, told).await,
             "get" => self.get(menu, told).await,
             "print" => self.print(menu, path, told).await,
-            "export" if told.named.get("file").is_none() => self.export(path, &told),
+            "export" if told.named.get("file").is_none() => {
+                self.export(path, &told);
+                Ok(Value::Nothing)
+            }
             _ => self.plainly(menu, path, verb, told).await,
         }
     }
@@ -199,7 +202,7 @@ impl Run {
         Ok(Value::Nothing)
     }
 
-    fn export(&mut self, path: &str, told: &Told) -> Result<Value, Fault> {
+    fn export(&mut self, path: &str, told: &Told) {
         let call = told
             .named
             .iter()
@@ -207,9 +210,7 @@ impl Run {
                 call.with(name, value)
             });
         let text = crate::export::text(&self.machine, &self.session, &call);
-        let text = text.map_err(Fault::from)?;
         text.lines().for_each(|line| self.say(line));
-        Ok(Value::Nothing)
     }
 
     async fn plainly(

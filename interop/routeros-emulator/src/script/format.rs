@@ -26,7 +26,7 @@ pub(crate) fn printed(one: bool, records: &[Record]) -> String {
         let each = present
             .iter()
             .map(|(name, letter)| format!("{letter} - {name}"));
-        text.push_str(&format!("Flags: {}\n", each.collect::<Vec<_>>().join(", ")));
+        text.extend(["Flags: ", &each.collect::<Vec<_>>().join(", "), "\n"]);
     }
     for (at, record) in records.iter().enumerate() {
         let flags: String = present
@@ -35,7 +35,7 @@ pub(crate) fn printed(one: bool, records: &[Record]) -> String {
             .collect();
         let mut line = format!("{at:2} {flags} ");
         if let Some(comment) = record.get("comment").filter(|comment| !comment.is_empty()) {
-            line.push_str(&format!(";;; {comment}\n     "));
+            line.extend([";;; ", comment, "\n     "]);
         }
         let shown = record.iter().filter(|(name, _)| {
             !name.starts_with('.')
@@ -60,7 +60,8 @@ fn properties(record: &Record) -> String {
             "false" => "no",
             value => value,
         };
-        text.push_str(&format!("{name:>width$}: {value}\n"));
+        let line = format!("{name:>width$}: {value}\n");
+        text.push_str(&line);
     }
     text
 }

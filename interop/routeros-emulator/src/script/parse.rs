@@ -159,7 +159,7 @@ impl<'a> Parser<'a> {
         loop {
             let at = self.reader.place();
             if self.reader.take_all("..") {
-                base = base.rsplit_once('/').map_or("", |(up, _)| up).to_owned();
+                base.truncate(base.rfind('/').unwrap_or(0));
             } else {
                 let word = self.reader.word();
                 if word.is_empty() {

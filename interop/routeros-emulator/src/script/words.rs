@@ -147,12 +147,11 @@ impl Run {
                 .machine
                 .find("/system/script/environment", "name", &name);
             let stored = known.map(|known| Value::of_word(known.text("value")));
-            match value {
-                Some(value) => self.keep(&name, value),
-                None => {
-                    let value = stored.unwrap_or(Value::Nothing);
-                    self.globals.entry(name).or_insert(value);
-                }
+            if let Some(value) = value {
+                self.keep(&name, value);
+            } else {
+                let value = stored.unwrap_or(Value::Nothing);
+                self.globals.entry(name).or_insert(value);
             }
         } else if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name, value.unwrap_or(Value::Nothing));
@@ -164,15 +163,12 @@ impl Run {
     fn keep(&mut self, name: &str, value: Value) {
         let menu = "/system/script/environment";
         let values = Record::new().with("value", value.shown());
-        match self.machine.find(menu, "name", name) {
-            Some(known) => {
-                self.machine.update(menu, known.id(), &values);
-            }
-            None => {
-                let user = self.session.user.clone();
-                let values = values.with("name", name).with("user", user);
-                self.machine.insert(menu, values, true);
-            }
+        if let Some(known) = self.machine.find(menu, "name", name) {
+            self.machine.update(menu, known.id(), &values);
+        } else {
+            let user = self.session.user.clone();
+            let values = values.with("name", name).with("user", user);
+            self.machine.insert(menu, values, true);
         }
         self.globals.insert(name.to_owned(), value);
     }
