@@ -336,11 +336,11 @@ pub(super) mod tests {
             !one.is_due(one.began + Duration::from_hours(9)),
             "none is wanted"
         );
-        one.interim = Some(Duration::from_secs(60));
-        one.due = Some(one.began + Duration::from_secs(60));
+        one.interim = Some(Duration::from_mins(1));
+        one.due = Some(one.began + Duration::from_mins(1));
         assert!(!one.is_due(one.began + Duration::from_secs(59)));
-        assert!(one.is_due(one.began + Duration::from_secs(60)));
+        assert!(one.is_due(one.began + Duration::from_mins(1)));
         assert!(!one.is_due(one.began + Duration::from_secs(61)));
-        assert!(one.is_due(one.began + Duration::from_secs(120)));
+        assert!(one.is_due(one.began + Duration::from_mins(2)));
     }
 }
