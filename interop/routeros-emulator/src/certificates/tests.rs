@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Board, Call, Machine, Outcome, Release, Session, certificates, files};
+use crate::{Board, Call, Machine, Outcome, Record, Release, Session, certificates, files};
 
 fn machine() -> Arc<Machine> {
     let machine = Machine::new(Release::V7_24, Board::Chr).unwrap();
@@ -52,7 +52,7 @@ async fn a_ca_signs_and_all_is_shown() {
         .await
         .unwrap();
     let hidden = |name: &str| name == ".key" || name == ".chain";
-    let mut names = shown.records.iter().flat_map(|record| record.iter());
+    let mut names = shown.records.iter().flat_map(Record::iter);
     assert!(
         !names.any(|(name, _)| hidden(name)),
         "keys are shown to nobody"

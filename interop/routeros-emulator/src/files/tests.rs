@@ -64,7 +64,8 @@ async fn a_user_writes_contents_up_to_the_limit() {
 #[tokio::test]
 async fn a_file_is_read_in_pieces() {
     let machine = machine(Release::V7_18);
-    let text: String = (0..9999).map(|number: u32| format!("{number}\n")).collect();
+    let numbers: Vec<String> = (0..9999).map(|number: u32| number.to_string()).collect();
+    let text = numbers.join("\n");
     files::write(&machine, "long.txt", text.as_bytes()).unwrap();
     let mut whole = String::new();
     loop {
