@@ -280,6 +280,7 @@ pub(super) mod tests {
 
     /// A session of a kind that began now.
     pub(in crate::radius) fn session(kind: Kind, user: &str) -> Session {
+        let now = Instant::now();
         Session {
             number: 0,
             id: "81100001".into(),
@@ -289,8 +290,8 @@ pub(super) mod tests {
             terms: Terms::default(),
             meter: Meter::default(),
             pace: Meter::default(),
-            began: Instant::now(),
-            heard: Instant::now(),
+            began: now,
+            heard: now,
             interim: None,
             due: None,
             by_radius: true,
