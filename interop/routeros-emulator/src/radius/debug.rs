@@ -71,6 +71,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Text(text) => format!("{text:?}"),
         Value::Octets(octets) => hex(octets),
+        Value::Time(seconds) => seconds.to_string(),
         value => match value.number() {
             Some(number) => number.to_string(),
             None => value.to_string(),

@@ -7,7 +7,7 @@ use portreeve_proto::attr::nas_port_type;
 
 use super::{
     Opening, Radius, Refusal,
-    entry::{duration, spell},
+    entry::{Service, duration, spell},
     local::{self, Own},
     proof::Proof,
     session::Kind,
@@ -195,8 +195,7 @@ impl Radius {
     ) -> Shape {
         let profile = &portal.profile;
         let mut shape = self.shape(Kind::Hotspot, user);
-        let port = self.sessions().iter().filter_map(|it| it.shape.port).max();
-        shape.port = Some(port.unwrap_or(0x8000_0000).wrapping_add(1));
+        shape.port = Some(self.next_port(Service::Hotspot));
         shape.port_type = match profile.text("nas-port-type") {
             "ethernet" => nas_port_type::ETHERNET,
             "cable" => nas_port_type::CABLE,

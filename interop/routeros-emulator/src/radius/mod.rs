@@ -213,6 +213,19 @@ impl Radius {
         Shape::of(kind.service(), user, &self.machine().identity())
     }
 
+    /// NAS-Port: a number for each session; those of hotspots begin high.
+    fn next_port(&self, service: Service) -> u32 {
+        let sessions = self.sessions();
+        let of_service = sessions.iter().filter(|it| it.shape.service == service);
+        let first = if service == Service::Hotspot {
+            0x8000_0000
+        } else {
+            0
+        };
+        let highest = of_service.filter_map(|it| it.shape.port).max();
+        highest.unwrap_or(first).wrapping_add(1)
+    }
+
     fn next_id(&self, kind: Kind) -> String {
         let boot = *self.machine().boots().borrow();
         self.sessions().next_id(kind, boot)

@@ -5,7 +5,7 @@ use portreeve_proto::attr::nas_port_type;
 
 use super::{
     Opening, Radius, Refusal,
-    entry::duration,
+    entry::{Service, duration},
     local::{self, Own},
     proof::{Proof, agreed},
     session::Kind,
@@ -151,7 +151,7 @@ impl Radius {
     fn ppp_shape(&self, dial: &Dial, server: &Server) -> Shape {
         let mut shape = self.shape(Kind::Ppp(dial.service), &dial.user);
         let is_pppoe = dial.service == "pppoe";
-        shape.port = Some(self.next_port());
+        shape.port = Some(self.next_port(Service::Ppp));
         shape.port_type = if is_pppoe {
             nas_port_type::ETHERNET
         } else {
@@ -161,13 +161,6 @@ impl Radius {
         shape.calling.clone_from(&dial.caller);
         shape.called.clone_from(&server.called);
         shape
-    }
-
-    /// NAS-Port: a number for each session.
-    fn next_port(&self) -> u32 {
-        let sessions = self.sessions();
-        let highest = sessions.iter().filter_map(|it| it.shape.port).max();
-        highest.unwrap_or(0).wrapping_add(1)
     }
 
     fn server(&self, dial: &Dial) -> Result<Server, Refusal> {
