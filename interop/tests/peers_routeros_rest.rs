@@ -614,7 +614,7 @@ fn hostile_octets_come_in_place_of_an_answer() {
         ("huge-length", b"\x03!re\xF0\xFF\xFF\xFF\xFF"),
         ("control", b"\x03!re\xF8\xFF"),
         ("endless-sentence", b"\x03!re\x0B=name=again\x0B=name=again"),
-        ("escapes", b"\x03!re\x08=.id=*1\x0F=name=\0\x1B[2J"),
+        ("escapes", b"\x03!re\x07=.id=*1\x0F=name=\0\x1B[2J"),
     ];
     for (hostile, wanted) in cases {
         controlled(&router, "PUT", "/faults", &json!({ "hostile": hostile }));
