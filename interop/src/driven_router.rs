@@ -1,7 +1,9 @@
 //! The emulated router with people around it: driven through its control port.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use crate::process::Process;
 use crate::{Must as _, eventually};
 
 /// How long the control port may take for an answer: a log-in that nobody answers takes seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A MikroTik router that is none.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl DrivenRouter {
             .args(more);
         let mut process = Process::start(&mut command, &log);
         let first = || {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let said = fs::read_to_string(&log).unwrap_or_default();
             let line = said.lines().find(|line| line.starts_with('{'))?;
             serde_json::from_str::<Value>(line).ok()
         };
@@ -129,6 +131,9 @@ impl DrivenRouter {
     }
 
     /// Waits until the log has a line with this text in it.
+    ///
+    /// # Panics
+    /// If it does not get one.
     #[track_caller]
     pub fn says(&self, what: &str) {
         let has = || self.log().iter().any(|line| line.contains(what));
@@ -138,6 +143,51 @@ impl DrivenRouter {
             "{what:?} is not in the log:\n{}",
             self.log().join("\n")
         );
+    }
+
+    /// What the API says to a log-in, as it came.
+    pub fn api_log_in(&self, user: &str, password: &str) -> String {
+        let api = self.service("api");
+        let mut stream = TcpStream::connect(api).must("connect to the API");
+        stream.set_read_timeout(Some(PATIENCE)).must("a time limit");
+        let (user, password) = (format!("=name={user}"), format!("=password={password}"));
+        for word in ["/login", &user, &password, ""] {
+            let length = u8::try_from(word.len()).must("a short word");
+            let octets = [&[length], word.as_bytes()].concat();
+            stream.write_all(&octets).must("ask");
+        }
+        let mut said = Vec::new();
+        let mut octets = [0; 512];
+        while !String::from_utf8_lossy(&said).contains("!done") {
+            match stream.read(&mut octets) {
+                Ok(0) | Err(_) => break,
+                Ok(length) => said.extend_from_slice(&octets[..length]),
+            }
+        }
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// Imports every file of a folder as a certificate or a key, as an administrator would.
+    #[track_caller]
+    pub fn import(&self, folder: &Path) {
+        let files = fs::read_dir(folder).must("the folder");
+        let mut paths: Vec<_> = files.map(|file| file.must("a file").path()).collect();
+        // A key finds its certificate only where that is there.
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().must("a name").to_string_lossy();
+            let contents = fs::read_to_string(&path).must("a file in PEM");
+            self.run("/file/add", &[("name", &name), ("contents", &contents)]);
+            let import = [("file-name", &*name), ("passphrase", "")];
+            self.run("/certificate/import", &import);
+        }
+    }
+
+    /// The name of the certificate that has a private key.
+    pub fn own_certificate(&self) -> String {
+        let rows = self.menu("/certificate");
+        let own = rows.iter().find(|row| text(row, "private-key") == "true");
+        text(own.must("a certificate with its key"), "name").to_owned()
     }
 
     #[track_caller]

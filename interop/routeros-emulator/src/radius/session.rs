@@ -280,6 +280,7 @@ pub(super) mod tests {
 
     /// A session of a kind that began now.
     pub(in crate::radius) fn session(kind: Kind, user: &str) -> Session {
+        let now = Instant::now();
         Session {
             number: 0,
             id: "81100001".into(),
@@ -289,8 +290,8 @@ pub(super) mod tests {
             terms: Terms::default(),
             meter: Meter::default(),
             pace: Meter::default(),
-            began: Instant::now(),
-            heard: Instant::now(),
+            began: now,
+            heard: now,
             interim: None,
             due: None,
             by_radius: true,
@@ -336,11 +337,11 @@ pub(super) mod tests {
             !one.is_due(one.began + Duration::from_hours(9)),
             "none is wanted"
         );
-        one.interim = Some(Duration::from_secs(60));
-        one.due = Some(one.began + Duration::from_secs(60));
+        one.interim = Some(Duration::from_mins(1));
+        one.due = Some(one.began + Duration::from_mins(1));
         assert!(!one.is_due(one.began + Duration::from_secs(59)));
-        assert!(one.is_due(one.began + Duration::from_secs(60)));
+        assert!(one.is_due(one.began + Duration::from_mins(1)));
         assert!(!one.is_due(one.began + Duration::from_secs(61)));
-        assert!(one.is_due(one.began + Duration::from_secs(120)));
+        assert!(one.is_due(one.began + Duration::from_mins(2)));
     }
 }

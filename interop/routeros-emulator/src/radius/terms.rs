@@ -291,7 +291,7 @@ mod tests {
         session.change(terms(
             &AttributeList::new().with(mikrotik::RATE_LIMIT, "2M/3M"),
         ));
-        assert_eq!(session.session_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(session.session_timeout, Some(Duration::from_mins(1)));
         assert_eq!(
             session.rate.unwrap().rate,
             Pair {
