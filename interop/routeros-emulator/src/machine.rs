@@ -136,8 +136,14 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// What is wrong with a bundled schema or table of menus: a fault of the program.
+    /// A version that never was on the device, or what is wrong with a bundled schema or table of
+    /// menus, which is a fault of the program.
     pub fn new(release: Release, board: Board) -> Result<Arc<Self>, String> {
+        if board == Board::HapAx2 && release.is_six() {
+            return Err(format!(
+                "{board} came with RouterOS 7, and cannot run {release}"
+            ));
+        }
         let schema = Schema::of(release, board)?;
         let menus = Menus::of(release, board, &schema)?;
         let tables = menus.factory();

@@ -54,7 +54,7 @@ impl Machine {
         for (name, _) in call.arguments.iter() {
             let known = node.is_some_and(|node| node.children.contains_key(name));
             // What every API understands, whatever the command says of itself.
-            let always = name.starts_with('.') || matches!(name, "numbers" | "once" | "interval");
+            let always = name.starts_with('.');
             let printing = Self::verb(call) == "print"
                 && matches!(name, "detail" | "count-only" | "stats" | "terse" | "buffer");
             if known || always || printing {

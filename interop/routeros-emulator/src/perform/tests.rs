@@ -364,3 +364,61 @@ async fn the_clock_is_set_and_written_as_the_version_does() {
     run(&newer, call).await.unwrap();
     assert_eq!(newer.one("/system/clock").get("date"), Some("2025-01-23"));
 }
+
+/// Every device with every version it can have.
+fn all_machines() -> Vec<Arc<Machine>> {
+    let all = Release::ALL.into_iter();
+    let each = all.flat_map(|release| Board::ALL.map(|board| (release, board)));
+    each.filter_map(|(release, board)| Machine::new(release, board).ok())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_menu_that_can_be_printed_is() {
+    let machines = all_machines();
+    // One device of the three came with RouterOS 7.
+    assert_eq!(machines.len(), 3 * 8 - 2);
+    for machine in machines {
+        for menu in machine.schema.menus() {
+            let node = machine.schema.node(&menu).unwrap();
+            if node.command("print").is_none() {
+                continue;
+            }
+            let reply = run(&machine, Call::new(format!("{menu}/print"))).await;
+            let reply = reply.unwrap_or_else(|text| panic!("{menu}: {text}"));
+            let list = node.command("find").is_some() || node.command("add").is_some();
+            assert_eq!(reply.list, list, "{menu}");
+            assert!(list || reply.records.len() <= 1, "{menu}");
+        }
+    }
+}
+
+/// What a menu has from the factory must pass its own validation.
+#[tokio::test]
+async fn every_value_from_the_factory_can_be_set_again() {
+    for machine in all_machines() {
+        for menu in machine.schema.menus() {
+            let path = format!("{menu}/set");
+            let Some(node) = machine.schema.node(&path) else {
+                continue;
+            };
+            if machine.source(&menu).is_some() {
+                continue;
+            }
+            for item in machine.stored(&menu) {
+                let values = item
+                    .iter()
+                    .filter(|(name, value)| node.children.contains_key(*name) && !value.is_empty());
+                let id = item.get(".id").map(|id| (".id", id));
+                let arguments = values
+                    .chain(id)
+                    .fold(Call::new(&path), |call, (name, value)| {
+                        call.with(name, value)
+                    });
+                let outcome = run(&machine, arguments.clone()).await;
+                let release = machine.release();
+                assert_eq!(outcome.err(), None, "{release} {menu}: {arguments:?}");
+            }
+        }
+    }
+}
