@@ -11,10 +11,12 @@ use std::{
     process::{Child, Command as Process, Stdio},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use portreeve_routeros::{
-    Capabilities, Error, Login, Record, Router, Secret, Target, Transport, backup, capability,
+    Capabilities, Command, Error, Login, Record, Router, Secret, Target, Transport, backup,
+    capability,
     files::Files,
     plan::{
         self, Dhcp, Dot1x, Enterprise, Failed, Hotspot, Ipsec, Logging, LoginService, Plan, Ppp,
@@ -479,7 +481,7 @@ impl rotation::ServerSide for Both {
         panic!("nothing failed")
     }
 
-    async fn wait(&mut self, _: std::time::Duration) {}
+    async fn wait(&mut self, _: Duration) {}
 }
 
 #[tokio::test]
@@ -507,5 +509,31 @@ async fn a_secret_is_changed_in_its_place() {
         assert_same(&after, &expected, version);
         plan::undo(&at.router, &mut undo).await.unwrap();
         assert_same(&state(&at.router, &at.can).await, &before, version);
+    }
+}
+
+#[tokio::test]
+async fn the_script_does_what_the_plan_does() {
+    for version in VERSIONS {
+        let Some(at) = ready(version, device(version), Transport::Api).await else {
+            return;
+        };
+        let plan = planned(&at.router, &at.can, &at.wanted).await;
+        let script = plan.script(plan::Secrets::Shown);
+        let mut command = Command::new("/execute").with("script", &*script);
+        if version.starts_with('7') {
+            command = command.flag("as-string");
+        }
+        let answer = at.router.call(&command).await.unwrap();
+        let said = answer.returned().unwrap_or_default();
+        // RouterOS 6 says the number of the job, which goes on by itself.
+        for _ in 0..50 {
+            if planned(&at.router, &at.can, &at.wanted).await.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let again = planned(&at.router, &at.can, &at.wanted).await;
+        assert!(again.is_empty(), "{version}: {said}\n{script}\n{again}");
     }
 }

@@ -307,7 +307,7 @@ fn a_script_is_spelled_for_its_version() {
         "/ppp/aaa set use-radius=yes accounting=yes interim-update=5m",
         "/radius/incoming set accept=yes port=3799",
         "secret=\"PUT-THE-SECRET-HERE\"",
-        "/radius set [/radius find where address=\"10.0.0.1\" and comment=\"by hand\"]",
+        r#"/radius set [/radius find where address~"^10.0.0.1\$" and comment="by hand"]"#,
     ];
     for part in expected {
         assert!(script.contains(part), "{part}\n{script}");
