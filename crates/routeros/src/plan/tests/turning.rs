@@ -11,6 +11,8 @@ use super::{
 use crate::{
     Answer, Command, Error, Secret,
     plan::{
+        self, Wanted,
+        apply::apply_by,
         hands::Hands,
         rotation::{Overlap, Rotation, ServerSide, Unrotated, rotate_by},
         undo::take_back,
@@ -221,4 +223,27 @@ fn radsec_and_unknown_entries_are_refused_at_once() {
         assert_eq!(*taken.borrow(), [OLD]);
     }
     assert!(hands.router.told.is_empty());
+}
+
+#[test]
+fn the_next_plan_clears_up_after_a_crash_in_between() {
+    let taken = Taken::new(RefCell::new(vec![OLD]));
+    let mut router = watched(&taken).router;
+    let second = [
+        ("address", "10.0.0.1"),
+        ("comment", &*format!("{TAG} (new secret)")),
+        ("secret", NEW),
+    ];
+    router.push("/radius", &second);
+    let address = "10.0.0.1".parse().unwrap();
+    let mut wanted = Wanted::new(TAG, plan::Server::udp(address, Secret::new(OLD)));
+    wanted.coa = None;
+    let plan = super::planned(&wanted, &router);
+    now(apply_by(&mut router, &plan, |_| Ok(()))).unwrap();
+    let entries = &router.menus["/radius"];
+    let at = entries
+        .iter()
+        .filter(|e| e.get("address") == Some("10.0.0.1"));
+    let secrets: Vec<_> = at.map(|entry| entry.get("secret")).collect();
+    assert_eq!(secrets, [Some(OLD)]);
 }
