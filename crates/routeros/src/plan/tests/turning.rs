@@ -132,7 +132,7 @@ fn with_both_secrets_taken_nobody_waits_and_nothing_is_lost() {
     let start = hands.router.export();
     let mut side = server(Overlap::Both, &taken);
     let can = schema::newest();
-    let mut undo = now(rotate_by(&mut hands, &can, &rotation(), &mut side)).unwrap();
+    let mut undo = now(rotate_by(&mut hands, can, &rotation(), &mut side)).unwrap();
     assert!(hands.asked.iter().all(|asked| *asked == 0));
     assert_eq!(side.waited, Duration::from_secs(10));
     assert_eq!(*taken.borrow(), [NEW]);
@@ -150,7 +150,7 @@ fn with_one_at_a_time_the_new_entry_is_there_before_it_is_needed() {
     let mut side = server(Overlap::One, &taken);
     now(rotate_by(
         &mut hands,
-        &schema::newest(),
+        schema::newest(),
         &rotation(),
         &mut side,
     ))
@@ -170,7 +170,7 @@ fn a_server_that_fails_leaves_both_ends_as_they_were() {
         side.fails = true;
         let failed = now(rotate_by(
             &mut hands,
-            &schema::newest(),
+            schema::newest(),
             &rotation(),
             &mut side,
         ));
@@ -191,7 +191,7 @@ fn a_router_that_fails_leaves_both_ends_as_they_were() {
                 router.fault = Some(fault);
                 let mut side = server(overlap, &taken);
                 let (can, rotation) = (schema::newest(), rotation());
-                let rotated = rotate_by(&mut router, &can, &rotation, &mut side);
+                let rotated = rotate_by(&mut router, can, &rotation, &mut side);
                 let failed = now(rotated).unwrap_err();
                 assert!(matches!(failed, Unrotated::Router(_)), "{failed}");
                 assert_eq!(router.export(), start, "{overlap:?} {fault:?}");
@@ -215,7 +215,7 @@ fn radsec_and_unknown_entries_are_refused_at_once() {
         };
         let failed = now(rotate_by(
             &mut hands,
-            &schema::newest(),
+            schema::newest(),
             &rotation,
             &mut side,
         ));
