@@ -3,6 +3,13 @@
 //! The emulator is a program of its own and knows nothing of this crate. Where it is says
 //! `ROUTEROS_EMULATOR_BIN`; without it nothing is tried here, which is printed.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of a test may fail it, and say what was not tried"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
@@ -166,9 +173,9 @@ async fn wanted(router: &Router, can: &Capabilities) -> Wanted {
     let mut networks = vec!["staff".to_owned()];
     if can.has("/interface/wifi/set") {
         let interfaces = router.print("/interface/wifi", &["name"], &[]).await;
-        let named = interfaces.unwrap();
+        let interfaces = interfaces.unwrap();
         networks.extend(
-            named
+            interfaces
                 .iter()
                 .filter_map(|i| i.get("name").map(str::to_owned)),
         );
@@ -191,6 +198,7 @@ async fn never() -> Result<Router, Error> {
     panic!("the connection was not lost")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what apply calls")]
 fn silent(_: Progress<'_>) -> io::Result<()> {
     Ok(())
 }
@@ -250,7 +258,10 @@ async fn state(router: &Router, can: &Capabilities) -> String {
                 .map(|(name, value)| format!("{name}={value:?}"))
                 .collect();
             words.sort();
-            text += &format!("{menu} {}\n", words.join(" "));
+            text.push_str(menu);
+            text.push(' ');
+            text.push_str(&words.join(" "));
+            text.push('\n');
         }
     }
     if can.is_chr() {
