@@ -3,6 +3,13 @@
 //! The emulator is a program of its own and knows nothing of this crate. Where it is says
 //! `ROUTEROS_EMULATOR_BIN`; without it nothing is tried here, which is printed.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of a test may fail it, and say what was not tried"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
@@ -11,10 +18,12 @@ use std::{
     process::{Child, Command as Process, Stdio},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use portreeve_routeros::{
-    Capabilities, Error, Login, Record, Router, Secret, Target, Transport, backup, capability,
+    Capabilities, Command, Error, Login, Record, Router, Secret, Target, Transport, backup,
+    capability,
     files::Files,
     plan::{
         self, Dhcp, Dot1x, Enterprise, Failed, Hotspot, Ipsec, Logging, LoginService, Plan, Ppp,
@@ -164,9 +173,9 @@ async fn wanted(router: &Router, can: &Capabilities) -> Wanted {
     let mut networks = vec!["staff".to_owned()];
     if can.has("/interface/wifi/set") {
         let interfaces = router.print("/interface/wifi", &["name"], &[]).await;
-        let named = interfaces.unwrap();
+        let interfaces = interfaces.unwrap();
         networks.extend(
-            named
+            interfaces
                 .iter()
                 .filter_map(|i| i.get("name").map(str::to_owned)),
         );
@@ -189,6 +198,7 @@ async fn never() -> Result<Router, Error> {
     panic!("the connection was not lost")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what apply calls")]
 fn silent(_: Progress<'_>) -> io::Result<()> {
     Ok(())
 }
@@ -248,7 +258,10 @@ async fn state(router: &Router, can: &Capabilities) -> String {
                 .map(|(name, value)| format!("{name}={value:?}"))
                 .collect();
             words.sort();
-            text += &format!("{menu} {}\n", words.join(" "));
+            text.push_str(menu);
+            text.push(' ');
+            text.push_str(&words.join(" "));
+            text.push('\n');
         }
     }
     if can.is_chr() {
@@ -479,7 +492,7 @@ impl rotation::ServerSide for Both {
         panic!("nothing failed")
     }
 
-    async fn wait(&mut self, _: std::time::Duration) {}
+    async fn wait(&mut self, _: Duration) {}
 }
 
 #[tokio::test]
@@ -507,5 +520,31 @@ async fn a_secret_is_changed_in_its_place() {
         assert_same(&after, &expected, version);
         plan::undo(&at.router, &mut undo).await.unwrap();
         assert_same(&state(&at.router, &at.can).await, &before, version);
+    }
+}
+
+#[tokio::test]
+async fn the_script_does_what_the_plan_does() {
+    for version in VERSIONS {
+        let Some(at) = ready(version, device(version), Transport::Api).await else {
+            return;
+        };
+        let plan = planned(&at.router, &at.can, &at.wanted).await;
+        let script = plan.script(plan::Secrets::Shown);
+        let mut command = Command::new("/execute").with("script", &*script);
+        if version.starts_with('7') {
+            command = command.flag("as-string");
+        }
+        let answer = at.router.call(&command).await.unwrap();
+        let said = answer.returned().unwrap_or_default();
+        // RouterOS 6 says the number of the job, which goes on by itself.
+        for _ in 0..50 {
+            if planned(&at.router, &at.can, &at.wanted).await.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let again = planned(&at.router, &at.can, &at.wanted).await;
+        assert!(again.is_empty(), "{version}: {said}\n{script}\n{again}");
     }
 }

@@ -3,6 +3,34 @@
 //! [`observe`] reads what the router is like, [`plan()`] compares that with what is [`Wanted`]
 //! and gives a [`Plan`] (or says why there is none), [`apply()`] carries it out and gives an
 //! [`Undo`], which [`undo()`] takes back.
+//!
+//! ```no_run
+//! use portreeve_routeros::{
+//!     Login, Router, Secret, Target, Transport, capability,
+//!     plan::{self, Ppp, Server, Wanted},
+//! };
+//!
+//! # async fn bring() -> Result<(), Box<dyn std::error::Error>> {
+//! let target = Target::new("192.168.88.1", Transport::ApiSsl);
+//! let login = Login::new("admin", "a good password");
+//! let router = Router::connect(&target, &login).await?;
+//! let can = capability::probe(&router).await?;
+//!
+//! let server = Server::udp("192.168.88.10".parse()?, Secret::new("24 random octets"));
+//! let mut wanted = Wanted::new("portreeve:office", server);
+//! wanted.services.ppp = Some(Ppp::default());
+//!
+//! let observed = plan::observe(&router, &can).await?.as_user("admin");
+//! let plan = plan::plan(&wanted, &observed, &can).map_err(|all| format!("{all:?}"))?;
+//! println!("{plan}");
+//!
+//! let again = || Router::connect(&target, &login);
+//! let mut done = plan::apply(&router, &plan, again, |_| Ok(())).await?;
+//! // Keep `done.undo` (it is serde) to take everything back some day:
+//! plan::undo(&router, &mut done.undo).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod apply;
 mod draft;

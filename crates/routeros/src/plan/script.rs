@@ -1,6 +1,6 @@
 //! A plan as a RouterOS script.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::IpAddr};
 
 use super::{Item, Place, Plan, Step, Verb, draft::is_volatile, menu};
 use crate::{Record, Version, secret::is_sensitive};
@@ -82,7 +82,7 @@ fn find(step: &Step, item: &Item, path: &str) -> String {
         .filter(|(name, _)| !is_volatile(name) && !is_sensitive(name) && *name != "disabled")
         .filter(|(name, _)| !by_identity || identity.contains(name) || step.menu.contains("filter"))
         .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("{name}={}", test_value(value)))
+        .map(|(name, value)| test(name, value))
         .collect();
     format!("{path} find where {}", tests.join(" and "))
 }
@@ -92,12 +92,19 @@ fn has_any(content: &Record, names: &[&str]) -> bool {
     names.any(|name| content.get(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// A value in a test. A boolean is one there, not a text.
-fn test_value(value: &str) -> String {
+/// A test of one property. An address is compared as a text: in some menus it is one, in others
+/// it is not and never equals one. A boolean is one everywhere.
+fn test(name: &str, value: &str) -> String {
+    match value.parse() {
+        // A dot stands for any character, but four numbers have no room for another one.
+        Ok(IpAddr::V4(address)) => return format!("{name}~\"^{address}\\$\""),
+        Ok(IpAddr::V6(address)) => return format!("{name}~\"^{address}(/128)?\\$\""),
+        Err(_) => {}
+    }
     match value {
-        "true" | "yes" => "yes".to_owned(),
-        "false" | "no" => "no".to_owned(),
-        text => quoted(text),
+        "true" | "yes" => format!("{name}=yes"),
+        "false" | "no" => format!("{name}=no"),
+        text => format!("{name}={}", quoted(text)),
     }
 }
 

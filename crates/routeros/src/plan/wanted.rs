@@ -30,7 +30,8 @@ pub struct Wanted {
     /// What the router notes of RADIUS in a log of its own. `None`: left as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging>,
-    /// Risks the administrator takes: without them an [`Objection`](super::Objection) stops the plan.
+    /// Risks the administrator takes: without them an [`Objection`](super::Objection) stops the
+    /// plan.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub accepted: BTreeSet<Risk>,
 }

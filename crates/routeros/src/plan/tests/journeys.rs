@@ -77,7 +77,7 @@ fn is_as_wanted(router: &Memory, wanted: &Wanted) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn a_plan_leads_there_and_its_undo_back(

@@ -25,7 +25,7 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 fn planned(wanted: &Wanted, router: &Memory) -> Plan {
-    match plan(wanted, &router.observed(), &schema::newest()) {
+    match plan(wanted, &router.observed(), schema::newest()) {
         Ok(plan) => plan,
         Err(objections) => panic!("{objections:?}"),
     }

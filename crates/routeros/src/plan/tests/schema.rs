@@ -79,10 +79,10 @@ pub(super) fn capabilities(version: &str) -> Capabilities {
     Capabilities::new(version.parse::<Version>().unwrap(), commands, values)
 }
 
-pub(super) fn newest() -> Capabilities {
+pub(super) fn newest() -> &'static Capabilities {
     use std::sync::OnceLock;
     static NEWEST: OnceLock<Capabilities> = OnceLock::new();
-    NEWEST.get_or_init(|| capabilities("7.24")).clone()
+    NEWEST.get_or_init(|| capabilities("7.24"))
 }
 
 fn fits(command: &Command, can: &Capabilities) -> Result<(), String> {

@@ -11,6 +11,8 @@ use super::{
 use crate::{
     Answer, Command, Error, Secret,
     plan::{
+        self, Wanted,
+        apply::apply_by,
         hands::Hands,
         rotation::{Overlap, Rotation, ServerSide, Unrotated, rotate_by},
         undo::take_back,
@@ -130,7 +132,7 @@ fn with_both_secrets_taken_nobody_waits_and_nothing_is_lost() {
     let start = hands.router.export();
     let mut side = server(Overlap::Both, &taken);
     let can = schema::newest();
-    let mut undo = now(rotate_by(&mut hands, &can, &rotation(), &mut side)).unwrap();
+    let mut undo = now(rotate_by(&mut hands, can, &rotation(), &mut side)).unwrap();
     assert!(hands.asked.iter().all(|asked| *asked == 0));
     assert_eq!(side.waited, Duration::from_secs(10));
     assert_eq!(*taken.borrow(), [NEW]);
@@ -148,7 +150,7 @@ fn with_one_at_a_time_the_new_entry_is_there_before_it_is_needed() {
     let mut side = server(Overlap::One, &taken);
     now(rotate_by(
         &mut hands,
-        &schema::newest(),
+        schema::newest(),
         &rotation(),
         &mut side,
     ))
@@ -168,7 +170,7 @@ fn a_server_that_fails_leaves_both_ends_as_they_were() {
         side.fails = true;
         let failed = now(rotate_by(
             &mut hands,
-            &schema::newest(),
+            schema::newest(),
             &rotation(),
             &mut side,
         ));
@@ -189,7 +191,7 @@ fn a_router_that_fails_leaves_both_ends_as_they_were() {
                 router.fault = Some(fault);
                 let mut side = server(overlap, &taken);
                 let (can, rotation) = (schema::newest(), rotation());
-                let rotated = rotate_by(&mut router, &can, &rotation, &mut side);
+                let rotated = rotate_by(&mut router, can, &rotation, &mut side);
                 let failed = now(rotated).unwrap_err();
                 assert!(matches!(failed, Unrotated::Router(_)), "{failed}");
                 assert_eq!(router.export(), start, "{overlap:?} {fault:?}");
@@ -213,7 +215,7 @@ fn radsec_and_unknown_entries_are_refused_at_once() {
         };
         let failed = now(rotate_by(
             &mut hands,
-            &schema::newest(),
+            schema::newest(),
             &rotation,
             &mut side,
         ));
@@ -221,4 +223,27 @@ fn radsec_and_unknown_entries_are_refused_at_once() {
         assert_eq!(*taken.borrow(), [OLD]);
     }
     assert!(hands.router.told.is_empty());
+}
+
+#[test]
+fn the_next_plan_clears_up_after_a_crash_in_between() {
+    let taken = Taken::new(RefCell::new(vec![OLD]));
+    let mut router = watched(&taken).router;
+    let second = [
+        ("address", "10.0.0.1"),
+        ("comment", &*format!("{TAG} (new secret)")),
+        ("secret", NEW),
+    ];
+    router.push("/radius", &second);
+    let address = "10.0.0.1".parse().unwrap();
+    let mut wanted = Wanted::new(TAG, plan::Server::udp(address, Secret::new(OLD)));
+    wanted.coa = None;
+    let plan = super::planned(&wanted, &router);
+    now(apply_by(&mut router, &plan, |_| Ok(()))).unwrap();
+    let entries = &router.menus["/radius"];
+    let at = entries
+        .iter()
+        .filter(|e| e.get("address") == Some("10.0.0.1"));
+    let secrets: Vec<_> = at.map(|entry| entry.get("secret")).collect();
+    assert_eq!(secrets, [Some(OLD)]);
 }
