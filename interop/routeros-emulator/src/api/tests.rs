@@ -185,7 +185,9 @@ async fn repeated_printing_ends_when_it_is_cancelled_without_a_tag() {
     assert_eq!(client.must_hear().await, ["!done"]);
     assert_eq!(client.must_hear().await, ["!done"]);
     let timed = ["/system/identity/print", "=interval=0.05", "=duration=0.12"];
-    assert_eq!(client.ask(&timed).await.len(), 4);
+    let all = client.ask(&timed).await;
+    // Two or three, and on a machine with much to do one, but an end in any case.
+    assert!((2..=4).contains(&all.len()), "{all:?}");
 }
 
 /// Whether a connection is closed without a word.
