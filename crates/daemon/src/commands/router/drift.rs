@@ -220,9 +220,10 @@ pub(super) fn script(arguments: &Script, context: &mut Context<'_>) -> Result<()
         let link = Link::open(&kept).await?;
         link.plan(&kept.wanted()).await
     })?;
-    let secrets = match arguments.reveal_secrets {
-        true => Secrets::Shown,
-        false => Secrets::Placeholders,
+    let secrets = if arguments.reveal_secrets {
+        Secrets::Shown
+    } else {
+        Secrets::Placeholders
     };
     if plan.is_empty() {
         let words = format!("router '{}' is as wanted: nothing to do", kept.name);

@@ -22,6 +22,17 @@ pub(super) fn show(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> 
     notes(plan, output)
 }
 
+/// As [`show`], beside what is asked for where that is JSON.
+pub(super) fn show_beside(json: bool, plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> {
+    if !json {
+        return show(plan, output);
+    }
+    for line in plan.to_string().lines() {
+        output.note(crate::output::printable(line))?;
+    }
+    notes(plan, output)
+}
+
 /// What is to be known of a plan.
 pub(super) fn notes(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> {
     for note in plan.notes() {
