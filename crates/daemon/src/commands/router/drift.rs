@@ -105,8 +105,7 @@ fn print(
 ) -> Result<(), Failure> {
     match plan {
         Ok(plan) if plan.is_empty() => {
-            output.note(format!("router '{name}' is as it was left"))?;
-            progress::notes(plan, output)
+            Ok(output.note(format!("router '{name}' is as it was left"))?)
         }
         Ok(plan) => {
             output.line(format!("router '{name}' has drifted; to be as wanted:"))?;

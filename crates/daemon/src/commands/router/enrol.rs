@@ -541,14 +541,14 @@ fn register(kept: &Kept, prospect: &Prospect, context: &mut Context<'_>) -> Resu
     };
     let mut entry = Nas::reached(&kept.nas, IpNet::from(prospect.address), reach);
     entry.dialect = DialectName::Mikrotik;
-    // RouterOS before 7.15 sends none but with EAP.
+    // Before 7.15 RouterOS signs EAP alone: what is learnt from that would refuse all else.
     if !prospect
         .way
         .link
         .can
         .takes("/radius/add", "require-message-auth")
     {
-        entry.require_message_authenticator = Require::Auto;
+        entry.require_message_authenticator = Require::No;
     }
     entry.comment = format!("RouterOS, enrolled as '{}'", kept.name);
     let mut store = context.data.open()?;

@@ -19,7 +19,7 @@ pub(super) fn show(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> 
     for line in plan.to_string().lines() {
         output.line(crate::output::printable(line))?;
     }
-    notes(plan, output)
+    Ok(())
 }
 
 /// As [`show`], beside what is asked for where that is JSON.
@@ -29,17 +29,6 @@ pub(super) fn show_beside(json: bool, plan: &Plan, output: &mut Output<'_>) -> R
     }
     for line in plan.to_string().lines() {
         output.note(crate::output::printable(line))?;
-    }
-    notes(plan, output)
-}
-
-/// What is to be known of a plan.
-pub(super) fn notes(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> {
-    for note in plan.notes() {
-        output.warn(crate::output::printable(&format!(
-            "{}: {}",
-            note.menu, note.text
-        )))?;
     }
     Ok(())
 }
