@@ -341,9 +341,9 @@ fn defined(side: &mut OurSide, store: &mut impl Store) -> Result<(), Failure> {
     let named: BTreeSet<String> = named.map(str::to_owned).collect();
     side.router_groups = named.into_iter().collect();
     side.hashed_users = users.iter().filter(|user| is_hashed(user)).count() as u64;
-    let names = users.iter().map(|user| &user.name);
-    let mac_users = names.filter(|name| Mac::calling(name).is_some());
-    side.mac_users = mac_users.take(MAC_USERS).cloned().collect();
+    let all = users.iter().map(|user| &user.name);
+    let by_mac = all.filter(|name| Mac::calling(name).is_some());
+    side.mac_users = by_mac.take(MAC_USERS).cloned().collect();
     side.users = users.into_iter().map(|user| user.name).collect();
     Ok(())
 }

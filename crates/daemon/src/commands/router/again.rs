@@ -54,7 +54,7 @@ pub(super) async fn again(
             kept.name
         ))?;
     } else {
-        progress::show(&plan, output)?;
+        progress::show_beside(arguments.json, &plan, output)?;
         if !arguments.dry_run {
             agree(arguments.yes, plan.steps().len(), output)?;
             steps = progress::carry_out(&link, kept, &folder, &plan, output).await?;

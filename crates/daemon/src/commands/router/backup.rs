@@ -26,6 +26,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what"))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Take {
     /// The router [default: all; with --diff and --on-router the only one]
     name: Option<String>,

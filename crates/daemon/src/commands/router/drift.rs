@@ -105,8 +105,7 @@ fn print(
 ) -> Result<(), Failure> {
     match plan {
         Ok(plan) if plan.is_empty() => {
-            output.note(format!("router '{name}' is as it was left"))?;
-            progress::notes(plan, output)
+            Ok(output.note(format!("router '{name}' is as it was left"))?)
         }
         Ok(plan) => {
             output.line(format!("router '{name}' has drifted; to be as wanted:"))?;
@@ -220,9 +219,10 @@ pub(super) fn script(arguments: &Script, context: &mut Context<'_>) -> Result<()
         let link = Link::open(&kept).await?;
         link.plan(&kept.wanted()).await
     })?;
-    let secrets = match arguments.reveal_secrets {
-        true => Secrets::Shown,
-        false => Secrets::Placeholders,
+    let secrets = if arguments.reveal_secrets {
+        Secrets::Shown
+    } else {
+        Secrets::Placeholders
     };
     if plan.is_empty() {
         let words = format!("router '{}' is as wanted: nothing to do", kept.name);

@@ -1,6 +1,6 @@
 //! `portreeve router enrol`: from a bare router to one that asks us, or back to the bare router.
 
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 
 use clap::Args;
 use ipnet::IpNet;
@@ -37,6 +37,10 @@ use crate::{
 const RADSEC_PORT: u16 = 2083;
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Enrol {
     /// Where the router is
     #[arg(value_name = "ADDRESS[:PORT]")]
@@ -79,7 +83,7 @@ pub(crate) struct Enrol {
     pub(super) yes: bool,
     /// Print what was done as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 fn read_fingerprint(text: &str) -> Result<[u8; 32], &'static str> {
@@ -123,8 +127,7 @@ impl Ours {
                 config.listen.tls.clone(),
             ),
         };
-        let port =
-            |all: &[std::net::SocketAddr], usual| all.first().map_or(usual, |one| one.port());
+        let port = |all: &[SocketAddr], usual| all.first().map_or(usual, SocketAddr::port);
         Ok(Self {
             auth: port(&auth, 1812),
             accounting: port(&accounting, 1813),
@@ -233,7 +236,7 @@ async fn first(
     let prospect = prospect(arguments, way, ours, routers, context).await?;
     let folder = routers.place_for(&prospect.kept.name)?;
     let plan = prospect.way.link.plan(&preview(&prospect)).await?;
-    introduce(&prospect, &plan, context)?;
+    introduce(arguments.json, &prospect, &plan, context)?;
     if arguments.dry_run {
         let steps = plan.steps().len();
         return report(arguments, &prospect.kept, steps, None, &mut context.output);
@@ -291,21 +294,7 @@ async fn prospect(
         .wishes
         .server()
         .unwrap_or_else(|| way.link.router.local_address().to_canonical());
-    let obstacle = certificate::obstacle(&way.link, &ours.config, ours.radsec, server);
-    let protocol = match obstacle {
-        Some(why) if arguments.radsec => {
-            return Err(RouterError::Refused(format!("no RadSec: {why}")).into());
-        }
-        Some(why) if !arguments.udp => {
-            context
-                .output
-                .note(format!("over UDP, not RadSec: {why}"))?;
-            Protocol::Udp
-        }
-        Some(_) => Protocol::Udp,
-        None if arguments.udp => Protocol::Udp,
-        None => Protocol::Radsec,
-    };
+    let protocol = protocol(arguments, &way.link, ours, server, &mut context.output)?;
     let secret = match protocol {
         Protocol::Udp => Some(Hidden::new(nas::generate_secret()?)),
         Protocol::Radsec => None,
@@ -352,6 +341,29 @@ async fn prospect(
     })
 }
 
+/// How the router is to come.
+fn protocol(
+    arguments: &Enrol,
+    link: &Link,
+    ours: &Ours,
+    server: IpAddr,
+    output: &mut Output<'_>,
+) -> Result<Protocol, Failure> {
+    if arguments.udp {
+        return Ok(Protocol::Udp);
+    }
+    match certificate::obstacle(link, &ours.config, ours.radsec, server) {
+        Some(why) if arguments.radsec => {
+            Err(RouterError::Refused(format!("no RadSec: {why}")).into())
+        }
+        Some(why) => {
+            output.note(format!("over UDP, not RadSec: {why}"))?;
+            Ok(Protocol::Udp)
+        }
+        None => Ok(Protocol::Radsec),
+    }
+}
+
 /// The names that routers and NASes have.
 fn taken(routers: &Routers, context: &Context<'_>) -> Result<Vec<String>, Failure> {
     let mut taken = routers.names()?;
@@ -389,31 +401,45 @@ async fn own_address(link: &Link, address: IpAddr) -> Result<Option<IpAddr>, Fai
 }
 
 /// Says what is about to be done.
-fn introduce(prospect: &Prospect, plan: &Plan, context: &mut Context<'_>) -> Result<(), Failure> {
+fn introduce(
+    json: bool,
+    prospect: &Prospect,
+    plan: &Plan,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     let (kept, output) = (&prospect.kept, &mut context.output);
-    output.line(format!("router '{}' at {}:", kept.name, prospect.address))?;
     let (way, how) = match prospect.protocol {
         Protocol::Udp => ("udp", "a secret of 24 octets and Message-Authenticator"),
         Protocol::Radsec => ("tls", "certificates of this server's CA"),
     };
-    output.line(format!("+ here: nas '{}', over {way} with {how}", kept.nas))?;
-    output.line(format!(
-        "+ /user, /user/group {}: what this server logs in as from now on",
-        account::USER
-    ))?;
+    let mut lines = vec![
+        format!("router '{}' at {}:", kept.name, prospect.address),
+        format!("+ here: nas '{}', over {way} with {how}", kept.nas),
+        format!(
+            "+ /user, /user/group {}: what this server logs in as from now on",
+            account::USER
+        ),
+    ];
     if needs_certificate(&prospect.way) {
-        output.line(format!(
+        lines.push(format!(
             "+ /certificate {}: for the API in TLS",
             way::API_CERTIFICATE
-        ))?;
+        ));
     }
     if prospect.protocol == Protocol::Radsec {
-        output.line(format!(
+        lines.push(format!(
             "+ /certificate portreeve-ca, portreeve-{}: for RadSec",
             kept.name
-        ))?;
+        ));
     }
-    progress::show(plan, output)
+    for line in lines {
+        if json {
+            output.note(line)?;
+        } else {
+            output.line(line)?;
+        }
+    }
+    progress::show_beside(json, plan, output)
 }
 
 fn needs_certificate(way: &Way) -> bool {
@@ -515,14 +541,14 @@ fn register(kept: &Kept, prospect: &Prospect, context: &mut Context<'_>) -> Resu
     };
     let mut entry = Nas::reached(&kept.nas, IpNet::from(prospect.address), reach);
     entry.dialect = DialectName::Mikrotik;
-    // RouterOS before 7.15 sends none but with EAP.
+    // Before 7.15 RouterOS signs EAP alone: what is learnt from that would refuse all else.
     if !prospect
         .way
         .link
         .can
         .takes("/radius/add", "require-message-auth")
     {
-        entry.require_message_authenticator = Require::Auto;
+        entry.require_message_authenticator = Require::No;
     }
     entry.comment = format!("RouterOS, enrolled as '{}'", kept.name);
     let mut store = context.data.open()?;

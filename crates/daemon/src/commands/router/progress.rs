@@ -19,16 +19,16 @@ pub(super) fn show(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> 
     for line in plan.to_string().lines() {
         output.line(crate::output::printable(line))?;
     }
-    notes(plan, output)
+    Ok(())
 }
 
-/// What is to be known of a plan.
-pub(super) fn notes(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> {
-    for note in plan.notes() {
-        output.warn(crate::output::printable(&format!(
-            "{}: {}",
-            note.menu, note.text
-        )))?;
+/// As [`show`], beside what is asked for where that is JSON.
+pub(super) fn show_beside(json: bool, plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> {
+    if !json {
+        return show(plan, output);
+    }
+    for line in plan.to_string().lines() {
+        output.note(crate::output::printable(line))?;
     }
     Ok(())
 }

@@ -98,7 +98,7 @@ async fn log_in(kept: &Kept, context: &mut Context<'_>) -> Result<Proof, Failure
     let mut user = User::new(&name);
     user.credential = Some(password::kept_clear(&secret)?);
     user.reply = vec!["Mikrotik-Group=read".to_owned()];
-    user.comment = "made to test a router; to be removed".to_owned();
+    "made to test a router; to be removed".clone_into(&mut user.comment);
     let mut store = context.data.open()?;
     store.put_user(&user, Put::Create)?;
     let tried = try_in(&kept.target, &Login::new(&name, secret.as_str())).await;

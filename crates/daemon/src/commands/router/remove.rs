@@ -11,6 +11,10 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Remove {
     /// The router
     name: String,

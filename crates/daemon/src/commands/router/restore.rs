@@ -20,6 +20,10 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Restore {
     /// The router
     name: String,
@@ -100,13 +104,12 @@ pub(super) fn run(arguments: &Restore, context: &mut Context<'_>) -> Result<(), 
 }
 
 fn script(backup: &Backup, context: &mut Context<'_>) -> Result<(), Failure> {
-    let octets = match backup.file(SENSITIVE)? {
-        Some(octets) => octets,
-        None => {
-            let note = "this backup has no export with secrets; they are missing below";
-            context.output.warn(note)?;
-            backup.export()?.into_bytes()
-        }
+    let octets = if let Some(octets) = backup.file(SENSITIVE)? {
+        octets
+    } else {
+        let note = "this backup has no export with secrets; they are missing below";
+        context.output.warn(note)?;
+        backup.export()?.into_bytes()
     };
     Ok(context.output.raw(&octets)?)
 }

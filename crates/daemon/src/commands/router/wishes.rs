@@ -38,7 +38,7 @@ const RISKS: [(&str, Risk); 4] = [
 /// Flags that say how a router is to be.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Wishes {
-    /// What shall use this server: ppp (PPPoE and VPN), hotspot, wireless, login (to the router
+    /// What shall use this server: ppp (dial-in and VPN), hotspot, wireless, login (to the router
     /// itself), dhcp, ipsec, dot1x (802.1X on wires) [default: ppp,hotspot,wireless,login]
     #[arg(long, value_name = "SERVICE,..", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(SERVICES))]
@@ -65,7 +65,7 @@ pub(super) struct Wishes {
     /// On those ports, let devices without 802.1X in by their MAC address
     #[arg(long)]
     dot1x_mac: bool,
-    /// Whether IKEv1 with XAuth asks too
+    /// Whether xauth, of the first version of IKE, asks too
     #[arg(long)]
     xauth: bool,
     /// What a log-in to the router may do where its user says nothing else [default: read]
@@ -218,9 +218,10 @@ impl Wishes {
         }
         if self.has("hotspot") {
             services.hotspot = Some(Hotspot {
-                profiles: match self.hotspot_profile.is_empty() {
-                    true => Which::All,
-                    false => Which::Named(named(&self.hotspot_profile)),
+                profiles: if self.hotspot_profile.is_empty() {
+                    Which::All
+                } else {
+                    Which::Named(named(&self.hotspot_profile))
                 },
                 interim_update: interim,
             });
