@@ -142,7 +142,10 @@ async fn authorities_vouch_for_hosts_that_the_certificate_names() {
     let trust = Trust::Authorities(vec![other.authority.clone()]);
     let wrong = other.dial(trust).await;
     assert!(
-        matches!(&wrong, Err(TlsTrouble::WrongName { names }) if names == "router1.example, 192.0.2.1"),
+        matches!(
+            &wrong,
+            Err(TlsTrouble::WrongName { names }) if names == "router1.example, 192.0.2.1"
+        ),
         "{wrong:?}"
     );
     let unknown = other.dial(authorities).await;
