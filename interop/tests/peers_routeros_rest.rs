@@ -2,10 +2,11 @@
 //! Net-SNMP.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use portreeve_interop::routeros::{PASSWORD, RouterOs, VERSIONS};
@@ -353,10 +354,11 @@ fn decrypted(file: &[u8], password: &str, folder: &Path) -> Vec<u8> {
     let openssl = || Command::new(program("openssl"));
     let digest = run(openssl().args(["dgst", "-sha256", "-r"]).arg(&salted), "");
     let key = &digest.stdout[..32];
-    let hex: String = salt[..16]
+    let hex: Vec<String> = salt[..16]
         .iter()
         .map(|octet| format!("{octet:02x}"))
         .collect();
+    let hex = hex.concat();
     let (secret, plain) = (folder.join("secret"), folder.join("plain"));
     fs::write(&secret, [&[0; 16], &file[72..]].concat()).must("write");
     let ended = run(
@@ -410,7 +412,8 @@ fn a_backup_has_the_format_of_a_router_and_is_loaded_again() {
     assert_eq!(wrong.0, 400);
     assert_eq!(had(&router, "GET", "/radius", &Value::Null), json!([]));
     had(&router, "POST", "/system/backup/load", &load("a password"));
-    eventually(|| asked(&router, "GET", "/radius", &Value::Null).0 == 200 && boots(&router) == 2);
+    eventually(|| boots(&router) == 2);
+    eventually(|| asked(&router, "GET", "/radius", &Value::Null).0 == 200);
     let entries = had(&router, "GET", "/radius", &Value::Null);
     assert_eq!(entries[0]["comment"], "kept");
 }
@@ -532,7 +535,7 @@ fn a_restart_keeps_the_configuration_and_shuts_everybody_out_for_a_second() {
     let router = start("7.18");
     had(&router, "PUT", "/radius", &json!({ "address": "10.0.0.1" }));
     had(&router, "POST", "/system/reboot", &Value::Null);
-    thread::sleep(Duration::from_millis(400));
+    eventually(|| boots(&router) == 2);
     assert_eq!(asked(&router, "GET", "/radius", &Value::Null).0, 0);
     eventually(|| asked(&router, "GET", "/radius", &Value::Null).0 == 200);
     let entries = had(&router, "GET", "/radius", &Value::Null);
@@ -584,6 +587,44 @@ fn faults_are_set_and_strike() {
             .as_str()
             .is_some_and(|text| text.contains("nonsense"))
     );
+}
+
+/// The first octets that come back on a plain log-in to the API.
+fn answered(router: &RouterOs, most: usize) -> Vec<u8> {
+    let mut stream = TcpStream::connect(router.service("api")).must("connect");
+    let patience = Some(Duration::from_secs(10));
+    stream.set_read_timeout(patience).must("have patience");
+    let words = ["/login", "=name=admin", "=password=x", ""];
+    let octets = words.iter().flat_map(|word| {
+        let length = u8::try_from(word.len()).must("a short word");
+        [&[length], word.as_bytes()].concat()
+    });
+    let sentence: Vec<u8> = octets.collect();
+    stream.write_all(&sentence).must("send");
+    let mut answer = vec![0; most];
+    stream.read_exact(&mut answer).must("an answer");
+    answer
+}
+
+#[test]
+fn hostile_octets_come_in_place_of_an_answer() {
+    let router = start("7.18");
+    assert_eq!(answered(&router, 6), b"\x05!trap");
+    let cases: [(&str, &[u8]); 4] = [
+        ("huge-length", b"\x03!re\xF0\xFF\xFF\xFF\xFF"),
+        ("control", b"\x03!re\xF8\xFF"),
+        ("endless-sentence", b"\x03!re\x0B=name=again\x0B=name=again"),
+        ("escapes", b"\x03!re\x07=.id=*1\x0F=name=\0\x1B[2J"),
+    ];
+    for (hostile, wanted) in cases {
+        controlled(&router, "PUT", "/faults", &json!({ "hostile": hostile }));
+        assert_eq!(answered(&router, wanted.len()), wanted, "{hostile}");
+    }
+    controlled(&router, "PUT", "/faults", &json!({ "hostile": "endless" }));
+    let much = answered(&router, 1 << 22);
+    assert!(much.windows(4).filter(|four| *four == b"\x03!re").count() > 100_000);
+    controlled(&router, "DELETE", "/faults", &Value::Null);
+    assert_eq!(answered(&router, 6), b"\x05!trap", "and then all is well");
 }
 
 #[test]
