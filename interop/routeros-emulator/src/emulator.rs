@@ -126,10 +126,18 @@ fn prepare(machine: &Arc<Machine>, options: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// A free port below those that the system hands out to clients, so that none of them takes it
+/// before the service is there.
 fn free_port(address: IpAddr) -> Result<u16, String> {
-    let listener = std::net::TcpListener::bind((address, 0));
-    let local = listener.and_then(|listener| listener.local_addr());
-    local
-        .map(|local| local.port())
-        .map_err(|error| format!("no free port at {address}: {error}"))
+    let mut last = String::new();
+    for _ in 0..100 {
+        let mut octets = [0; 2];
+        getrandom::fill(&mut octets).map_err(|error| error.to_string())?;
+        let port = 10_000 + u16::from_le_bytes(octets) % 10_000;
+        match std::net::TcpListener::bind((address, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(format!("no free port at {address}: {last}"))
 }

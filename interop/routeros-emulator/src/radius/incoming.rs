@@ -23,7 +23,7 @@ use super::{
 use crate::Record;
 
 /// How often the menu is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(20);
 /// Answers that are kept for requests that come again.
 const KEPT: usize = 64;
 /// Octets of attributes in an answer at most.
