@@ -1,4 +1,4 @@
-//! Sessions that began by a certificate that has been revoked since: their NAS is asked to end them.
+//! Sessions that began by a certificate that was revoked since: their NAS is asked to end them.
 
 use std::{
     collections::HashMap,
@@ -19,8 +19,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::certificates::Shared;
 use crate::{authority, config::Coa, data::DataDir, failure::Failure, service::mark_of};
 
-/// How often is looked whether something was revoked: what an administrator does takes effect within
-/// a second.
+/// How often is looked whether something was revoked: what an administrator does takes effect
+/// within a second.
 const TICK: Duration = Duration::from_millis(500);
 /// How long after a revocation sessions are looked for: one may just have been let in whose first
 /// report is yet to come.

@@ -15,8 +15,8 @@ const WITH_EAP: &str = "With --method eap-..";
 /// How a device logs in by EAP.
 #[derive(Debug, Default, Args)]
 pub(crate) struct EapArguments {
-    /// The name that everybody on the way may see, where TLS hides the true one [default: that of
-    /// nobody at the user's realm, @REALM, else anonymous; with eap-tls the user]
+    /// The name that everybody on the way may see, where TLS hides the true one; unless given,
+    /// `@` and the user's realm where there is one, else anonymous, and with eap-tls the user
     #[arg(help_heading = WITH_EAP)]
     #[arg(long, value_name = "IDENTITY")]
     anonymous: Option<String>,
