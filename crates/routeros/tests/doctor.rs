@@ -1,6 +1,5 @@
 //! Troubles provoked on an emulated router, found through `gather` and `diagnose`, mended, and put
-//! back. The emulator knows nothing of this crate. It is built where `ROUTEROS_EMULATOR_BIN` does
-//! not name it.
+//! back. The emulator knows nothing of this crate.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![expect(
@@ -8,14 +7,14 @@
     reason = "a failed test says at which version it was"
 )]
 
+#[path = "emulated/program.rs"]
+mod program;
+
 use std::{
     collections::BTreeMap,
-    env,
     io::{BufRead as _, BufReader},
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    path::{Path, PathBuf},
     process::{Child, Command as Process, Stdio},
-    sync::OnceLock,
     time::{Duration, SystemTime},
 };
 
@@ -24,6 +23,7 @@ use portreeve_routeros::{
     check::{self, Code, Expectation, Finding, Nas, OurSide, ResponseTimes, diagnose},
     harden, monitor, sessions,
 };
+use program::program;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const VERSIONS: [&str; 8] = [
@@ -38,27 +38,6 @@ struct Emulated {
     process: Child,
     services: BTreeMap<String, SocketAddr>,
     control: SocketAddr,
-}
-
-/// The emulator's binary.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        if let Some(named) = env::var_os("ROUTEROS_EMULATOR_BIN") {
-            return named.into();
-        }
-        let built = Process::new(env!("CARGO"))
-            .args(["build", "--package", "routeros-emulator"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(built.success(), "the emulator cannot be built");
-        let test = env::current_exe().unwrap();
-        test.parent()
-            .and_then(Path::parent)
-            .unwrap()
-            .join("routeros-emulator")
-    })
 }
 
 impl Emulated {

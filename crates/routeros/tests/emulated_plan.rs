@@ -1,20 +1,20 @@
 //! Plans against the emulator, in every version it has: there, again, and back.
 //!
-//! The emulator is a program of its own and knows nothing of this crate. Where it is says
-//! `ROUTEROS_EMULATOR_BIN`; without it nothing is tried here, which is printed.
+//! The emulator is a program of its own and knows nothing of this crate.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
-    reason = "the helpers of a test may fail it, and say what was not tried"
+    reason = "the helpers of a test may fail it"
 )]
+
+#[path = "emulated/program.rs"]
+mod program;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
     process::{Child, Command as Process, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -30,6 +30,7 @@ use portreeve_routeros::{
         Progress, Server, Trouble, Undo, Wanted, Wireless, observe, rotation,
     },
 };
+use program::program;
 use serde_json::Value;
 
 const VERSIONS: [&str; 8] = [
@@ -51,13 +52,8 @@ struct Emulator {
 }
 
 impl Emulator {
-    /// `None` where there is no emulator to be tried.
-    fn start(version: &str, board: &str) -> Option<Self> {
-        let Some(program) = std::env::var_os("ROUTEROS_EMULATOR_BIN").map(PathBuf::from) else {
-            eprintln!("not tried: ROUTEROS_EMULATOR_BIN does not say where the emulator is");
-            return None;
-        };
-        let mut process = Process::new(&program)
+    fn start(version: &str, board: &str) -> Self {
+        let mut process = Process::new(program())
             .args(["--version", version, "--password", "pass", "--board", board])
             .stdout(Stdio::piped())
             .spawn()
@@ -70,7 +66,7 @@ impl Emulator {
         let services = services
             .filter_map(|(name, at)| Some((name.clone(), at.as_str()?.parse().ok()?)))
             .collect();
-        Some(Self { process, services })
+        Self { process, services }
     }
 
     fn target(&self, transport: Transport) -> Target {
@@ -286,27 +282,25 @@ struct Ready {
     start: String,
 }
 
-async fn ready(version: &str, board: &str, transport: Transport) -> Option<Ready> {
-    let emulator = Emulator::start(version, board)?;
+async fn ready(version: &str, board: &str, transport: Transport) -> Ready {
+    let emulator = Emulator::start(version, board);
     let router = emulator.router(transport).await;
     let can = capability::probe(&router).await.unwrap();
     furnish(&router, &can).await;
     let wanted = wanted(&router, &can).await;
     let start = state(&router, &can).await;
     assert!(start.contains("10.9.9.9"), "{version}: {start}");
-    Some(Ready {
+    Ready {
         emulator,
         router,
         can,
         wanted,
         start,
-    })
+    }
 }
 
 async fn there_and_back(version: &str, board: &str, transport: Transport) {
-    let Some(at) = ready(version, board, transport).await else {
-        return;
-    };
+    let at = ready(version, board, transport).await;
     let first = planned(&at.router, &at.can, &at.wanted).await;
     assert!(first.steps().len() > 10, "{version}: {first}");
     let applied = plan::apply(&at.router, &first, never, silent).await;
@@ -383,9 +377,7 @@ fn pipe(mut from: TcpStream, mut to: TcpStream) {
 #[tokio::test]
 async fn a_session_lost_midway_leaves_nothing_behind() {
     for version in ["6.49", "7.24"] {
-        let Some(at) = ready(version, device(version), Transport::Api).await else {
-            return;
-        };
+        let at = ready(version, device(version), Transport::Api).await;
         let plan = planned(&at.router, &at.can, &at.wanted).await;
         for lost in [0, 5, plan.steps().len() - 1] {
             let wire = Wire::default();
@@ -424,9 +416,7 @@ fn nothing_stays(failed: &Failed, step: usize) {
 #[tokio::test]
 async fn somebody_elses_edit_stops_the_work_and_stays() {
     for version in ["6.49", "7.24"] {
-        let Some(at) = ready(version, device(version), Transport::Api).await else {
-            return;
-        };
+        let at = ready(version, device(version), Transport::Api).await;
         let first = planned(&at.router, &at.can, &at.wanted).await;
         let other = at.emulator.router(Transport::Api).await;
         let edit = Record::new().with("interim-update", "7m");
@@ -446,9 +436,7 @@ async fn somebody_elses_edit_stops_the_work_and_stays() {
 #[tokio::test]
 async fn who_may_not_write_changes_nothing() {
     for version in ["6.49", "7.24"] {
-        let Some(at) = ready(version, device(version), Transport::Api).await else {
-            return;
-        };
+        let at = ready(version, device(version), Transport::Api).await;
         let user = Record::new()
             .with("name", "looker")
             .with("group", "read")
@@ -501,9 +489,7 @@ async fn a_secret_is_changed_in_its_place() {
         ("6.49", rotation::Overlap::Both),
         ("7.24", rotation::Overlap::One),
     ] {
-        let Some(at) = ready(version, device(version), Transport::Api).await else {
-            return;
-        };
+        let at = ready(version, device(version), Transport::Api).await;
         let plan = planned(&at.router, &at.can, &at.wanted).await;
         plan::apply(&at.router, &plan, never, silent).await.unwrap();
         let before = state(&at.router, &at.can).await;
@@ -526,9 +512,7 @@ async fn a_secret_is_changed_in_its_place() {
 #[tokio::test]
 async fn the_script_does_what_the_plan_does() {
     for version in VERSIONS {
-        let Some(at) = ready(version, device(version), Transport::Api).await else {
-            return;
-        };
+        let at = ready(version, device(version), Transport::Api).await;
         let plan = planned(&at.router, &at.can, &at.wanted).await;
         let script = plan.script(plan::Secrets::Shown);
         let mut command = Command::new("/execute").with("script", &*script);

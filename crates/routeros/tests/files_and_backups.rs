@@ -1,18 +1,19 @@
 //! REST, the probe, files and backups against the emulator, in every version it has.
 //!
-//! The emulator is a program of its own and knows nothing of this crate. It is built first, or
-//! taken from where `PORTREEVE_ROUTEROS_EMULATOR` says.
+//! The emulator is a program of its own and knows nothing of this crate.
 
 #![cfg(feature = "sftp")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "emulated/program.rs"]
+mod program;
 
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command as Process, Stdio},
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -23,6 +24,7 @@ use portreeve_routeros::{
     dial,
     files::{self, Files},
 };
+use program::program;
 use serde_json::Value;
 
 /// The versions before and with REST.
@@ -96,25 +98,6 @@ impl Emulator {
             .await
             .unwrap()
     }
-}
-
-/// The emulator's binary, built where it is not.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        if let Some(set) = std::env::var_os("PORTREEVE_ROUTEROS_EMULATOR") {
-            return set.into();
-        }
-        let built = Process::new(env!("CARGO"))
-            .args(["build", "--package", "routeros-emulator"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(built.success(), "the emulator cannot be built");
-        let test = std::env::current_exe().unwrap();
-        let debug = test.parent().and_then(Path::parent).unwrap();
-        debug.join("routeros-emulator")
-    })
 }
 
 impl Drop for Emulator {

@@ -201,7 +201,16 @@ fn clippy(root: &Path, packages: &[&str], closing: &mut Vec<String>) -> Outcome 
     cargo(root, &arguments, closing)
 }
 
+/// Builds the router that tests speak to.
+fn emulator(root: &Path, closing: &mut Vec<String>) -> Outcome {
+    cargo(root, &["build", "--package", "routeros-emulator"], closing)
+}
+
 fn unit(root: &Path, closing: &mut Vec<String>) -> Outcome {
+    let built = emulator(root, closing);
+    if built != Outcome::Passed {
+        return built;
+    }
     let everything_else = ["--workspace", "--exclude", SUITE];
     if has_subcommand(root, "nextest") {
         let arguments = [&["nextest", "run"], everything_else.as_slice()].concat();
@@ -248,7 +257,7 @@ fn openssl_binary(root: &Path) -> PathBuf {
 }
 
 fn interop(root: &Path, subject: &str, files: &str, closing: &mut Vec<String>) -> Outcome {
-    let built = cargo(root, &["build", "--package", "routeros-emulator"], closing);
+    let built = emulator(root, closing);
     if built != Outcome::Passed {
         return built;
     }

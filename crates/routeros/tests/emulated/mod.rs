@@ -1,16 +1,17 @@
 //! The emulator as a child process.
 
+#[path = "program.rs"]
+mod program;
+
 use std::{
-    env,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    sync::OnceLock,
     time::Duration,
 };
 
 use portreeve_routeros::{Login, Router, Target, Transport};
+use program::program;
 
 /// The versions that the emulator has, oldest first.
 const VERSIONS: [&str; 8] = [
@@ -84,20 +85,4 @@ impl Drop for Emulated {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// The emulator's binary, built where it is not.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--package", "routeros-emulator"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(built.success(), "the emulator cannot be built");
-        let test = env::current_exe().unwrap();
-        let debug = test.parent().and_then(Path::parent).unwrap();
-        debug.join("routeros-emulator")
-    })
 }
