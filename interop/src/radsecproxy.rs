@@ -131,6 +131,11 @@ impl Radsecproxy {
         self.address
     }
 
+    /// The processor time it has used, in steps of 10 ms.
+    pub fn cpu_time(&self) -> Duration {
+        self.process.cpu_time()
+    }
+
     /// What it has logged.
     pub fn said(&self) -> String {
         self.process.said()
