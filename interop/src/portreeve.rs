@@ -382,7 +382,7 @@ pub fn binary() -> PathBuf {
 /// # Panics
 /// If it has not been built.
 pub fn openssl_binary() -> PathBuf {
-    built("PORTREEVE_OPENSSL_BIN", "release/portreeve-openssl")
+    built("PORTREEVE_OPENSSL_BIN", "debug/portreeve-openssl")
 }
 
 pub(crate) fn built(variable: &str, usual: &str) -> PathBuf {

@@ -1,5 +1,5 @@
-//! `eapol_test` and `hostapd` with TEAP, which Debian's packages leave out, built from Debian's
-//! source of those packages.
+//! `eapol_test` and `hostapd` with TEAP, which Debian's packages leave out, built from the source
+//! of those packages. It comes from where the system gets its packages.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -109,8 +109,12 @@ fn fetch(work: &Path) -> Result<PathBuf, Fetching> {
     }
     let list = work.join("sources.list");
     let release = fs::read_to_string("/etc/os-release")?;
-    let name = codename(&release).unwrap_or("stable");
-    let line = format!("deb-src http://deb.debian.org/debian {name} main\n");
+    let line = codename(&release).and_then(|name| {
+        let mut texts = configured().into_iter();
+        texts.find_map(|text| source_of(&text, name))
+    });
+    let line =
+        line.ok_or_else(|| io::Error::other("apt's sources name no main of this release"))?;
     fs::write(&list, line)?;
     let apt = |arguments: &[&str]| {
         let option = |name: &str, path: &Path| format!("-o{name}={}", path.display());
@@ -132,12 +136,59 @@ fn fetch(work: &Path) -> Result<PathBuf, Fetching> {
     found.ok_or_else(|| io::Error::other("the source has no folder wpa_supplicant").into())
 }
 
-/// The name of the release, such as `bookworm`, if it is one of Debian's own.
+/// The name of the release, such as `bookworm`.
 fn codename(release: &str) -> Option<&str> {
-    let mut lines = release
-        .lines()
-        .filter(|_| release.lines().any(|line| line == "ID=debian"));
+    let mut lines = release.lines();
     lines.find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+}
+
+/// Apt's own lists of sources, as far as they can be read.
+fn configured() -> Vec<String> {
+    let mut paths = vec![PathBuf::from("/etc/apt/sources.list")];
+    let parts = fs::read_dir("/etc/apt/sources.list.d");
+    let parts = parts.into_iter().flatten().filter_map(Result::ok);
+    paths.extend(parts.map(|entry| entry.path()));
+    let texts = paths.iter().map(fs::read_to_string);
+    texts.filter_map(Result::ok).collect()
+}
+
+/// The line for the sources of a release that belongs to its packages, whichever way these are
+/// listed (sources.list(5)).
+fn source_of(text: &str, name: &str) -> Option<String> {
+    let line = |options: &str, address: &str| format!("deb-src {options} {address} {name} main\n");
+    let lines = text.lines().find_map(|entry| {
+        let rest = entry.trim().strip_prefix("deb ")?.trim();
+        let (options, rest) = match rest.strip_prefix('[') {
+            Some(rest) => rest
+                .split_once(']')
+                .map(|(it, rest)| (format!("[{it}]"), rest))?,
+            None => (String::new(), rest),
+        };
+        let mut words = rest.split_whitespace();
+        let (address, suite) = (words.next()?, words.next()?);
+        let is_it = suite == name && words.any(|word| word == "main");
+        is_it.then(|| line(&options, address))
+    });
+    let stanzas = || {
+        text.split("\n\n").find_map(|stanza| {
+            let field = |key: &str| {
+                let mut lines = stanza.lines();
+                lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+            };
+            let has =
+                |key, word| field(key).is_some_and(|it| it.split_whitespace().any(|w| w == word));
+            let is_it = has("Types", "deb") && has("Suites", name) && has("Components", "main");
+            let key = field("Signed-By")
+                .map(str::trim)
+                .filter(|key| key.starts_with('/'));
+            let options = key
+                .map(|key| format!("[signed-by={key}]"))
+                .unwrap_or_default();
+            let address = field("URIs")?.split_whitespace().next()?;
+            is_it.then(|| line(&options, address))
+        })
+    };
+    lines.or_else(stanzas)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Problem {
@@ -156,7 +207,28 @@ mod tests {
         let text = "ID=debian\nVERSION_CODENAME=bookworm\nVERSION_ID=\"12\"\n";
         assert_eq!(codename(text), Some("bookworm"));
         assert_eq!(codename("ID=debian\n"), None);
-        assert_eq!(codename(&text.replace("debian", "ubuntu")), None);
+    }
+
+    #[test]
+    fn sources_come_from_where_packages_come_from() {
+        let stanza = |suites: &str| {
+            format!(
+                "Types: deb\nURIs: http://mirror.test/x\nSuites: {suites}\nComponents: main\n\
+                 Signed-By: /keys/a.gpg\n"
+            )
+        };
+        let text = [stanza("nodistro"), stanza("bookworm bookworm-updates")].join("\n");
+        let expected = "deb-src [signed-by=/keys/a.gpg] http://mirror.test/x bookworm main\n";
+        assert_eq!(source_of(&text, "bookworm").as_deref(), Some(expected));
+        assert_eq!(source_of(&text, "trixie"), None);
+        let text =
+            "# deb http://a.test x main\ndeb [arch=amd64] http://b.test bookworm contrib main\n";
+        let expected = "deb-src [arch=amd64] http://b.test bookworm main\n";
+        assert_eq!(source_of(text, "bookworm").as_deref(), Some(expected));
+        assert_eq!(
+            source_of("deb http://b.test bookworm contrib", "bookworm"),
+            None
+        );
     }
 
     #[test]
