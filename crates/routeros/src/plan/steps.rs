@@ -20,11 +20,18 @@ pub(super) async fn read<H: Hands>(hands: &mut H, menu: &str) -> Result<Vec<Reco
 
 /// The item meant, although its `.id` may be another one by now.
 pub(super) fn find<'a>(menu: &str, now: &'a [Record], item: &Item) -> Option<&'a Record> {
-    let by_id = position(now, &item.id).and_then(|place| now.get(place));
+    by_id(menu, now, item).or_else(|| by_content(menu, now, item))
+}
+
+/// The item meant, if it still has its `.id`.
+pub(super) fn by_id<'a>(menu: &str, now: &'a [Record], item: &Item) -> Option<&'a Record> {
+    let record = position(now, &item.id).and_then(|place| now.get(place));
+    record.filter(|record| is_identical(menu, record, &item.content))
+}
+
+/// The item meant, by what it is.
+pub(super) fn by_content<'a>(menu: &str, now: &'a [Record], item: &Item) -> Option<&'a Record> {
     let same = |record: &&Record| is_identical(menu, record, &item.content);
-    if let Some(record) = by_id.filter(same) {
-        return Some(record);
-    }
     let mut all = now.iter().filter(|record| !is_dynamic(record));
     all.clone()
         .find(|record| equals(menu, record, &item.content))

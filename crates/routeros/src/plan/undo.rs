@@ -12,7 +12,7 @@ use super::{
     Item, Place, Step, Verb,
     draft::{equals, has_all, is_identical, successor},
     hands::{Hands, Session},
-    steps::{self, find, is_place, read, shown},
+    steps::{self, by_content, by_id, find, is_place, read, shown},
     value::{alike, blank},
 };
 use crate::{Command, Error, Id, Record, Router, Version};
@@ -201,7 +201,11 @@ async fn was_set<H: Hands>(hands: &mut H, step: &Step, now: &[Record]) -> Result
             for (name, value) in step.after.iter() {
                 given.content.set(name, value);
             }
-            find(menu, now, &given).or_else(|| find(menu, now, item))
+            // Its like may stand beside it: another one can have the values it was to be given.
+            by_id(menu, now, &given)
+                .or_else(|| by_id(menu, now, item))
+                .or_else(|| by_content(menu, now, &given))
+                .or_else(|| by_content(menu, now, item))
         }
     };
     let Some(record) = record else {
