@@ -15,12 +15,14 @@ const EXAMPLE_PATIENCE: Duration = Duration::from_mins(1);
 const SUITE: &str = "portreeve-interop";
 
 const RELEASE: [&str; 4] = ["build", "--release", "--package", "portreeve-daemon"];
-const SERVER_WITH_OPENSSL: [&str; 5] = [
+/// In the workspace, so that what it is built on is built once for this and for the tests.
+const SERVER_WITH_OPENSSL: [&str; 6] = [
     "build",
-    "--package",
-    "portreeve-daemon",
+    "--workspace",
+    "--bin",
+    "portreeve",
     "--features",
-    "openssl",
+    "portreeve-daemon/openssl",
 ];
 /// The library as the feature makes it.
 const WITH_OPENSSL: [&str; 4] = ["--package", "portreeve", "--features", "openssl"];
