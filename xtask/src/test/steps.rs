@@ -209,9 +209,10 @@ fn clippy(root: &Path, packages: &[&str], closing: &mut Vec<String>) -> Outcome 
     cargo(root, &arguments, closing)
 }
 
-/// Builds the router that tests speak to.
+/// Builds the router that tests speak to, on the dependencies of the tests.
 fn emulator(root: &Path, closing: &mut Vec<String>) -> Outcome {
-    cargo(root, &["build", "--package", "routeros-emulator"], closing)
+    let arguments = ["build", "--workspace", "--bin", "routeros-emulator"];
+    cargo(root, &arguments, closing)
 }
 
 fn unit(root: &Path, closing: &mut Vec<String>) -> Outcome {
