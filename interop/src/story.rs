@@ -66,7 +66,7 @@ impl Story {
     pub fn tell(version: &str) -> Self {
         let mut story = Self::begin(version);
         let before = story.router.export();
-        story.enrol();
+        story.enrol(&[]);
         let (ppp, guest) = story.log_in();
         story.account(&ppp, &guest);
         story.throttle(&ppp, &guest);
@@ -78,13 +78,13 @@ impl Story {
         story
     }
 
-    /// Tells of the enrolment, and stops there.
+    /// Tells of the enrolment, with more wishes for it, and stops there.
     ///
     /// # Panics
     /// As [`tell`](Self::tell).
-    pub fn enrolled(version: &str) -> Self {
+    pub fn enrolled(version: &str, more: &[&str]) -> Self {
         let mut story = Self::begin(version);
-        story.enrol();
+        story.enrol(more);
         story
     }
 
@@ -179,11 +179,11 @@ impl Story {
         said
     }
 
-    fn enrol(&mut self) {
+    fn enrol(&mut self, more: &[&str]) {
         self.chapter("Enrol");
         self.aside("the router is as it came: an administrator, a PPPoE server, a hotspot");
         let address = self.router.service("api").to_string();
-        let said = self.runs(&[
+        let usual = [
             "router",
             "enrol",
             &address,
@@ -201,7 +201,8 @@ impl Story {
             "--name",
             "attic",
             "--yes",
-        ]);
+        ];
+        let said = self.runs(&[&usual[..], more].concat());
         assert!(said.contains("logged in"), "{said}");
     }
 
@@ -218,14 +219,26 @@ impl Story {
         }
     }
 
-    fn log_in(&mut self) -> (Connected, Connected) {
-        self.chapter("Log in and account");
-        self.aside("ann dials in by PPPoE");
-        let ppp = self.enters(
+    fn dial(&self) -> Connected {
+        self.enters(
             "dial",
             &json!({"service": "pppoe", "user": "ann", "password": "lighthouse keeper",
                     "caller": "48:A9:8A:00:00:01"}),
-        );
+        )
+    }
+
+    /// Has somebody dial in, and gives the session's id.
+    ///
+    /// # Panics
+    /// If they do not get in.
+    pub fn dialled(&self) -> String {
+        self.dial().id
+    }
+
+    fn log_in(&mut self) -> (Connected, Connected) {
+        self.chapter("Log in and account");
+        self.aside("ann dials in by PPPoE");
+        let ppp = self.dial();
         self.aside("a guest logs in to the hotspot");
         let guest = self.enters(
             "hotspot",
@@ -364,10 +377,8 @@ impl Story {
                         0 => String::new(),
                         code => format!("[exit code {code}]\n"),
                     };
-                    let said: String = said
-                        .lines()
-                        .map(|it| format!("{}\n", it.trim_end()))
-                        .collect();
+                    let said = said.lines().flat_map(|it| [it.trim_end(), "\n"]);
+                    let said: String = said.collect();
                     format!("$ {typed}\n{said}{mark}")
                 }
             };

@@ -47,7 +47,7 @@ fn waited(story: &Story, events: usize) -> Vec<String> {
 
 #[test]
 fn each_change_of_a_router_is_noticed_once_and_shown_where_one_looks() {
-    let story = Story::enrolled("7.18");
+    let story = Story::enrolled("7.18", &[]);
     let list = || story.server.command(&["router", "list"]);
     story.router.run("/ppp/aaa/set", &[("use-radius", "no")]);
     assert_eq!(waited(&story, 1), ["router_drifted"]);
@@ -100,4 +100,33 @@ fn each_change_of_a_router_is_noticed_once_and_shown_where_one_looks() {
     ];
     assert_eq!(events, expected);
     assert!(!list().contains("drifted"), "{}", list());
+}
+
+#[test]
+fn a_router_says_why_it_does_not_change_a_session() {
+    let story = Story::enrolled("7.18", &[]);
+    let id = story.dialled();
+    let malformed = ["session", "set", &id, "--attr", "Mikrotik-Rate-Limit=fast"];
+    let ended = story.server.home().try_command(&malformed);
+    assert_eq!(ended.code, Some(1), "{}", ended.said());
+    assert!(ended.stderr.contains("RouterOS will ignore it"));
+    let cause = "Invalid Attribute Value (the NAS cannot make sense";
+    assert!(ended.stdout.contains(cause), "{}", ended.said());
+}
+
+#[test]
+fn a_router_that_takes_no_coa_ends_what_it_cannot_change() {
+    let story = Story::enrolled("7.18", &["--coa", "no"]);
+    let id = story.dialled();
+    let set = ["session", "set", &id, "--rate", "2M/1M"];
+    let ended = story.server.home().try_command(&set);
+    assert_eq!(ended.code, Some(1), "{}", ended.said());
+    assert!(ended.stdout.contains("set up not to take it"));
+    assert_eq!(story.router.menu("/ppp/active").len(), 1);
+    let said = story.server.command(&[&set[..], &["--else-kick"]].concat());
+    assert!(
+        said.contains("ended on the router 'attic' itself"),
+        "{said}"
+    );
+    assert!(story.router.menu("/ppp/active").is_empty());
 }

@@ -182,7 +182,8 @@ mod tests {
             drift: 1,
             away: false,
         };
-        let (events, _) = changed(told, &state(None, Some(0)));
+        let seen = state(None, Some(0));
+        let (events, _) = changed(told, &seen);
         assert_eq!(events, [Event::AsLeft]);
     }
 }
