@@ -116,9 +116,12 @@ impl fmt::Display for Explained<'_> {
 }
 
 fn write_explanation(decision: &Decision, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(out, "Request {} of {}", decision.id, utc(decision.time_ms))?;
+    let is_request = decision.outcome != Outcome::Noticed;
+    let what = if is_request { "Request" } else { "Event" };
+    writeln!(out, "{what} {} of {}", decision.id, utc(decision.time_ms))?;
     write!(out, "{}", opening(decision))?;
     match &decision.nas {
+        Some(nas) if !is_request => write!(out, " at nas {nas} ({})", decision.from)?,
         Some(nas) => write!(out, " through nas {nas} ({})", decision.from)?,
         None => write!(out, " from {}", decision.from)?,
     }
@@ -157,7 +160,11 @@ fn write_explanation(decision: &Decision, out: &mut fmt::Formatter<'_>) -> fmt::
     }
     let micros = decision.duration_us;
     let took = format!("{}.{:03} ms", micros / 1000, micros % 1000);
-    writeln!(out, "\nIn the end, after {took}: {}.", decision.message)?;
+    if is_request {
+        writeln!(out, "\nIn the end, after {took}: {}.", decision.message)?;
+    } else {
+        writeln!(out, "\nWhat was seen: {}.", decision.message)?;
+    }
     if let Some(cure) = &decision.cure {
         writeln!(out, "What to do: {cure}")?;
     }
@@ -190,6 +197,7 @@ fn opening(decision: &Decision) -> String {
         Some(Asked::Coa) => format!("A change of the session of {who} was asked for"),
         Some(Asked::Disconnect) => format!("The end of the session of {who} was asked for"),
         Some(Asked::Status) => "A NAS asked whether the server is there".to_owned(),
+        None if decision.outcome == Outcome::Noticed => "This server looked by itself".to_owned(),
         None if decision.message.as_str().starts_with(NO_CONNECTION) => {
             "Somebody connected".to_owned()
         }
