@@ -161,7 +161,7 @@ pub(super) fn run(arguments: Enrol, context: &mut Context<'_>) -> Result<(), Fai
 }
 
 /// `host`, `host:port`, `[v6]:port` or an IPv6 address.
-fn split(text: &str) -> (&str, Option<u16>) {
+pub(super) fn split(text: &str) -> (&str, Option<u16>) {
     if text.parse::<IpAddr>().is_ok() {
         return (text, None);
     }
@@ -245,7 +245,8 @@ async fn first(
     let _guard = folder.lock()?;
     let kept = prospect.kept.clone();
     let address = prospect.address;
-    match settle(arguments, &prospect, &folder, context).await {
+    let settling = settle(arguments, &prospect, &folder, context);
+    match progress::unless_interrupted(settling).await {
         Ok((kept, steps, proof)) => {
             let output = &mut context.output;
             output.note(proof.words())?;
@@ -255,7 +256,8 @@ async fn first(
             context.output.warn(format!(
                 "enrolling {address} failed; both ends are put back as they were"
             ))?;
-            retreat::retreat(&folder, &kept, &prospect.way.link, context).await?;
+            let retreating = retreat::retreat(&folder, &kept, &prospect.way.link, context);
+            progress::unless_interrupted(retreating).await?;
             Err(failure)
         }
     }
