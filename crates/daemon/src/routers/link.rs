@@ -85,6 +85,23 @@ impl Link {
         self.sftp.as_ref().map(|access| access.host_key.clone())
     }
 
+    /// Whether the router still answers here.
+    pub(crate) async fn is_alive(&self) -> bool {
+        let asked = self.router.print("/system/identity", &["name"], &[]).await;
+        asked.is_ok()
+    }
+
+    /// Removes what a backup that was cut short has left on the router.
+    pub(crate) async fn sweep(&self) -> Result<(), RouterError> {
+        let files = self.said(self.router.print("/file", &["name"], &[]).await)?;
+        for name in files.iter().filter_map(|file| file.get("name")) {
+            if backup::is_temporary(name) {
+                self.said(self.files().remove(name).await)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the router says, told with its name.
     pub(crate) fn said<T>(
         &self,

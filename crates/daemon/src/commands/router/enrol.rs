@@ -226,6 +226,7 @@ async fn first(
         yes_plain: arguments.yes_plain,
     };
     let way = search.find(&mut context.output).await?;
+    account::check_permissions(&way.link, way.target.transport, &arguments.user).await?;
     if let Some(kept) = left_over {
         let folder = routers.find(&kept.name)?;
         context
@@ -256,7 +257,11 @@ async fn first(
             context.output.warn(format!(
                 "enrolling {address} failed; both ends are put back as they were"
             ))?;
-            let retreating = retreat::retreat(&folder, &kept, &prospect.way.link, context);
+            let retreating = async {
+                let again = retreat::reach_again(&prospect.way, login, context).await?;
+                let admin = again.as_ref().unwrap_or(&prospect.way.link);
+                retreat::retreat(&folder, &kept, admin, context).await
+            };
             progress::unless_interrupted(retreating).await?;
             Err(failure)
         }

@@ -101,6 +101,7 @@ async fn put_back(
         kept.ssh_host_key.as_deref(),
     )
     .await?;
+    link.sweep().await?;
     let mut journal: Journal = folder.undo()?.unwrap_or_default();
     let mut steps = progress::take_back(&link, folder, &mut journal, &mut context.output).await?;
     if let Some(undo) = &mut journal.foundation {
