@@ -116,18 +116,18 @@ impl Portreeve {
     }
 
     /// What `status --json` says.
-    pub fn status(&self) -> serde_json::Value {
+    pub fn status(&self) -> Value {
         let printed = self.command(&["status", "--json"]);
         serde_json::from_str(&printed).must("status in JSON")
     }
 
     /// Everything `session list --all --json` knows.
-    pub fn sessions(&self) -> Vec<serde_json::Value> {
+    pub fn sessions(&self) -> Vec<Value> {
         tools::json_rows(&self.command(&["session", "list", "--all", "--json"]))
     }
 
     /// Those sessions that hold `id` as one of their values.
-    pub fn sessions_with(&self, id: &str) -> Vec<serde_json::Value> {
+    pub fn sessions_with(&self, id: &str) -> Vec<Value> {
         let sessions = self.sessions().into_iter();
         sessions
             .filter(|session| tools::json_holds(session, id))

@@ -106,6 +106,9 @@ impl Stage {
     }
 
     /// Enrols and expects it to succeed; returns the report.
+    ///
+    /// # Panics
+    /// If it fails.
     #[track_caller]
     pub fn enrolled(&self, way: &str, more: &[&str]) -> Value {
         let mut arguments = more.to_vec();
@@ -122,6 +125,9 @@ impl Stage {
     }
 
     /// Runs `portreeve router` and expects it to succeed.
+    ///
+    /// # Panics
+    /// If it fails.
     #[track_caller]
     pub fn good(&self, arguments: &[&str]) -> Ended {
         let ended = self.router(arguments);
@@ -131,6 +137,9 @@ impl Stage {
 
     /// Takes everything back as the administrator: over REST our own user cannot take its group
     /// away once it has taken itself away.
+    ///
+    /// # Panics
+    /// If it fails.
     #[track_caller]
     pub fn remove(&self) {
         let arguments = [

@@ -246,7 +246,7 @@ async fn first(
     let _guard = folder.lock()?;
     let kept = prospect.kept.clone();
     let address = prospect.address;
-    let settling = settle(arguments, &prospect, &folder, context);
+    let settling = Box::pin(settle(arguments, &prospect, &folder, context));
     match progress::unless_interrupted(settling).await {
         Ok((kept, steps, proof)) => {
             let output = &mut context.output;

@@ -6,7 +6,7 @@ use portreeve_routeros::{
     plan::{self, Step, Undo},
 };
 
-use super::{ask, progress, retreat};
+use super::{ask, backup, progress, retreat};
 use crate::{
     cli::Context,
     failure::Failure,
@@ -102,8 +102,9 @@ async fn put_back(
     )
     .await?;
     link.sweep().await?;
+    let mut steps = backup::take_off(&link).await?;
     let mut journal: Journal = folder.undo()?.unwrap_or_default();
-    let mut steps = progress::take_back(&link, folder, &mut journal, &mut context.output).await?;
+    steps += progress::take_back(&link, folder, &mut journal, &mut context.output).await?;
     if let Some(undo) = &mut journal.foundation {
         let own = own_steps(kept, login, undo);
         let mut taken = plan::undo(&link.router, undo).await;
