@@ -121,6 +121,12 @@ impl DrivenRouter {
         answer.as_array().cloned().must("a list")
     }
 
+    /// The mails that it has sent.
+    pub fn mails(&self) -> Vec<Value> {
+        let answer = self.ask("GET", "/mails", "");
+        answer.as_array().cloned().must("a list")
+    }
+
     /// What the log says, line by line: topics and message.
     pub fn log(&self) -> Vec<String> {
         let lines = self.run("/log/print", &[]);

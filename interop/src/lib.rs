@@ -24,6 +24,7 @@ pub mod radsecproxy;
 pub mod relay;
 pub mod room;
 pub mod routeros;
+pub mod stage;
 pub mod story;
 pub mod subject;
 pub mod supplicant;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::certificates::Identity;
@@ -115,18 +116,18 @@ impl Portreeve {
     }
 
     /// What `status --json` says.
-    pub fn status(&self) -> serde_json::Value {
+    pub fn status(&self) -> Value {
         let printed = self.command(&["status", "--json"]);
         serde_json::from_str(&printed).must("status in JSON")
     }
 
     /// Everything `session list --all --json` knows.
-    pub fn sessions(&self) -> Vec<serde_json::Value> {
+    pub fn sessions(&self) -> Vec<Value> {
         tools::json_rows(&self.command(&["session", "list", "--all", "--json"]))
     }
 
     /// Those sessions that hold `id` as one of their values.
-    pub fn sessions_with(&self, id: &str) -> Vec<serde_json::Value> {
+    pub fn sessions_with(&self, id: &str) -> Vec<Value> {
         let sessions = self.sessions().into_iter();
         sessions
             .filter(|session| tools::json_holds(session, id))
@@ -304,6 +305,27 @@ impl Home {
         Ended::from(child.wait_with_output().must("wait for portreeve"))
     }
 
+    /// Runs a command at a terminal of its own, and types an answer whenever a text has come.
+    ///
+    /// # Panics
+    /// If there is no terminal to be had.
+    pub fn at_a_terminal(&self, arguments: &[&str], talk: &[(&str, &str)]) -> Talked {
+        let talk = serde_json::to_string(talk).must("what is to be typed");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("routeros/at_a_terminal.py");
+        let program = self.program(arguments);
+        let mut command = Command::new(tools::program("python3"));
+        command.arg("-B").arg(script).arg(talk);
+        command.arg(program.get_program()).args(program.get_args());
+        let said = tools::last_line("at_a_terminal.py", &mut command);
+        let flags = said["echoes"].as_array().must("what was shown");
+        Talked {
+            code: said["code"].as_i64().must("an exit code"),
+            shown: said["shown"].as_str().must("what was shown").to_owned(),
+            echoes: flags.iter().filter_map(Value::as_bool).collect(),
+            echo_after: said["echo_after"].as_bool().must("a flag"),
+        }
+    }
+
     /// Runs a command to its end, whatever that is.
     pub fn try_command(&self, arguments: &[&str]) -> Ended {
         let output: Output = self
@@ -349,6 +371,19 @@ fn attributes(pairs: &[(&str, &str)]) -> Vec<String> {
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect()
+}
+
+/// What happened at a terminal.
+#[derive(Debug)]
+pub struct Talked {
+    /// The exit code, less than nought after a signal.
+    pub code: i64,
+    /// All that was to be seen there.
+    pub shown: String,
+    /// For each thing typed, whether the terminal shows what is typed.
+    pub echoes: Vec<bool>,
+    /// Whether it does so afterwards.
+    pub echo_after: bool,
 }
 
 /// A configuration that listens on loopback only.

@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use crate::secret::is_sensitive;
+use crate::{
+    plan::script::{is_bare, quoted},
+    secret::is_sensitive,
+};
 
 /// One command with its arguments, such as `/radius/add address=10.0.0.1 service=ppp`.
 ///
@@ -104,6 +107,25 @@ impl Command {
     }
 }
 
+/// As it is typed at a router's terminal, of version 6 and 7. Secrets are left out.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.path.split('/').filter(|word| !word.is_empty());
+        for (place, word) in words.enumerate() {
+            write!(f, "{}{word}", if place == 0 { "/" } else { " " })?;
+        }
+        for (name, value) in &self.arguments {
+            match &**name {
+                ".id" | "numbers" => write!(f, " {value}")?,
+                name if is_sensitive(name) => write!(f, " {name}=[redacted]")?,
+                name if is_bare(value) => write!(f, " {name}={value}")?,
+                name => write!(f, " {name}={}", quoted(value))?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
@@ -171,6 +193,15 @@ mod tests {
         assert_eq!(
             format!("{command:?}"),
             "/radius/add address=\"10.0.0.1\" secret=\"[redacted]\""
+        );
+        let command = Command::new("/ip/service/set")
+            .with(".id", "*2")
+            .with("disabled", "no")
+            .with("address", "")
+            .with("comment", "by \"us\" for $5");
+        assert_eq!(
+            command.to_string(),
+            r#"/ip service set *2 disabled=no address="" comment="by \"us\" for \$5""#
         );
     }
 }

@@ -78,7 +78,10 @@ pub enum Error {
         message: String,
     },
     /// The user's group lacks a policy that the command needs.
-    #[error("the router does not permit {command}: {message}")]
+    #[error(
+        "the router does not permit {command}: {message}. The group of the user lacks a policy \
+         that this needs; the group full has all"
+    )]
     NotPermitted {
         /// The command's path.
         command: String,
@@ -135,7 +138,10 @@ pub enum Error {
         message: String,
     },
     /// The router's storage is full.
-    #[error("{command}: the router's storage is full: {message}")]
+    #[error(
+        "{command}: the router's storage is full: {message}. Remove files that are no longer \
+         needed (/file print), then try again"
+    )]
     Full {
         /// The command's path.
         command: String,

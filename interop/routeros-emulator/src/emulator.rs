@@ -63,8 +63,8 @@ impl Emulator {
         if let Some(path) = &options.state {
             state::load(&machine, path)?;
         }
-        prepare(&machine, &options)?;
         let services = Services::new(Arc::clone(&machine), options.address);
+        prepare(&machine, &services, &options)?;
         api::attach(&services);
         rest::attach(&machine, &services);
         let radius = radius::attach(&machine);
@@ -104,7 +104,7 @@ impl Emulator {
     }
 }
 
-fn prepare(machine: &Arc<Machine>, options: &Options) -> Result<(), String> {
+fn prepare(machine: &Arc<Machine>, services: &Services, options: &Options) -> Result<(), String> {
     if let Some(identity) = &options.identity {
         let values = Record::new().with("name", identity);
         machine.update("/system/identity", "", &values);
@@ -118,26 +118,10 @@ fn prepare(machine: &Arc<Machine>, options: &Options) -> Result<(), String> {
     }
     if options.ports == Ports::Free {
         for service in machine.read("/ip/service") {
-            let port = free_port(options.address)?.to_string();
+            let port = services.reserve()?.to_string();
             let values = Record::new().with("port", port);
             machine.update("/ip/service", service.id(), &values);
         }
     }
     Ok(())
-}
-
-/// A free port below those that the system hands out to clients, so that none of them takes it
-/// before the service is there.
-fn free_port(address: IpAddr) -> Result<u16, String> {
-    let mut last = String::new();
-    for _ in 0..100 {
-        let mut octets = [0; 2];
-        getrandom::fill(&mut octets).map_err(|error| error.to_string())?;
-        let port = 10_000 + u16::from_le_bytes(octets) % 10_000;
-        match std::net::TcpListener::bind((address, port)) {
-            Ok(_) => return Ok(port),
-            Err(error) => last = error.to_string(),
-        }
-    }
-    Err(format!("no free port at {address}: {last}"))
 }

@@ -43,6 +43,9 @@ const NEVER: [&str; 8] = [
     "/system/script/job",
 ];
 
+/// What the script of the default configuration names, where it leaves no comment.
+const ADDED: [&str; 4] = ["defconf", "default-dhcp", "WAN", "LAN"];
+
 /// How much, and how.
 #[derive(Debug, Clone, Copy)]
 struct Style {
@@ -220,7 +223,12 @@ fn entry(
 ) -> Option<(String, Vec<(String, String)>)> {
     let mut original = made.into_iter().flat_map(|table| &table.items);
     let original = original.find(|known| text_of(known.id) == item.id());
-    match original {
+    // What the script of the default configuration added is there like what anybody adds.
+    let added = |known: &Record| {
+        let is_named = ADDED.contains(&known.text("name"));
+        adds && (is_named || known.text("comment").starts_with("defconf"))
+    };
+    match original.filter(|known| !added(&known.record())) {
         Some(original) => {
             let before = original.record();
             let values = differing(menu, item, &before, style);

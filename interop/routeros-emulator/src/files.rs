@@ -160,9 +160,9 @@ async fn read(machine: Arc<Machine>, _: Session, call: Call) -> Outcome {
     }
     let from = number("offset").unwrap_or(0).min(bytes.len());
     let chunk = &bytes[from..(from + size).min(bytes.len())];
-    let text = match std::str::from_utf8(&bytes) {
-        // A character that is cut in two stays whole for the reader of whole files.
-        Ok(_) => String::from_utf8_lossy(chunk).into_owned(),
+    let text = match std::str::from_utf8(chunk) {
+        Ok(text) => text.to_owned(),
+        // So that no octet is lost where a piece ends within a character.
         Err(_) => chunk.iter().copied().map(char::from).collect(),
     };
     Ok(Reply::list(vec![Record::new().with("data", text)]))

@@ -92,6 +92,7 @@ async fn import(machine: Arc<Machine>, session: Session, call: Call) -> Outcome 
         None => text,
     };
     let mut run = Run::new(&machine, &session);
+    run.rehearsing = matches!(call.get("dry-run"), Some("yes" | "true" | ""));
     let verbose = matches!(call.get("verbose"), Some("yes" | "true" | ""));
     match run.import(&text, verbose).await {
         Ok(()) => Ok(Reply::default()),

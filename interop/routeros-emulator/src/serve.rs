@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
@@ -37,6 +37,9 @@ pub struct Connection {
     pub service: String,
 }
 
+/// How many connections wait to be accepted.
+const BACKLOG: u32 = 128;
+
 /// Who serves a service.
 pub type Server = Arc<dyn Fn(Arc<Machine>, Connection) -> Later<()> + Send + Sync>;
 
@@ -51,6 +54,7 @@ struct Inner {
     address: IpAddr,
     servers: Mutex<HashMap<String, Server>>,
     listening: Mutex<BTreeMap<String, Listening>>,
+    reserved: Mutex<Vec<(SocketAddr, TcpSocket)>>,
 }
 
 struct Listening {
@@ -72,6 +76,7 @@ impl Services {
                 address,
                 servers: Mutex::default(),
                 listening: Mutex::default(),
+                reserved: Mutex::default(),
             }),
         }
     }
@@ -86,6 +91,32 @@ impl Services {
             Arc::new(move |machine, connection| Box::pin(server(machine, connection)));
         let mut servers = locked(&self.inner.servers);
         servers.insert(service.to_owned(), server);
+    }
+
+    /// Takes a free port, below those that the system hands out to clients, for a service that
+    /// is to listen there: nobody else gets it meanwhile.
+    pub(crate) fn reserve(&self) -> Result<u16, String> {
+        let mut last = String::new();
+        for _ in 0..100 {
+            let mut octets = [0; 2];
+            getrandom::fill(&mut octets).map_err(|error| error.to_string())?;
+            let port = 10_000 + u16::from_le_bytes(octets) % 10_000;
+            let at = SocketAddr::new(self.inner.address, port);
+            match bound(at) {
+                Ok(socket) => {
+                    locked(&self.inner.reserved).push((at, socket));
+                    return Ok(port);
+                }
+                Err(error) => last = error.to_string(),
+            }
+        }
+        Err(format!("no free port at {}: {last}", self.inner.address))
+    }
+
+    fn reserved(&self, at: SocketAddr) -> Option<TcpListener> {
+        let mut reserved = locked(&self.inner.reserved);
+        let place = reserved.iter().position(|(known, _)| *known == at)?;
+        reserved.swap_remove(place).1.listen(BACKLOG).ok()
     }
 
     /// What listens where.
@@ -147,7 +178,10 @@ impl Services {
             }
         }
         let Some(at) = wanted else { return Ok(()) };
-        let listener = bind(at).await?;
+        let listener = match self.reserved(at) {
+            Some(listener) => listener,
+            None => bind(at).await?,
+        };
         let task = self.accept(name.to_owned(), listener, server);
         let mut listening = locked(&self.inner.listening);
         listening.insert(name.to_owned(), Listening { at, task });
@@ -222,6 +256,16 @@ async fn serve(
         service,
     };
     server(Arc::clone(machine), connection).await;
+}
+
+/// Bound, and not listening yet.
+fn bound(at: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = match at {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(at)?;
+    Ok(socket)
 }
 
 /// A port that was just let go may take a moment.

@@ -15,16 +15,27 @@ use russh::{
 
 use crate::{Attempt, Machine, Session, login::Active, script::Run, serve::Connection};
 
-/// One key for all routers of this process: making one takes time, and nobody compares.
+/// One key of a kind for all routers of this process: making one takes time, and nobody compares.
 static KEY: OnceLock<Option<PrivateKey>> = OnceLock::new();
+static OLD_KEY: OnceLock<Option<PrivateKey>> = OnceLock::new();
+
+/// RouterOS 6 has an RSA key alone.
+fn key(machine: &Machine) -> Option<PrivateKey> {
+    let (place, algorithm) = if machine.release().is_six() {
+        (&OLD_KEY, Algorithm::Rsa { hash: None })
+    } else {
+        (&KEY, Algorithm::Ed25519)
+    };
+    let made = || PrivateKey::random(&mut russh::keys::key::safe_rng(), algorithm).ok();
+    place.get_or_init(made).clone()
+}
 
 /// Serves one connection.
 pub(crate) async fn serve(machine: Arc<Machine>, connection: Connection) {
-    let key = KEY.get_or_init(|| {
-        let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);
-        key.ok()
-    });
-    let Some(key) = key.clone() else { return };
+    let making = Arc::clone(&machine);
+    let Ok(Some(key)) = tokio::task::spawn_blocking(move || key(&making)).await else {
+        return;
+    };
     let config = Config {
         auth_rejection_time: std::time::Duration::from_millis(200),
         auth_rejection_time_initial: Some(std::time::Duration::ZERO),

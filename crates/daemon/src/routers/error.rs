@@ -24,6 +24,9 @@ pub(crate) enum RouterError {
         #[source]
         source: io::Error,
     },
+    /// Somebody pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     #[error("no router is enrolled yet; begin with: portreeve router enrol ADDRESS --user admin")]
     NoneEnrolled,
     #[error(

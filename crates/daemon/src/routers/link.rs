@@ -47,26 +47,59 @@ impl Link {
         login: &Login,
         key: Option<&str>,
     ) -> Result<Self, RouterError> {
+        let mut link = Self::open_bare(name, target, login).await?;
+        if !link.can.version().is_at_least(CHUNKS.0, CHUNKS.1) {
+            link.sftp = sftp_access(&link.router, target, login, key).await;
+        }
+        Ok(link)
+    }
+
+    /// As [`open_as`](Self::open_as), to store files too: no version takes those that are no
+    /// text, or long, but over SFTP.
+    pub(crate) async fn open_to_store(
+        name: &str,
+        target: &Target,
+        login: &Login,
+        key: Option<&str>,
+    ) -> Result<Self, RouterError> {
+        let mut link = Self::open_bare(name, target, login).await?;
+        link.sftp = sftp_access(&link.router, target, login, key).await;
+        Ok(link)
+    }
+
+    async fn open_bare(name: &str, target: &Target, login: &Login) -> Result<Self, RouterError> {
         let failed = |error| RouterError::of(name, error);
         let router = Router::connect(target, login).await.map_err(failed)?;
         let can = probe(&router).await.map_err(failed)?;
-        let sftp = if can.version().is_at_least(CHUNKS.0, CHUNKS.1) {
-            None
-        } else {
-            sftp_access(&router, target, login, key).await
-        };
         Ok(Self {
             name: name.to_owned(),
             router,
             can,
             user: login.user.clone(),
-            sftp,
+            sftp: None,
         })
     }
 
     /// The fingerprint of the router's SSH host key, where SFTP is needed.
     pub(crate) fn ssh_host_key(&self) -> Option<String> {
         self.sftp.as_ref().map(|access| access.host_key.clone())
+    }
+
+    /// Whether the router still answers here.
+    pub(crate) async fn is_alive(&self) -> bool {
+        let asked = self.router.print("/system/identity", &["name"], &[]).await;
+        asked.is_ok()
+    }
+
+    /// Removes what a backup that was cut short has left on the router.
+    pub(crate) async fn sweep(&self) -> Result<(), RouterError> {
+        let files = self.said(self.router.print("/file", &["name"], &[]).await)?;
+        for name in files.iter().filter_map(|file| file.get("name")) {
+            if backup::is_temporary(name) {
+                self.said(self.files().remove(name).await)?;
+            }
+        }
+        Ok(())
     }
 
     /// What the router says, told with its name.
@@ -168,7 +201,15 @@ impl Link {
             missing,
             files: Vec::new(),
         };
-        folder.backups().keep(manifest, &files)
+        let kept = folder.backups().keep(manifest, &files)?;
+        // Read back from the disk: a backup that cannot be read is found now, not when needed.
+        match kept.troubles().first() {
+            None => Ok(kept),
+            Some(trouble) => Err(RouterError::Refused(format!(
+                "backup {} of router '{}' is on the disk and cannot be read: {trouble}",
+                kept.id, self.name
+            ))),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) mod ours;
 use std::{fs, io, path::PathBuf};
 
 pub(crate) use self::{
-    backups::{Backup, Backups, Manifest, Retention, SENSITIVE, SYSTEM},
+    backups::{Backup, Backups, EXPORT, Manifest, Retention, SENSITIVE, SYSTEM},
     error::RouterError,
     folder::Folder,
     kept::{FORM, Hidden, Journal, Kept, Known, State, Told},

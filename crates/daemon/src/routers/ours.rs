@@ -45,12 +45,16 @@ const COA_PORT: u16 = 3799;
 /// What the router is meant to be.
 pub(crate) fn expectation(kept: &Kept) -> Expectation {
     let wanted = kept.wanted();
+    // Listed for whoever sets up Wi-Fi later, unless its securities were named.
+    let switched = wanted.services.wireless.as_ref();
+    let has_wireless = switched.is_some_and(|wireless| !wireless.switch.is_empty());
     Expectation {
         servers: wanted.servers.iter().map(|server| server.address).collect(),
         services: wanted
             .services
             .names()
             .into_iter()
+            .filter(|name| *name != "wireless" || has_wireless)
             .map(str::to_owned)
             .collect(),
         no_dynamic: wanted.coa.is_none(),

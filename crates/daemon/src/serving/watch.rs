@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long one router may take.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// The longest that the first look at a router waits.
-const FIRST: Duration = Duration::from_mins(1);
+const FIRST: Duration = Duration::from_secs(20);
 
 /// The thread that looks after the routers.
 pub(super) struct Watch {

@@ -19,4 +19,4 @@ pub use binary::{BadBackup, Encryption, Opened, verify};
 pub use export::{BadExport, Export, diff, normalise, parse};
 pub use restore::{Guidance, guide, import, load, rehearse};
 pub use schedule::{Mail, Schedule, Tls};
-pub use take::{Secrets, export, save};
+pub use take::{Secrets, export, is_temporary, save};

@@ -133,12 +133,13 @@ async fn run(
     done.and(removed)
 }
 
-/// Loads a system backup. The router then starts again, and the connection ends.
+/// Loads a system backup, and gives the name of its file. The router then starts again, and the
+/// connection ends; where its storage outlives that, the file is still there: remove it then.
 ///
 /// # Errors
 /// [`Error::NotWhole`] for a backup that is cut short or does not open with the password; those
 /// of [`Files::store`].
-pub async fn load(files: &Files<'_>, backup: &[u8], password: &Secret) -> Result<(), Error> {
+pub async fn load(files: &Files<'_>, backup: &[u8], password: &Secret) -> Result<String, Error> {
     let opened = binary::verify(backup, Some(password)).map_err(|cause| Error::NotWhole {
         file: "the backup".to_owned(),
         what: cause.to_string(),
@@ -153,7 +154,7 @@ pub async fn load(files: &Files<'_>, backup: &[u8], password: &Secret) -> Result
         .with("name", &name)
         .with("password", given);
     match files.router().call(&command).await {
-        Ok(_) | Err(Error::Closed { .. } | Error::TimedOut { .. }) => Ok(()),
+        Ok(_) | Err(Error::Closed { .. } | Error::TimedOut { .. }) => Ok(name),
         Err(error) => {
             if let Err(cause) = files.remove(&name).await {
                 tracing::warn!(%cause, file = name, "the backup is still on the router");

@@ -184,12 +184,51 @@ async fn count(files: &Files<'_>, menu: &str) -> Result<usize, Error> {
         .count())
 }
 
+/// How the names of files begin that are there for a moment.
+const TEMPORARY: &str = "portreeve-";
+/// How many random octets, as hexadecimal digits, come then.
+const RANDOM: usize = 6;
+
+/// Whether a file of this name is one that [`export`], [`save`] or a restoring made, and that was
+/// to be gone again after a moment.
+pub fn is_temporary(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let stem = name
+        .strip_suffix(".rsc")
+        .or_else(|| name.strip_suffix(".backup"));
+    let digits = stem.and_then(|stem| stem.strip_prefix(TEMPORARY));
+    digits.is_some_and(|digits| {
+        digits.len() == RANDOM * 2 && digits.bytes().all(|octet| octet.is_ascii_hexdigit())
+    })
+}
+
 /// A name that no other file has.
 pub(super) fn temporary() -> Result<String, Error> {
-    let mut random = [0u8; 6];
+    let mut random = [0u8; RANDOM];
     getrandom::fill(&mut random)
         .map_err(|cause| Error::NotSupported(format!("no randomness: {cause}")))?;
     let halves = random.iter().flat_map(|octet| [octet >> 4, octet & 15]);
     let digits = halves.filter_map(|half| char::from_digit(u32::from(half), 16));
-    Ok("portreeve-".chars().chain(digits).collect())
+    Ok(TEMPORARY.chars().chain(digits).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_made_for_a_moment_is_called_so() {
+        let made = temporary().unwrap();
+        assert!(is_temporary(&format!("{made}.rsc")), "{made}");
+        assert!(is_temporary(&format!("flash/{made}.backup")), "{made}");
+        for other in [
+            &*made,
+            "portreeve-own-backup.backup",
+            "portreeve-own-backup-2026-11-22.backup",
+            "portreeve-0123456789a.rsc",
+            "0123456789ab.rsc",
+        ] {
+            assert!(!is_temporary(other), "{other}");
+        }
+    }
 }

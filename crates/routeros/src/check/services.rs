@@ -46,10 +46,11 @@ fn not_enabled(scene: &Scene<'_>, service: &str, state: State, found: &mut Vec<F
         State::Idle => format!("/radius lists {service}, but none of it is set up on the router"),
         State::Off => format!("/radius lists {service}, but {service} does not use RADIUS"),
     };
-    let finding = if named {
-        Finding::error(Code::ServiceOff, what)
-    } else {
-        Finding::warning(Code::ServiceOff, what)
+    let finding = match state {
+        // Nobody is there who would be kept out.
+        State::Idle => Finding::note(Code::ServiceOff, what),
+        _ if named => Finding::error(Code::ServiceOff, what),
+        _ => Finding::warning(Code::ServiceOff, what),
     };
     let (seen, fix, repair) = how_to_enable(scene, service);
     found.push(finding.seen(seen).fix(fix).repair(repair));
@@ -107,7 +108,9 @@ fn not_listed(scene: &Scene<'_>, service: &str, state: State, found: &mut Vec<Fi
     if !(named || (state == State::On && !elsewhere)) {
         return;
     }
-    let repair = ours.first().and_then(|entry| {
+    // Where others than this are meant to be, it would be called drift, and taken back.
+    let is_meant = named || scene.expected.services.is_empty();
+    let repair = ours.first().filter(|_| is_meant).and_then(|entry| {
         let before = entry.get("service").unwrap_or_default();
         let after = if before.is_empty() {
             service.to_owned()

@@ -167,8 +167,11 @@ fn users(router: &RouterSide, found: &mut Vec<Finding>) {
             Finding::note(
                 Code::UserAnywhere,
                 format!(
-                    "{} users with full rights may log in from any address",
-                    anywhere.len()
+                    "{} with full rights may log in from any address",
+                    match anywhere.len() {
+                        1 => "a user".to_owned(),
+                        several => format!("{several} users"),
+                    }
                 ),
             )
             .seen(anywhere.join(", "))

@@ -301,7 +301,10 @@ impl Asker {
         if matches!(access, Access::Private { .. }) {
             let greeting = tokio::time::timeout(timeout, asker.session.init()).await;
             let told = greeting.map_err(|_| asker.silent())?;
-            told.map_err(|error| Error::Protocol(format!("SNMP: {error}")))?;
+            told.map_err(|error| match error {
+                snmp2::Error::Receive => asker.silent(),
+                error => Error::Protocol(format!("SNMP: {error}")),
+            })?;
         }
         Ok(asker)
     }
@@ -328,6 +331,7 @@ impl Asker {
             match tokio::time::timeout(self.timeout, self.session.get_many(&asked)).await {
                 Err(_) => {}
                 Ok(Ok(packet)) => return Ok(read_all(packet.varbinds)),
+                Ok(Err(snmp2::Error::Receive)) => return Err(self.silent()),
                 Ok(Err(error)) => again(&error)?,
             }
         }
@@ -365,6 +369,7 @@ impl Asker {
             match tokio::time::timeout(self.timeout, asking).await {
                 Err(_) => {}
                 Ok(Ok(packet)) => return Ok(read_all(packet.varbinds)),
+                Ok(Err(snmp2::Error::Receive)) => return Err(self.silent()),
                 Ok(Err(error)) => again(&error)?,
             }
         }

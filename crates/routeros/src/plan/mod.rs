@@ -39,7 +39,7 @@ mod menu;
 mod observed;
 mod radius;
 pub mod rotation;
-mod script;
+pub(crate) mod script;
 mod services;
 mod show;
 mod step;

@@ -124,13 +124,13 @@ fn values(values: &Record, secrets: Secrets) -> String {
 }
 
 /// Whether a value needs no quotes.
-fn is_bare(value: &str) -> bool {
+pub(crate) fn is_bare(value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".,:-_/".contains(c);
     !value.is_empty() && value.chars().all(plain)
 }
 
 /// A text in quotes, with what means something there escaped.
-pub(super) fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let mut text = String::from("\"");
     for octet in value.bytes() {
         match octet {

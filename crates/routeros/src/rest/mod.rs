@@ -97,7 +97,8 @@ impl Client {
     /// Those of [`Error`] that a router can cause; [`Error::TimedOut`] after the target's time.
     pub async fn call(&self, command: &Command) -> Result<Answer, Error> {
         let outgoing = request::of(command)?;
-        let reply = self.exchange(&outgoing, true, command.path()).await?;
+        let during = format!("doing {}", command.path());
+        let reply = self.exchange(&outgoing, true, &during).await?;
         reply::read(command, outgoing.meaning, &self.user, &reply)
     }
 

@@ -62,6 +62,15 @@ async fn write_all(mut stream: WriteHalf<Bytes>, mut sentences: mpsc::Receiver<V
 /// Commands that run, by their tag.
 type Running = Arc<Mutex<HashMap<String, (Reporter, JoinHandle<()>)>>>;
 
+/// Whatever ends the connection, its commands end with it: one that listens would hold it open.
+impl Drop for Talk {
+    fn drop(&mut self) {
+        for (_, (_, task)) in locked(&self.running).drain() {
+            task.abort();
+        }
+    }
+}
+
 struct Talk {
     machine: Arc<Machine>,
     from: IpAddr,
@@ -89,9 +98,6 @@ impl Talk {
             if !self.sentence(sentence).await {
                 break;
             }
-        }
-        for (_, (_, task)) in locked(&self.running).drain() {
-            task.abort();
         }
     }
 

@@ -167,6 +167,23 @@ async fn commands_with_tags_run_beside_each_other_and_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn a_listener_does_not_outlive_a_restart() {
+    let router = router(Release::V7_24).await;
+    let mut client = Client::logged_in(&router).await;
+    client.say(&["/radius/listen", ".tag=ears"]).await;
+    client.say(&["/log/listen", ".tag=more"]).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    router.machine.reboot();
+    // Nothing more comes, and the connection ends.
+    while let Some(sentence) = client.hear().await {
+        assert!(
+            sentence.iter().any(|word| word == ".tag=more"),
+            "{sentence:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn repeated_printing_ends_when_it_is_cancelled_without_a_tag() {
     let router = router(Release::V7_24).await;
     let mut client = Client::logged_in(&router).await;

@@ -52,6 +52,24 @@ fn a_router_from_its_box_exports_nothing() {
 }
 
 #[test]
+fn a_home_router_exports_its_default_configuration() {
+    let board = Board::named("hAP-ac2").unwrap();
+    let machine = Machine::new(Release::V6_49, board).unwrap();
+    let text = export(&machine, Call::new("/export"));
+    for line in [
+        "/interface bridge\n",
+        "add name=WAN",
+        "add comment=defconf interface=bridge list=LAN",
+        "comment=\"defconf: masquerade\"",
+        "add address-pool=default-dhcp",
+    ] {
+        assert!(text.contains(line), "{line}:\n{text}");
+    }
+    // What was there before that script ran is not added.
+    assert!(!text.contains("default-encryption"), "{text}");
+}
+
+#[test]
 fn only_what_differs_is_exported_and_secrets_only_where_they_are_shown() {
     for release in Release::ALL {
         let machine = machine(release);

@@ -96,6 +96,23 @@ async fn a_file_is_read_in_pieces() {
 }
 
 #[tokio::test]
+async fn a_piece_may_end_within_a_character() {
+    let machine = machine(Release::V7_18);
+    files::write(&machine, "names.txt", "a\u{fc}b".as_bytes()).unwrap();
+    let mut pieces = Vec::new();
+    for offset in 0..4 {
+        let call = Call::new("/file/read")
+            .with("file", "names.txt")
+            .with("offset", offset.to_string())
+            .with("chunk-size", "1");
+        let reply = done(&machine, call).await.unwrap();
+        let piece = reply.records[0].text("data").chars();
+        pieces.extend(piece.map(|letter| u8::try_from(letter).unwrap()));
+    }
+    assert_eq!(pieces, "a\u{fc}b".as_bytes());
+}
+
+#[tokio::test]
 async fn the_flash_is_full_at_some_point() {
     let machine = machine(Release::V6_49);
     let half = vec![b'x'; 7 << 20];

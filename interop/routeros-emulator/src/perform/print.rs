@@ -1,6 +1,8 @@
 //! What a menu holds, for those who may see it.
 
-use crate::{Call, Machine, Outcome, Record, Reply, Session, Trap, menu::Menu, query};
+use crate::{
+    Call, Machine, Outcome, Record, Reply, Session, Trap, files, menu::Menu, query, script::printed,
+};
 
 /// Names with a full stop before them that are not hidden.
 const SHOWN: [&str; 6] = [".id", ".dead", ".section", ".nextid", ".about", ".tag"];
@@ -58,6 +60,12 @@ impl Machine {
             return Ok(Reply::ret(fitting.len().to_string()));
         }
         let records = fitting.into_iter().map(|record| only(call, record));
+        if let Some(name) = call.get("file").filter(|name| !name.is_empty()) {
+            let one = self.menus.get(call.menu()).is_some_and(Menu::is_one);
+            let text = printed(one, &records.collect::<Vec<_>>());
+            files::write(self, &files::named(name, ".txt"), text.as_bytes())?;
+            return Ok(Reply::done());
+        }
         let one = self.menus.get(call.menu()).is_some_and(Menu::is_one);
         // A menu that is one item and has no values says nothing, and that is no empty list.
         let mut reply = Reply::list(records.filter(|record| !record.is_empty()).collect());

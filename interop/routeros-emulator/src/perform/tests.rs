@@ -177,6 +177,21 @@ async fn a_menu_that_is_one_item_is_set_and_read() {
 }
 
 #[tokio::test]
+async fn what_is_printed_goes_to_a_file_where_one_is_named() {
+    for release in [Release::V6_49, Release::V7_24] {
+        let machine = machine(release);
+        let call = Call::new("/system/identity/print").with("file", "it");
+        assert!(records(&machine, call).await.is_empty());
+        let text = crate::files::contents(&machine, "it.txt").unwrap();
+        assert!(String::from_utf8(text).unwrap().contains("MikroTik"));
+        let rule = Call::new("/system/logging/add").with("topics", "radius");
+        run(&machine, rule).await.unwrap();
+        let rules = machine.read("/system/logging");
+        assert_eq!(rules.last().unwrap().text("action"), "memory");
+    }
+}
+
+#[tokio::test]
 async fn print_filters_counts_and_hides() {
     let machine = machine(Release::V7_18);
     let count = Call::new("/ip/service/print").with("count-only", "");

@@ -38,6 +38,14 @@ impl Run {
     ) -> Result<Value, Fault> {
         let (menu, verb) = path.rsplit_once('/').unwrap_or(("", path));
         let told = self.told(path, arguments).await?;
+        if self.rehearsing {
+            let named = told.named.iter();
+            let call = named.fold(Call::new(path), |call, (name, value)| {
+                call.with(name, value)
+            });
+            self.machine.check(&self.session, &call)?;
+            return Ok(Value::Nothing);
+        }
         match verb {
             "find" => self.find(menu, told).await,
             "get" => self.get(menu, told).await,

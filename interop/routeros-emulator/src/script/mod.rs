@@ -18,6 +18,7 @@ mod words;
 
 use crate::Trap;
 
+pub(crate) use format::printed;
 pub(crate) use parse::Parser;
 pub(crate) use run::Run;
 use tree::Place;

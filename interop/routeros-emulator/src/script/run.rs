@@ -28,6 +28,8 @@ pub(crate) struct Run {
     pub(super) scopes: Vec<HashMap<String, Value>>,
     pub(super) globals: HashMap<String, Value>,
     pub(super) functions: HashMap<String, Vec<Statement>>,
+    /// Commands are looked at, and none is done.
+    pub(crate) rehearsing: bool,
     steps: u32,
 }
 
@@ -41,6 +43,7 @@ impl Run {
             scopes: vec![HashMap::new()],
             globals: HashMap::new(),
             functions: HashMap::new(),
+            rehearsing: false,
             steps: 0,
         }
     }

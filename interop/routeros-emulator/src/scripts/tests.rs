@@ -32,6 +32,38 @@ fn renaming(name: &str) -> String {
     format!("/system identity set name={name}")
 }
 
+#[tokio::test]
+async fn an_import_is_rehearsed_without_being_done() {
+    let machine = machine();
+    let import = |text: &str, dry: bool| {
+        crate::files::write(&machine, "a.rsc", text.as_bytes()).unwrap();
+        let call = Call::new("/import").with("file-name", "a.rsc");
+        if dry {
+            call.with("verbose", "yes").with("dry-run", "")
+        } else {
+            call
+        }
+    };
+    let good = "/ip pool\nadd name=one ranges=192.0.2.1\nset one comment=x\n";
+    let call = import(good, true);
+    machine.execute(&Session::system(), &call).await.unwrap();
+    assert_eq!(machine.read("/ip/pool"), []);
+    for bad in [
+        "/ip pool\nadd nmae=one\n",
+        "/ip pool\nadd name=one\nad name=two\n",
+    ] {
+        let call = import(bad, true);
+        machine
+            .execute(&Session::system(), &call)
+            .await
+            .unwrap_err();
+        assert_eq!(machine.read("/ip/pool"), []);
+    }
+    let call = import(good, false);
+    machine.execute(&Session::system(), &call).await.unwrap();
+    assert_eq!(machine.read("/ip/pool").len(), 1);
+}
+
 #[test]
 fn an_event_is_due_once_and_again_after_its_interval() {
     assert!(passed(at(100), 0, at(99), at(100), true));

@@ -1,7 +1,7 @@
 //! The user that a router gets for us, and whatever else is made on it before a plan.
 
 use portreeve_routeros::{
-    Id, Record, Transport,
+    Id, Query, Record, Transport,
     plan::{Item, Step, Undo, Verb},
 };
 use zeroize::Zeroizing;
@@ -145,6 +145,48 @@ fn policies(link: &Link, transport: Transport) -> Vec<&'static str> {
         policies.push("ssh");
     }
     policies
+}
+
+/// Refuses where the user who is logged in may not do what an enrolment does, before anything is
+/// begun that could not be taken back.
+pub(super) async fn check_permissions(
+    link: &Link,
+    transport: Transport,
+    admin: &str,
+) -> Result<(), Failure> {
+    let named = |name: &str| [Query::equals("name", name)];
+    let users = link.router.print("/user", &["group"], &named(admin)).await;
+    let Some(group) = link
+        .said(users)?
+        .first()
+        .and_then(|user| Some(user.get("group")?.to_owned()))
+    else {
+        // Known by RADIUS: only the router knows what it may.
+        return Ok(());
+    };
+    let groups = link
+        .router
+        .print("/user/group", &["policy"], &named(&group))
+        .await;
+    let groups = link.said(groups)?;
+    let granted = groups
+        .first()
+        .map(|group| group.list("policy"))
+        .unwrap_or_default();
+    let wanted = policies(link, transport);
+    let lacking: Vec<&str> = wanted
+        .into_iter()
+        .filter(|policy| !granted.contains(policy))
+        .collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    Err(RouterError::Refused(format!(
+        "nothing was changed: the user '{admin}' of the router may not do what is needed: its \
+         group '{group}' lacks {}. Log in as a user of the group full (--user)",
+        lacking.join(", ")
+    ))
+    .into())
 }
 
 /// Makes the user on the router, who may log in from where we are and nowhere else.

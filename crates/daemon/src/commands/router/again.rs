@@ -57,7 +57,7 @@ pub(super) async fn again(
         progress::show_beside(arguments.json, &plan, output)?;
         if !arguments.dry_run {
             agree(arguments.yes, plan.steps().len(), output)?;
-            steps = progress::carry_out(&link, kept, &folder, &plan, output).await?;
+            steps = progress::carry_out_or_not(&link, kept, &folder, &plan, output).await?;
         }
     }
     if !arguments.dry_run && wanted != kept.wanted() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use portreeve_routeros::{
-    Secret,
+    Query, Secret,
     backup::{
         self as copies,
         schedule::{self, Mail, Schedule, Tls},
@@ -303,13 +303,35 @@ fn on_router(folder: &Folder, arguments: &Take, context: &mut Context<'_>) -> Re
                 link.can.version()
             ))?);
         }
-        for command in link.said(schedule::commands(&plan, &link.can))? {
-            link.said(link.router.call(&command).await)?;
+        let commands = link.said(schedule::commands(&plan, &link.can))?;
+        // What an earlier one set up makes room.
+        take_off(&link).await?;
+        for command in commands {
+            if let Err(error) = link.router.call(&command).await {
+                take_off(&link).await?;
+                link.said::<()>(Err(error))?;
+            }
         }
         Ok::<_, Failure>(output.note(format!(
             "router '{}' makes its own backups from now on; to take that back, on the router: \
-             /system scheduler remove {OWN}; /system script remove {OWN}",
-            kept.name
+             /system scheduler remove {OWN}; /system script remove {OWN}. It also goes with: \
+             portreeve router remove {}",
+            kept.name, kept.name
         ))?)
     })
+}
+
+/// Takes the router's own backups off it, where it makes some for us.
+pub(super) async fn take_off(link: &Link) -> Result<usize, RouterError> {
+    let mut taken = 0;
+    for command in schedule::removal(OWN) {
+        let named = [Query::equals("name", OWN)];
+        let found = link.router.print(command.menu(), &["name"], &named).await;
+        if link.said(found)?.is_empty() {
+            continue;
+        }
+        link.said(link.router.call(&command).await)?;
+        taken += 1;
+    }
+    Ok(taken)
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use portreeve_routeros::{
+    Command,
     check::{self, Finding, Severity},
     harden,
 };
@@ -36,6 +37,9 @@ pub(crate) struct Harden {
     #[command(flatten)]
     listing: Listing,
 }
+
+/// How often is mended what shows behind what was mended.
+const ROUNDS: usize = 4;
 
 /// What was found of one router.
 #[derive(Serialize)]
@@ -123,20 +127,55 @@ async fn look_at(
     if !fix {
         return Ok(found);
     }
-    for repair in found.findings.iter().filter_map(|one| one.repair.as_ref()) {
-        for command in &repair.commands {
-            link.said(link.router.call(command).await)?;
-            found.fixed.push(format!("{command:?}"));
+    // What is mended may show what was hidden behind it.
+    for _ in 0..ROUNDS {
+        let before = found.fixed.len();
+        mend(&mut found, &kept, &link, context).await?;
+        if found.fixed.len() == before {
+            break;
         }
-        for command in &repair.inverse {
-            let words = format!("to take it back: {command:?}");
-            context.output.note(printable(&words))?;
-        }
-    }
-    if !found.fixed.is_empty() {
         found.findings = judge(what, &kept, &link, context).await?;
     }
     Ok(found)
+}
+
+/// Mends what can be, and says so as it goes. What cannot be is said, and the rest goes on.
+async fn mend(
+    found: &mut Found,
+    kept: &Kept,
+    link: &Link,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let output = &mut context.output;
+    for finding in &found.findings {
+        let Some(repair) = &finding.repair else {
+            continue;
+        };
+        let spoken = |command: &Command| command.to_string();
+        let mut commands = repair.commands.iter().map(spoken);
+        if commands.all(|command| found.fixed.contains(&command)) {
+            continue;
+        }
+        match repair.apply(&link.router).await {
+            Ok(inverse) => {
+                for command in &repair.commands {
+                    output.note(printable(&format!("done on '{}': {command}", kept.name)))?;
+                    found.fixed.push(spoken(command));
+                }
+                for command in &inverse {
+                    output.note(printable(&format!("  to take it back: {command}")))?;
+                }
+            }
+            Err(error) => {
+                let words = format!("not mended: {} ({error})", finding.what);
+                output.warn(printable(&words))?;
+                if error.is_fatal() {
+                    return Err(RouterError::of(&kept.name, error).into());
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn judge(
@@ -178,9 +217,6 @@ fn print(found: &Found, output: &mut Output<'_>) -> Result<(), Failure> {
     let name = &found.name;
     if let Some(trouble) = &found.trouble {
         return Ok(output.warn(printable(trouble))?);
-    }
-    for line in &found.fixed {
-        output.note(format!("done on '{name}': {}", printable(line)))?;
     }
     if found.findings.is_empty() {
         return Ok(output.line(format!("router '{name}': nothing is wrong"))?);

@@ -159,7 +159,7 @@ pub(super) fn apply(arguments: &Apply, context: &mut Context<'_>) -> Result<(), 
         if !arguments.yes && !ask::confirm(&question, instead)? {
             return Err(RouterError::Refused("nothing was changed".to_owned()).into());
         }
-        let steps = progress::carry_out(&link, &kept, &folder, &plan, output).await?;
+        let steps = progress::carry_out_or_not(&link, &kept, &folder, &plan, output).await?;
         remember(&folder, &link.plan(&kept.wanted()).await)?;
         Ok((plan, steps))
     })?;
@@ -207,8 +207,10 @@ pub(super) fn undo(arguments: &Undo, context: &mut Context<'_>) -> Result<(), Fa
     })?;
     folder.saw(|state| state.drift = None)?;
     Ok(context.output.note(format!(
-        "{taken} steps taken back; the router is still enrolled: portreeve router apply {name} \
-         does them again, portreeve router remove {name} ends it"
+        "{taken} steps taken back; the router is still enrolled, and this server's user '{user}' \
+         is still on it with its group: portreeve router apply {name} does the steps again, \
+         portreeve router remove {name} takes the user away too",
+        user = kept.user
     ))?)
 }
 

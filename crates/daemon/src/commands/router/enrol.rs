@@ -161,7 +161,7 @@ pub(super) fn run(arguments: Enrol, context: &mut Context<'_>) -> Result<(), Fai
 }
 
 /// `host`, `host:port`, `[v6]:port` or an IPv6 address.
-fn split(text: &str) -> (&str, Option<u16>) {
+pub(super) fn split(text: &str) -> (&str, Option<u16>) {
     if text.parse::<IpAddr>().is_ok() {
         return (text, None);
     }
@@ -226,6 +226,7 @@ async fn first(
         yes_plain: arguments.yes_plain,
     };
     let way = search.find(&mut context.output).await?;
+    account::check_permissions(&way.link, way.target.transport, &arguments.user).await?;
     if let Some(kept) = left_over {
         let folder = routers.find(&kept.name)?;
         context
@@ -245,7 +246,8 @@ async fn first(
     let _guard = folder.lock()?;
     let kept = prospect.kept.clone();
     let address = prospect.address;
-    match settle(arguments, &prospect, &folder, context).await {
+    let settling = Box::pin(settle(arguments, &prospect, &folder, context));
+    match progress::unless_interrupted(settling).await {
         Ok((kept, steps, proof)) => {
             let output = &mut context.output;
             output.note(proof.words())?;
@@ -255,7 +257,12 @@ async fn first(
             context.output.warn(format!(
                 "enrolling {address} failed; both ends are put back as they were"
             ))?;
-            retreat::retreat(&folder, &kept, &prospect.way.link, context).await?;
+            let retreating = async {
+                let again = retreat::reach_again(&prospect.way, login, context).await?;
+                let admin = again.as_ref().unwrap_or(&prospect.way.link);
+                retreat::retreat(&folder, &kept, admin, context).await
+            };
+            progress::unless_interrupted(retreating).await?;
             Err(failure)
         }
     }

@@ -13,6 +13,7 @@ mod monitor;
 mod plain;
 mod progress;
 mod proof;
+mod reimport;
 mod remove;
 mod restore;
 mod retreat;

@@ -14,6 +14,20 @@ use crate::{
     routers::{Folder, Journal, Kept, Link, RouterError},
 };
 
+/// Does work until it ends or somebody presses Ctrl-C. What was done by then is in the journal;
+/// the caller takes it back.
+pub(super) async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => done,
+        pressed = tokio::signal::ctrl_c() => match pressed {
+            Ok(()) => Err(RouterError::Interrupted.into()),
+            Err(error) => Err(RouterError::Runtime(error).into()),
+        },
+    }
+}
+
 /// Shows a plan, and what is to be known of it.
 pub(super) fn show(plan: &Plan, output: &mut Output<'_>) -> Result<(), Failure> {
     for line in plan.to_string().lines() {
@@ -68,6 +82,26 @@ pub(super) async fn carry_out(
     }
 }
 
+/// As [`carry_out`], and takes back what was done where somebody presses Ctrl-C.
+pub(super) async fn carry_out_or_not(
+    link: &Link,
+    kept: &Kept,
+    folder: &Folder,
+    plan: &Plan,
+    output: &mut Output<'_>,
+) -> Result<usize, Failure> {
+    let applied = |journal: &Option<Journal>| journal.as_ref().map_or(0, |one| one.applied.len());
+    let before = applied(&folder.undo()?);
+    let done = unless_interrupted(carry_out(link, kept, folder, plan, output)).await;
+    let Err(Failure::Router(RouterError::Interrupted)) = done else {
+        return done;
+    };
+    output.warn("interrupted; what was done is taken back")?;
+    let mut journal: Journal = folder.undo()?.unwrap_or_default();
+    unless_interrupted(take_back_to(before, link, folder, &mut journal, output)).await?;
+    done
+}
+
 /// Puts one undo behind those that were there, or none.
 fn replace(journal: &mut Journal, before: usize, undo: Option<Undo>) {
     journal.applied.truncate(before);
@@ -109,8 +143,21 @@ pub(super) async fn take_back(
     journal: &mut Journal,
     output: &mut Output<'_>,
 ) -> Result<usize, Failure> {
+    take_back_to(0, link, folder, journal, output).await
+}
+
+/// Takes back what was applied, the last first, until so many plans are left.
+async fn take_back_to(
+    left: usize,
+    link: &Link,
+    folder: &Folder,
+    journal: &mut Journal,
+    output: &mut Output<'_>,
+) -> Result<usize, Failure> {
     let mut steps = 0;
-    while let Some(mut undo) = journal.applied.last().cloned() {
+    while journal.applied.len() > left
+        && let Some(mut undo) = journal.applied.last().cloned()
+    {
         let taken = plan::undo(&link.router, &mut undo).await;
         if taken.is_err() {
             // What is left of it takes back the rest.

@@ -1,9 +1,12 @@
 //! `portreeve router remove`.
 
 use clap::Args;
-use portreeve_routeros::{Login, plan};
+use portreeve_routeros::{
+    Command, Error, Login, Transport,
+    plan::{self, Step, Undo},
+};
 
-use super::{ask, progress, retreat};
+use super::{ask, backup, progress, retreat};
 use crate::{
     cli::Context,
     failure::Failure,
@@ -98,10 +101,23 @@ async fn put_back(
         kept.ssh_host_key.as_deref(),
     )
     .await?;
+    link.sweep().await?;
+    let mut steps = backup::take_off(&link).await?;
     let mut journal: Journal = folder.undo()?.unwrap_or_default();
-    let mut steps = progress::take_back(&link, folder, &mut journal, &mut context.output).await?;
+    steps += progress::take_back(&link, folder, &mut journal, &mut context.output).await?;
     if let Some(undo) = &mut journal.foundation {
-        let taken = plan::undo(&link.router, undo).await;
+        let own = own_steps(kept, login, undo);
+        let mut taken = plan::undo(&link.router, undo).await;
+        if let (Ok(undone), false) = (&mut taken, own.is_empty()) {
+            undone.steps += own.len();
+            undo.steps = own;
+            match leave(&link, &kept.user).await {
+                Ok(()) => undo.steps.clear(),
+                Err(error) => taken = Err(error),
+            }
+        } else {
+            undo.steps.splice(0..0, own);
+        }
         let rest = undo.steps.iter().map(|step| step.menu.as_str());
         let is_group_only = rest.clone().next().is_some() && rest.eq(["/user/group"]);
         match taken {
@@ -125,4 +141,35 @@ async fn put_back(
         folder.write_undo(&journal)?;
     }
     Ok(steps)
+}
+
+/// The steps that made our user and its group, taken off the others where that user itself is to
+/// take them back over REST: there every request logs in anew, and the second would be refused.
+fn own_steps(kept: &Kept, login: &Login, undo: &mut Undo) -> Vec<Step> {
+    let is_rest = matches!(kept.target.transport, Transport::Rest | Transport::RestSsl);
+    let menus = undo.steps.iter().take(2).map(|step| step.menu.as_str());
+    let is_ours = menus.eq(["/user/group", "/user"]);
+    if is_rest && is_ours && login.user == kept.user {
+        undo.steps.drain(..2).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// Takes our user and its group away in one go.
+async fn leave(link: &Link, user: &str) -> Result<(), Error> {
+    let script =
+        format!("/user remove [find name=\"{user}\"]; /user group remove [find name=\"{user}\"]");
+    let command = Command::new("/execute")
+        .with("script", script)
+        .flag("as-string");
+    let answer = link.router.call(&command).await?;
+    match answer.returned().unwrap_or_default().trim() {
+        "" => Ok(()),
+        said => Err(Error::Failure {
+            command: "/execute".to_owned(),
+            category: None,
+            message: said.to_owned(),
+        }),
+    }
 }

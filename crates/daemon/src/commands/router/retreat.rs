@@ -1,15 +1,46 @@
 //! Taking back an enrolment, on both ends.
 
 use portreeve_aaa::port::{Definition, Store as _, StoreError};
-use portreeve_routeros::plan;
+use portreeve_routeros::{Login, plan};
+use tokio::time::{Duration, Instant};
 
-use super::progress;
+use super::{progress, way::Way};
 use crate::{
     authority::{self, Authority, Names, Reason},
     cli::Context,
     failure::Failure,
     routers::{Folder, Journal, Kept, Link},
 };
+
+/// How long a router that was lost is waited for: it may be starting again.
+const PATIENCE: Duration = Duration::from_secs(90);
+const PAUSE: Duration = Duration::from_millis(1_500);
+
+/// Logs in anew where the connection was lost; nothing where it was not, or cannot be had.
+pub(super) async fn reach_again(
+    way: &Way,
+    login: &Login,
+    context: &mut Context<'_>,
+) -> Result<Option<Link>, Failure> {
+    if way.link.is_alive().await {
+        return Ok(None);
+    }
+    context
+        .output
+        .note("the connection was lost; trying to reach the router again")?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        match Link::open_as(&way.target.host, &way.target, login, None).await {
+            Ok(link) => return Ok(Some(link)),
+            Err(error) if Instant::now() >= deadline => {
+                context.output.warn(crate::failure::chain(&error))?;
+                return Ok(None);
+            }
+            Err(_) => {}
+        }
+    }
+}
 
 /// Takes back what an enrolment has done so far, on both ends. What cannot be is said.
 pub(super) async fn retreat(
@@ -38,6 +69,9 @@ pub(super) async fn retreat(
                 whole = false;
             }
         }
+    }
+    if let Err(error) = admin.sweep().await {
+        context.output.warn(crate::failure::chain(&error))?;
     }
     forget_ours(kept, context)?;
     if whole {
