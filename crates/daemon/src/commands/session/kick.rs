@@ -13,7 +13,7 @@ use portreeve::{
     client::{DynamicOutcome, Retry},
 };
 use portreeve_aaa::{
-    definition::Nas,
+    definition::{Nas, SharedSecret},
     port::{SessionFilter, Store as _},
     session::Session,
 };
@@ -25,6 +25,7 @@ use crate::{
     cli::{Context, Listing},
     failure::{Failure, Unknown},
     routers::{Kept, Link, RouterError, Routers, wait_for},
+    service::now_ms,
 };
 
 const DYNAMIC_PORT: u16 = 3799;
@@ -170,9 +171,11 @@ fn disconnect(
 ) -> Result<How, NoDisconnect> {
     let not = |why: &str| NoDisconnect::NotSent(why.to_owned());
     let nas = nas.ok_or_else(|| not("the NAS is no longer defined"))?;
-    let secret = nas
-        .secret()
-        .ok_or_else(|| not("the NAS shares no secret with this server, for it comes over TLS"))?;
+    if nas.secret().is_none() {
+        return Err(not(
+            "the NAS shares no secret with this server, for it comes over TLS",
+        ));
+    }
     let coa = router.map(|kept| kept.wanted().coa);
     let port = match &coa {
         Some(None) => return Err(not("the router was set up not to take it")),
@@ -183,6 +186,27 @@ fn disconnect(
         .host()
         .or(session.nas_address)
         .ok_or_else(|| not("the address of the NAS is not known"))?;
+    // RouterOS takes the secret of the entry with the address that a request comes from.
+    let source = router.map(|kept| kept.server).filter(|one| is_here(*one));
+    let to = SocketAddr::new(address, port);
+    let mut outcome = Err(NoDisconnect::NoAnswer);
+    // A NAS whose secret is being changed may have either.
+    for secret in nas.secrets(now_ms()) {
+        outcome = ask(session, to, source, secret);
+        if !matches!(outcome, Err(NoDisconnect::NoAnswer)) {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Asks under one secret.
+fn ask(
+    session: &Session,
+    to: SocketAddr,
+    source: Option<IpAddr>,
+    secret: &SharedSecret,
+) -> Result<How, NoDisconnect> {
     let retry = Retry {
         initial: WAIT,
         maximum: WAIT,
@@ -190,10 +214,7 @@ fn disconnect(
         duration: WAIT * TRIES,
         jitter: 0.0,
     };
-    let mut builder =
-        Client::udp(SocketAddr::new(address, port).to_string(), secret.expose()).retry(retry);
-    // RouterOS takes the secret of the entry with the address that a request comes from.
-    let source = router.map(|kept| kept.server).filter(|one| is_here(*one));
+    let mut builder = Client::udp(to.to_string(), secret.expose()).retry(retry);
     if let Some(source) = source {
         builder = builder.source(source);
     }
