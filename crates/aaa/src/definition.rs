@@ -335,6 +335,7 @@ impl Nas {
         self.previous = Some(PreviousSecret {
             secret: std::mem::replace(present, secret),
             until_ms,
+            superseded: false,
         });
     }
 

@@ -144,6 +144,17 @@ impl Peer {
         self
     }
 
+    /// Sets whether what says nothing of its secret goes by the present one from the start, as if a
+    /// packet had been verified with it: where it is known otherwise that the device uses it now.
+    /// Without a [previous secret](Self::previous_secret) this is nothing.
+    #[must_use]
+    pub fn prefers_present_secret(mut self, prefers: bool) -> Self {
+        if let Some(previous) = &mut self.previous {
+            previous.is_superseded = AtomicBool::new(prefers);
+        }
+        self
+    }
+
     pub(crate) fn changes_sessions(&self) -> bool {
         self.may_change_sessions
     }

@@ -289,6 +289,13 @@ fn without_any_proof_and_password_the_previous_one_holds_until_the_new_one_is_se
         let (_incoming, _ticket) = bench.request(&proven);
         assert_eq!(by(&mut bench, identifier), then);
     }
+    let mut told = Bench::new(RequireMessageAuthenticator::No);
+    let peer = Peer::new("hotel", new())
+        .previous_secret(old(), told.now + OVERLAP)
+        .prefers_present_secret(true)
+        .require_message_authenticator(RequireMessageAuthenticator::No, false);
+    told.peers = PeerTable::new([("192.0.2.0/24".parse().unwrap(), Arc::new(peer))]);
+    assert_eq!(by(&mut told, 6), "new");
     let mut late = Bench::new(RequireMessageAuthenticator::No);
     late.now += OVERLAP;
     assert_eq!(by(&mut late, 5), "new");

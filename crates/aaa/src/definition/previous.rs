@@ -12,6 +12,9 @@ pub struct PreviousSecret {
     pub secret: SharedSecret,
     /// Until when it is accepted, in milliseconds since 1970.
     pub until_ms: u64,
+    /// Whether the NAS is known to use the present one by now: a request that does not say which it
+    /// goes by is then taken to go by that.
+    pub superseded: bool,
 }
 
 impl PreviousSecret {
@@ -44,6 +47,7 @@ mod tests {
         let previous = PreviousSecret {
             secret,
             until_ms: 1_000,
+            superseded: false,
         };
         let week = 7 * 24 * 3_600_000;
         for (now, accepted, spent) in [

@@ -203,7 +203,9 @@ fn peer_of(nas: &Nas) -> Option<Peer> {
     };
     let left = previous.until_ms.saturating_sub(now_ms());
     let until = Instant::now().checked_add(Duration::from_millis(left))?;
-    Some(peer.previous_secret(Secret::new(previous.secret.expose()).ok()?, until))
+    let secret = Secret::new(previous.secret.expose()).ok()?;
+    let peer = peer.previous_secret(secret, until);
+    Some(peer.prefers_present_secret(previous.superseded))
 }
 
 #[cfg(test)]

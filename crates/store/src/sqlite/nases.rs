@@ -17,7 +17,7 @@ use super::{
 
 const NAS_COLUMNS: &str = "SELECT name, prefix, transport, secret, marks, ca, psk_identity, psk,
     max_connections, dialect, require_mac, latched, limit_proxy_state, remark, previous_secret,
-    previous_until_ms FROM nases";
+    previous_until_ms, previous_superseded FROM nases";
 
 fn damaged() -> Fault {
     Cause::Value("nases").into()
@@ -70,6 +70,7 @@ fn read_previous(row: &Row<'_>) -> Result<Option<PreviousSecret>, Fault> {
     Ok(Some(PreviousSecret {
         secret: SharedSecret::new(secret).map_err(|_| damaged())?,
         until_ms: natural(until_ms),
+        superseded: row.get("previous_superseded")?,
     }))
 }
 
@@ -121,8 +122,9 @@ pub(super) fn put_nas(transaction: &Transaction<'_>, nas: &Nas, put: Put) -> Res
         .prepare_cached(
             "INSERT INTO nases (name, prefix, transport, secret, marks, ca, psk_identity, psk,
                  max_connections, dialect, require_mac, latched, limit_proxy_state, remark,
-                 previous_secret, previous_until_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                 previous_secret, previous_until_ms, previous_superseded)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                 $17)
              ON CONFLICT (name) DO UPDATE SET prefix = excluded.prefix,
                  transport = excluded.transport, secret = excluded.secret,
                  marks = excluded.marks, ca = excluded.ca,
@@ -131,7 +133,8 @@ pub(super) fn put_nas(transaction: &Transaction<'_>, nas: &Nas, put: Put) -> Res
                  require_mac = excluded.require_mac, latched = excluded.latched,
                  limit_proxy_state = excluded.limit_proxy_state, remark = excluded.remark,
                  previous_secret = excluded.previous_secret,
-                 previous_until_ms = excluded.previous_until_ms",
+                 previous_until_ms = excluded.previous_until_ms,
+                 previous_superseded = excluded.previous_superseded",
         )?
         .execute(params![
             nas.name,
@@ -150,6 +153,7 @@ pub(super) fn put_nas(transaction: &Transaction<'_>, nas: &Nas, put: Put) -> Res
             nas.comment,
             previous.map(|previous| previous.secret.expose()),
             previous.map(|previous| integer(previous.until_ms)),
+            previous.is_some_and(|previous| previous.superseded),
         ])?;
     log(transaction, Definition::Nas, &nas.name)
 }
@@ -205,7 +209,8 @@ pub(super) fn forget_previous_secret(
     expect(Put::Replace, known, Definition::Nas, name)?;
     let count = transaction
         .prepare_cached(
-            "UPDATE nases SET previous_secret = NULL, previous_until_ms = NULL
+            "UPDATE nases SET previous_secret = NULL, previous_until_ms = NULL,
+                 previous_superseded = 0
              WHERE name = $1 AND previous_until_ms = $2",
         )?
         .execute(params![name, integer(until_ms)])?;

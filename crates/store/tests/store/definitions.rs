@@ -314,6 +314,7 @@ pub(crate) fn a_pre_shared_key_identity_belongs_to_one_nas(store: &mut dyn Backe
 pub(crate) fn a_previous_secret_is_kept_until_it_is_forgotten(store: &mut dyn Backend) {
     let mut ap = nas("ap", "::/0");
     ap.replace_secret(SharedSecret::new(vec![1, 0, 2]).unwrap(), 7_000);
+    ap.previous.as_mut().unwrap().superseded = true;
     store.put_nas(&ap, Put::Create).unwrap();
     assert_eq!(store.nas("ap").unwrap(), ap);
     let before = seq(store);

@@ -61,6 +61,7 @@ impl Overlap {
         nas.previous = Some(PreviousSecret {
             secret: old.clone(),
             until_ms: after(now_ms, span),
+            superseded: false,
         });
         Ok(())
     }

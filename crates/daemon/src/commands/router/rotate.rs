@@ -150,7 +150,7 @@ struct Ours<'a> {
 
 impl Ours<'_> {
     /// Takes both: the first is the present one.
-    async fn take(&self, present: &Kept, previous: &Kept) -> Result<(), String> {
+    async fn take(&self, present: &Kept, previous: &Kept, superseded: bool) -> Result<(), String> {
         let put = || -> Result<(), Failure> {
             let mut store = self.data.open()?;
             let mut nas = store.nas(&self.old.nas)?;
@@ -158,6 +158,7 @@ impl Ours<'_> {
             nas.previous = Some(PreviousSecret {
                 secret: secret_of(previous)?,
                 until_ms: self.until_ms,
+                superseded,
             });
             nas.validate()?;
             Ok(store.put_nas(&nas, Put::Replace)?)
@@ -176,8 +177,12 @@ fn secret_of(kept: &Kept) -> Result<SharedSecret, Failure> {
 
 impl ServerSide for Ours<'_> {
     async fn prepare(&mut self) -> Result<Overlap, String> {
-        self.take(self.new, self.old).await?;
+        self.take(self.new, self.old, self.is_begun).await?;
         Ok(Overlap::Both)
+    }
+
+    async fn turned(&mut self) -> Result<(), String> {
+        self.take(self.new, self.old, true).await
     }
 
     async fn commit(&mut self) -> Result<(), String> {
@@ -193,7 +198,7 @@ impl ServerSide for Ours<'_> {
         if self.is_begun {
             return Ok(());
         }
-        self.take(self.old, self.new).await
+        self.take(self.old, self.new, true).await
     }
 
     async fn wait(&mut self, time: Duration) {
