@@ -38,6 +38,10 @@ pub const fn discard_sentence(discard: Discard) -> &'static str {
              does not verify); passwords were not looked at"
         }
         Discard::NotServing => "the server is starting or stopping",
+        Discard::PreviousSecretExpired => {
+            "the NAS still uses its previous shared secret, which is no longer accepted; passwords \
+             were not looked at"
+        }
         Discard::ProxyStateUnprotected => {
             "the request carries Proxy-State without Message-Authenticator, as forgers need it, \
              and the NAS is not known as a proxy"
@@ -79,6 +83,9 @@ pub fn discard_cure(
         Discard::MessageAuthenticatorWrong | Discard::RequestAuthenticatorWrong => {
             Some(format!("portreeve nas set {nas} --secret SECRET"))
         }
+        Discard::PreviousSecretExpired => Some(format!(
+            "set the present secret on it: portreeve nas show {nas} --reveal-secret"
+        )),
         Discard::ProxyStateUnprotected => Some(format!(
             "if it is a proxy: portreeve nas set {nas} --limit-proxy-state no"
         )),

@@ -25,6 +25,7 @@ use crate::{
     config::Config,
     failure::{Failure, Unknown},
     routers::{Kept, Routers},
+    service::now_ms,
 };
 
 /// How long each transmission waits for its answer, and how many there are.
@@ -192,14 +193,16 @@ impl Meant {
         nas.map_or(DialectName::default(), |nas| nas.dialect)
     }
 
-    /// Where the NAS is asked, and the secret.
-    pub(super) fn place(&self) -> Result<(SocketAddr, &SharedSecret), NotDone> {
+    /// Where the NAS is asked, and the secrets it may have: two while one is being changed.
+    pub(super) fn place(&self) -> Result<(SocketAddr, Vec<&SharedSecret>), NotDone> {
         let not = |why: &str| NotDone::NotSent(why.to_owned());
         let nas = self.nas.as_ref();
         let nas = nas.ok_or_else(|| not("the NAS is no longer defined"))?;
-        let secret = nas.secret().ok_or_else(|| {
-            not("the NAS shares no secret with this server, for it comes over TLS")
-        })?;
+        let secrets: Vec<_> = nas.secrets(now_ms()).collect();
+        if secrets.is_empty() {
+            let why = "the NAS shares no secret with this server, for it comes over TLS";
+            return Err(not(why));
+        }
         if self
             .router
             .as_ref()
@@ -211,7 +214,7 @@ impl Meant {
             .host()
             .or(self.session.nas_address)
             .ok_or_else(|| not("the address of the NAS is not known"))?;
-        Ok((SocketAddr::new(address, self.port), secret))
+        Ok((SocketAddr::new(address, self.port), secrets))
     }
 
     /// Asks for one thing in one way after the other, as long as the refusals are such that the
@@ -223,7 +226,24 @@ impl Meant {
         goes_on: impl Fn(&NotDone) -> bool,
         ask: impl Fn(&blocking::Client, AttributeList) -> Result<DynamicOutcome, portreeve::Error>,
     ) -> Result<(), NotDone> {
-        let (address, secret) = self.place()?;
+        let (address, secrets) = self.place()?;
+        let dialect = self.dialect();
+        for secret in secrets {
+            let client = self.client(address, secret)?;
+            match through(&client, ways, &goes_on, &ask) {
+                Err(Unheard::Silence) => {}
+                Err(Unheard::NotDone(why)) => return Err(why),
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(NotDone::NoAnswer { address, dialect })
+    }
+
+    fn client(
+        &self,
+        address: SocketAddr,
+        secret: &SharedSecret,
+    ) -> Result<blocking::Client, NotDone> {
         let retry = Retry {
             initial: WAIT,
             maximum: WAIT,
@@ -237,31 +257,7 @@ impl Meant {
         if let Some(source) = server.filter(|one| is_here(*one)) {
             builder = builder.source(source);
         }
-        let unsent = |error: portreeve::Error| NotDone::NotSent(error.to_string());
-        let client = blocking::Client::new(builder).map_err(unsent)?;
-        let nothing = "what is known of the session is not enough to name it to the NAS";
-        let mut last = NotDone::NotSent(nothing.to_owned());
-        for way in ways {
-            match ask(&client, way.clone()) {
-                Ok(DynamicOutcome::Ack(_)) => return Ok(()),
-                Ok(outcome) => {
-                    let refused = NotDone::Nak(outcome.cause());
-                    let is_over = !goes_on(&refused);
-                    if !matches!(last, NotDone::Nak(_)) || last.is_gone() {
-                        last = refused;
-                    }
-                    if is_over {
-                        break;
-                    }
-                }
-                Err(portreeve::Error::NoAnswer { .. }) => {
-                    let dialect = self.dialect();
-                    return Err(NotDone::NoAnswer { address, dialect });
-                }
-                Err(error) => return Err(unsent(error)),
-            }
-        }
-        Err(last)
+        blocking::Client::new(builder).map_err(unsent)
     }
 
     /// What a dry run says: where would be asked, and what.
@@ -276,6 +272,45 @@ impl Meant {
             .collect();
         Ok((address, said.join(", ")))
     }
+}
+
+/// Why nothing came of asking under one secret.
+enum Unheard {
+    /// Perhaps it has another.
+    Silence,
+    NotDone(NotDone),
+}
+
+fn unsent(error: portreeve::Error) -> NotDone {
+    NotDone::NotSent(error.to_string())
+}
+
+fn through(
+    client: &blocking::Client,
+    ways: &[AttributeList],
+    goes_on: impl Fn(&NotDone) -> bool,
+    ask: impl Fn(&blocking::Client, AttributeList) -> Result<DynamicOutcome, portreeve::Error>,
+) -> Result<(), Unheard> {
+    let nothing = "what is known of the session is not enough to name it to the NAS";
+    let mut last = NotDone::NotSent(nothing.to_owned());
+    for way in ways {
+        match ask(client, way.clone()) {
+            Ok(DynamicOutcome::Ack(_)) => return Ok(()),
+            Ok(outcome) => {
+                let refused = NotDone::Nak(outcome.cause());
+                let is_over = !goes_on(&refused);
+                if !matches!(last, NotDone::Nak(_)) || last.is_gone() {
+                    last = refused;
+                }
+                if is_over {
+                    break;
+                }
+            }
+            Err(portreeve::Error::NoAnswer { .. }) => return Err(Unheard::Silence),
+            Err(error) => return Err(Unheard::NotDone(unsent(error))),
+        }
+    }
+    Err(Unheard::NotDone(last))
 }
 
 fn is_here(address: IpAddr) -> bool {
