@@ -37,27 +37,32 @@ fn has_eap(version: &str) -> bool {
     version != "7.12"
 }
 
-/// The names of a menu's items that are on.
-async fn names(router: &Router, menu: &str) -> Vec<String> {
-    let items = match router.print(menu, &["name", "disabled"], &[]).await {
+/// What a menu's items that are on have of a property.
+async fn all(router: &Router, menu: &str, property: &str) -> Vec<String> {
+    let items = match router.print(menu, &[property, "disabled"], &[]).await {
         Err(Error::NoSuchCommand { .. }) => return Vec::new(),
         items => items.unwrap(),
     };
     let on = items
         .iter()
         .filter(|item| item.flag("disabled") != Some(true));
-    on.filter_map(|item| item.get("name").map(str::to_owned))
+    on.filter_map(|item| item.get(property).map(str::to_owned))
         .collect()
+}
+
+async fn names(router: &Router, menu: &str) -> Vec<String> {
+    all(router, menu, "name").await
+}
+
+async fn is_on(router: &Router, menu: &str) -> bool {
+    !all(router, menu, "interface").await.is_empty()
 }
 
 /// A plan for all that is set up on a router.
 async fn wanted(router: &Router, can: &Capabilities, server: IpAddr) -> Wanted {
     let mut wanted = Wanted::new("portreeve:test", Server::udp(server, Secret::new(SECRET)));
     let services = &mut wanted.services;
-    if !names(router, "/interface/pppoe-server/server")
-        .await
-        .is_empty()
-    {
+    if is_on(router, "/interface/pppoe-server/server").await {
         services.ppp = Some(Ppp::default());
     }
     if !names(router, "/ip/hotspot").await.is_empty() {
@@ -69,7 +74,9 @@ async fn wanted(router: &Router, can: &Capabilities, server: IpAddr) -> Wanted {
         services.dhcp = Some(Dhcp::of(leases));
     }
     if can.has("/interface/dot1x/server/add") {
-        services.dot1x = Some(Dot1x::of(["ether4"]));
+        let ports = all(router, "/interface/dot1x/server", "interface").await;
+        let port = ports.first().map_or("ether4", String::as_str);
+        services.dot1x = Some(Dot1x::of([port]));
     }
     let mut networks = Vec::new();
     for menu in ["/interface/wifi", "/interface/wireless"] {

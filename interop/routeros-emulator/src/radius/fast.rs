@@ -79,7 +79,8 @@ impl Radius {
     fn queues(&self) -> Vec<Record> {
         self.rows_of(QUEUES, |session, row| {
             let (octets, up, down) = counted(session.queued);
-            row.with("bytes", octets).with("packets", format!("{up}/{down}"))
+            row.with("bytes", octets)
+                .with("packets", format!("{up}/{down}"))
         })
     }
 
@@ -113,7 +114,10 @@ impl Radius {
                 .with("bytes", meter.total().to_string())
                 .with("packets", packets.to_string())
         };
-        let mut records: Vec<Record> = tracked.iter().map(|(id, meter)| counts(*meter, id)).collect();
+        let mut records: Vec<Record> = tracked
+            .iter()
+            .map(|(id, meter)| counts(*meter, id))
+            .collect();
         let rules = machine.stored(FILTER);
         records.retain(|record| rules.iter().any(|rule| rule.id() == record.id()));
         if rules.iter().any(is_tracking) {

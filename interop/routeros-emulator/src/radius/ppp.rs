@@ -108,7 +108,10 @@ impl Radius {
             .with("limit-bytes-in", terms.quota.recv.unwrap_or(0).to_string())
             .with("limit-bytes-out", terms.quota.xmit.unwrap_or(0).to_string())
             .with("radius", by_radius.to_string());
-        let mut rows = vec![("/ppp/active", active), fast::interface(dial.service, &name)];
+        let mut rows = vec![
+            ("/ppp/active", active),
+            fast::interface(dial.service, &name),
+        ];
         rows.extend(local::side_rows((&name, &name), &terms, address));
         rows.extend(terms.routes.iter().filter_map(|it| route(it, &name)));
         let own_interim = duration(aaa.text("interim-update")).filter(|it| !it.is_zero());
