@@ -192,14 +192,21 @@ impl Meant {
         nas.map_or(DialectName::default(), |nas| nas.dialect)
     }
 
-    /// Where the NAS is asked, and the secret.
-    pub(super) fn place(&self) -> Result<(SocketAddr, &SharedSecret), NotDone> {
+    /// The secrets that the NAS may go by, the likelier first.
+    fn secrets(&self) -> impl Iterator<Item = &SharedSecret> {
+        self.nas.iter().filter_map(Nas::secret)
+    }
+
+    /// Where the NAS is asked.
+    fn place(&self) -> Result<SocketAddr, NotDone> {
         let not = |why: &str| NotDone::NotSent(why.to_owned());
         let nas = self.nas.as_ref();
         let nas = nas.ok_or_else(|| not("the NAS is no longer defined"))?;
-        let secret = nas.secret().ok_or_else(|| {
-            not("the NAS shares no secret with this server, for it comes over TLS")
-        })?;
+        if self.secrets().next().is_none() {
+            return Err(not(
+                "the NAS shares no secret with this server, for it comes over TLS",
+            ));
+        }
         if self
             .router
             .as_ref()
@@ -211,7 +218,7 @@ impl Meant {
             .host()
             .or(self.session.nas_address)
             .ok_or_else(|| not("the address of the NAS is not known"))?;
-        Ok((SocketAddr::new(address, self.port), secret))
+        Ok(SocketAddr::new(address, self.port))
     }
 
     /// Asks for one thing in one way after the other, as long as the refusals are such that the
@@ -223,7 +230,27 @@ impl Meant {
         goes_on: impl Fn(&NotDone) -> bool,
         ask: impl Fn(&blocking::Client, AttributeList) -> Result<DynamicOutcome, portreeve::Error>,
     ) -> Result<(), NotDone> {
-        let (address, secret) = self.place()?;
+        let address = self.place()?;
+        let mut done = Err(NotDone::NoAnswer {
+            address,
+            dialect: self.dialect(),
+        });
+        // Under a secret that it does not go by, a NAS keeps silent.
+        for secret in self.secrets() {
+            let client = self.client(address, secret)?;
+            done = self.ask_by(&client, address, ways, &goes_on, &ask);
+            if !matches!(done, Err(NotDone::NoAnswer { .. })) {
+                break;
+            }
+        }
+        done
+    }
+
+    fn client(
+        &self,
+        address: SocketAddr,
+        secret: &SharedSecret,
+    ) -> Result<blocking::Client, NotDone> {
         let retry = Retry {
             initial: WAIT,
             maximum: WAIT,
@@ -237,12 +264,21 @@ impl Meant {
         if let Some(source) = server.filter(|one| is_here(*one)) {
             builder = builder.source(source);
         }
-        let unsent = |error: portreeve::Error| NotDone::NotSent(error.to_string());
-        let client = blocking::Client::new(builder).map_err(unsent)?;
+        blocking::Client::new(builder).map_err(|error| NotDone::NotSent(error.to_string()))
+    }
+
+    fn ask_by(
+        &self,
+        client: &blocking::Client,
+        address: SocketAddr,
+        ways: &[AttributeList],
+        goes_on: impl Fn(&NotDone) -> bool,
+        ask: impl Fn(&blocking::Client, AttributeList) -> Result<DynamicOutcome, portreeve::Error>,
+    ) -> Result<(), NotDone> {
         let nothing = "what is known of the session is not enough to name it to the NAS";
         let mut last = NotDone::NotSent(nothing.to_owned());
         for way in ways {
-            match ask(&client, way.clone()) {
+            match ask(client, way.clone()) {
                 Ok(DynamicOutcome::Ack(_)) => return Ok(()),
                 Ok(outcome) => {
                     let refused = NotDone::Nak(outcome.cause());
@@ -258,7 +294,7 @@ impl Meant {
                     let dialect = self.dialect();
                     return Err(NotDone::NoAnswer { address, dialect });
                 }
-                Err(error) => return Err(unsent(error)),
+                Err(error) => return Err(NotDone::NotSent(error.to_string())),
             }
         }
         Err(last)
@@ -266,7 +302,7 @@ impl Meant {
 
     /// What a dry run says: where would be asked, and what.
     pub(super) fn rehearse(&self, ways: &[AttributeList]) -> Result<(SocketAddr, String), NotDone> {
-        let (address, _) = self.place()?;
+        let address = self.place()?;
         let dictionary = Dictionary::builtin();
         let said = ways.first().map(|way| describe(dictionary, way));
         let said: Vec<String> = said
