@@ -105,8 +105,8 @@ pub enum CannotChange {
          is with `portreeve nas set NAME --dialect`"
     )]
     NoStandardAttribute(&'static str),
-    /// The equipment takes no CoA-Request for sessions of this service.
-    #[error("{0} takes no change of sessions of Wi-Fi or 802.1X")]
+    /// The equipment has no such limits for sessions of this service.
+    #[error("{0} limits sessions of Wi-Fi and 802.1X by Session-Timeout alone")]
     Service(&'static str),
     /// The equipment does not change this while a session goes on.
     #[error("{vendor} does not change {attribute} of a session that goes on")]

@@ -40,7 +40,7 @@ pub(super) fn naming(session: &Session) -> Vec<AttributeList> {
 
 /// Rates and volumes in RouterOS's own attributes, and nothing that it does not take by CoA.
 pub(super) fn change(session: &Session, change: &Change) -> Result<AttributeList, CannotChange> {
-    if is_enterprise(session) {
+    if is_enterprise(session) && !is_timeout_alone(change) {
         return Err(CannotChange::Service(VENDOR));
     }
     let own = change.attributes.iter();
@@ -74,6 +74,15 @@ pub(super) fn change(session: &Session, change: &Change) -> Result<AttributeList
 fn is_enterprise(session: &Session) -> bool {
     let station = session.calling_station.as_deref().unwrap_or_default();
     station.contains('-') && Mac::parse(station).is_some()
+}
+
+/// Of what may be changed, RouterOS gives Wi-Fi and 802.1X nothing else in an Access-Accept.
+fn is_timeout_alone(change: &Change) -> bool {
+    let others = Change {
+        session_timeout_s: None,
+        ..change.clone()
+    };
+    others.is_empty()
 }
 
 /// What RouterOS takes in a CoA-Request, by its manual.

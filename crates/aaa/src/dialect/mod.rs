@@ -276,6 +276,14 @@ mod tests {
         // The station is spelt as only Wi-Fi and 802.1X do.
         let wifi = DialectName::Mikrotik.change(&session, &rate).unwrap_err();
         assert_eq!(wifi, CannotChange::Service("RouterOS"));
+        let timeout = Change {
+            session_timeout_s: Some(60),
+            ..Change::default()
+        };
+        assert_eq!(
+            spelt(DialectName::Mikrotik, &session, &timeout),
+            ["Session-Timeout = 60"]
+        );
         session.calling_station = Some("00:E1:0C:38:C8:F8".to_owned());
         let pool = Change {
             attributes: AttributeList::new().with(attr::FRAMED_POOL, "other"),

@@ -193,15 +193,21 @@ impl Meant {
         nas.map_or(DialectName::default(), |nas| nas.dialect)
     }
 
-    /// Where the NAS is asked, and the secrets it may have: two while one is being changed.
-    pub(super) fn place(&self) -> Result<(SocketAddr, Vec<&SharedSecret>), NotDone> {
+    /// The secrets that the NAS may go by, the likelier first.
+    fn secrets(&self) -> impl Iterator<Item = &SharedSecret> {
+        let now_ms = now_ms();
+        self.nas.iter().flat_map(move |nas| nas.secrets(now_ms))
+    }
+
+    /// Where the NAS is asked.
+    fn place(&self) -> Result<SocketAddr, NotDone> {
         let not = |why: &str| NotDone::NotSent(why.to_owned());
         let nas = self.nas.as_ref();
         let nas = nas.ok_or_else(|| not("the NAS is no longer defined"))?;
-        let secrets: Vec<_> = nas.secrets(now_ms()).collect();
-        if secrets.is_empty() {
-            let why = "the NAS shares no secret with this server, for it comes over TLS";
-            return Err(not(why));
+        if self.secrets().next().is_none() {
+            return Err(not(
+                "the NAS shares no secret with this server, for it comes over TLS",
+            ));
         }
         if self
             .router
@@ -214,7 +220,7 @@ impl Meant {
             .host()
             .or(self.session.nas_address)
             .ok_or_else(|| not("the address of the NAS is not known"))?;
-        Ok((SocketAddr::new(address, self.port), secrets))
+        Ok(SocketAddr::new(address, self.port))
     }
 
     /// Asks for one thing in one way after the other, as long as the refusals are such that the
@@ -226,17 +232,20 @@ impl Meant {
         goes_on: impl Fn(&NotDone) -> bool,
         ask: impl Fn(&blocking::Client, AttributeList) -> Result<DynamicOutcome, portreeve::Error>,
     ) -> Result<(), NotDone> {
-        let (address, secrets) = self.place()?;
-        let dialect = self.dialect();
-        for secret in secrets {
+        let address = self.place()?;
+        let mut done = Err(NotDone::NoAnswer {
+            address,
+            dialect: self.dialect(),
+        });
+        // Under a secret that it does not go by, a NAS keeps silent.
+        for secret in self.secrets() {
             let client = self.client(address, secret)?;
-            match through(&client, ways, &goes_on, &ask) {
-                Err(Unheard::Silence) => {}
-                Err(Unheard::NotDone(why)) => return Err(why),
-                Ok(()) => return Ok(()),
+            done = self.ask_by(&client, address, ways, &goes_on, &ask);
+            if !matches!(done, Err(NotDone::NoAnswer { .. })) {
+                break;
             }
         }
-        Err(NotDone::NoAnswer { address, dialect })
+        done
     }
 
     fn client(
@@ -257,12 +266,45 @@ impl Meant {
         if let Some(source) = server.filter(|one| is_here(*one)) {
             builder = builder.source(source);
         }
-        blocking::Client::new(builder).map_err(unsent)
+        blocking::Client::new(builder).map_err(|error| NotDone::NotSent(error.to_string()))
+    }
+
+    fn ask_by(
+        &self,
+        client: &blocking::Client,
+        address: SocketAddr,
+        ways: &[AttributeList],
+        goes_on: impl Fn(&NotDone) -> bool,
+        ask: impl Fn(&blocking::Client, AttributeList) -> Result<DynamicOutcome, portreeve::Error>,
+    ) -> Result<(), NotDone> {
+        let nothing = "what is known of the session is not enough to name it to the NAS";
+        let mut last = NotDone::NotSent(nothing.to_owned());
+        for way in ways {
+            match ask(client, way.clone()) {
+                Ok(DynamicOutcome::Ack(_)) => return Ok(()),
+                Ok(outcome) => {
+                    let refused = NotDone::Nak(outcome.cause());
+                    let is_over = !goes_on(&refused);
+                    if !matches!(last, NotDone::Nak(_)) || last.is_gone() {
+                        last = refused;
+                    }
+                    if is_over {
+                        break;
+                    }
+                }
+                Err(portreeve::Error::NoAnswer { .. }) => {
+                    let dialect = self.dialect();
+                    return Err(NotDone::NoAnswer { address, dialect });
+                }
+                Err(error) => return Err(NotDone::NotSent(error.to_string())),
+            }
+        }
+        Err(last)
     }
 
     /// What a dry run says: where would be asked, and what.
     pub(super) fn rehearse(&self, ways: &[AttributeList]) -> Result<(SocketAddr, String), NotDone> {
-        let (address, _) = self.place()?;
+        let address = self.place()?;
         let dictionary = Dictionary::builtin();
         let said = ways.first().map(|way| describe(dictionary, way));
         let said: Vec<String> = said
@@ -272,45 +314,6 @@ impl Meant {
             .collect();
         Ok((address, said.join(", ")))
     }
-}
-
-/// Why nothing came of asking under one secret.
-enum Unheard {
-    /// Perhaps it has another.
-    Silence,
-    NotDone(NotDone),
-}
-
-fn unsent(error: portreeve::Error) -> NotDone {
-    NotDone::NotSent(error.to_string())
-}
-
-fn through(
-    client: &blocking::Client,
-    ways: &[AttributeList],
-    goes_on: impl Fn(&NotDone) -> bool,
-    ask: impl Fn(&blocking::Client, AttributeList) -> Result<DynamicOutcome, portreeve::Error>,
-) -> Result<(), Unheard> {
-    let nothing = "what is known of the session is not enough to name it to the NAS";
-    let mut last = NotDone::NotSent(nothing.to_owned());
-    for way in ways {
-        match ask(client, way.clone()) {
-            Ok(DynamicOutcome::Ack(_)) => return Ok(()),
-            Ok(outcome) => {
-                let refused = NotDone::Nak(outcome.cause());
-                let is_over = !goes_on(&refused);
-                if !matches!(last, NotDone::Nak(_)) || last.is_gone() {
-                    last = refused;
-                }
-                if is_over {
-                    break;
-                }
-            }
-            Err(portreeve::Error::NoAnswer { .. }) => return Err(Unheard::Silence),
-            Err(error) => return Err(Unheard::NotDone(unsent(error))),
-        }
-    }
-    Err(Unheard::NotDone(last))
 }
 
 fn is_here(address: IpAddr) -> bool {

@@ -71,11 +71,15 @@ impl Event<'_> {
 
     fn sentence(self) -> String {
         match self {
-            Self::NotReached(trouble) => format!("not reached: {trouble}"),
+            Self::NotReached(trouble) => {
+                format!("not reached: the router cannot be looked at: {trouble}")
+            }
             Self::Reached => "reached: the router answers again".to_owned(),
-            Self::Drifted(1) => "drifted: the router is not as it was left in 1 place".to_owned(),
             Self::Drifted(places) => {
-                format!("drifted: the router is not as it was left in {places} places")
+                let plural = if places == 1 { "" } else { "s" };
+                format!(
+                    "drifted: the router is no longer as it was left, in {places} place{plural}"
+                )
             }
             Self::AsLeft => "as left: the router is as it was left again".to_owned(),
         }
