@@ -315,13 +315,13 @@ impl Endpoint {
             },
         };
         let dated = is_dynamic && dynamic::is_dated(packet, arrival.clock, &self.dynamic)?;
-        let shelf = match (is_dynamic, dated, vouched.protected) {
+        let kept_on = match (is_dynamic, dated, vouched.protected) {
             (true, true, _) => Shelf::Dated,
             (true, false, _) => Shelf::Undated,
             (false, _, true) => Shelf::Protected,
             (false, _, false) => Shelf::Unprotected,
         };
-        Ok((shelf, vouched))
+        Ok((kept_on, vouched))
     }
 
     /// RFC 5997 section 3: an Access-Accept on the authentication port, an Accounting-Response on

@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_nas_is_asked_where_it_is_known_to_be() {
-        let secret = || portreeve_aaa::definition::SharedSecret::new("0123456789abcdef").unwrap();
+        let secret = || SharedSecret::new("0123456789abcdef").unwrap();
         let nas = |prefix: &str| Nas::new("ap", prefix.parse().unwrap(), secret());
         let within = "192.0.2.7".parse().ok();
         let elsewhere = "198.51.100.1".parse().ok();
