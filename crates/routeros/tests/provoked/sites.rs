@@ -162,6 +162,12 @@ fn steps(site: Site, version: &str) -> &'static [&'static str] {
              interim-update=5m",
             "set /interface/wireless:wlan1 ssid=office security-profile=staff",
         ],
+        Site::Office if version == "7.12" => &[
+            "add /interface/wifiwave2/aaa name=staff interim-update=5m",
+            "add /interface/wifiwave2/security name=staff \
+             authentication-types=wpa2-eap,wpa3-eap eap-accounting=yes",
+            "set /interface/wifiwave2:wifi1 configuration.ssid=office security=staff aaa=staff",
+        ],
         Site::Office => &[
             "add /interface/wifi/aaa name=staff interim-update=5m",
             "add /interface/wifi/security name=staff authentication-types=wpa2-eap,wpa3-eap \
