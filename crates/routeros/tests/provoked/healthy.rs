@@ -178,7 +178,7 @@ fn address(text: &str) -> IpAddr {
 async fn healthy(version: &str) {
     by_hand(version).await;
     // A router that serves everything, all of it set up by others.
-    let emulated = Emulated::of(version, "CHR");
+    let emulated = Emulated::start(version);
     let (router, can) = emulated.router(Transport::Api).await;
     emulated.ask("POST", "/do/furnish", "{}").await;
     close(&router).await;

@@ -1,6 +1,9 @@
 //! Routers with which nothing is wrong, each set up by hand as its manual recommends.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use portreeve_routeros::{
     Command,
@@ -202,14 +205,17 @@ async fn bring_certificates(stage: &mut Stage) -> String {
     let (late, key) = issued(&ca, "gate of last year", 2_020..2_021);
     bring(stage, "late", &late, Some(&key)).await;
     let der = pem_octets(&ca_pem);
-    let digest = Sha256::digest(der);
+    let mut fingerprint = String::new();
+    for octet in Sha256::digest(der) {
+        write!(fingerprint, "{octet:02x}").unwrap();
+    }
     let now = SystemTime::now();
     stage.ours.radsec = Some(RadsecCertificate {
         names: vec!["aaa.example".to_owned(), "127.0.0.1".to_owned()],
         not_before: now - Duration::from_hours(24),
         not_after: now + Duration::from_hours(24 * 200),
         issuer: "Portreeve CA".to_owned(),
-        issuer_fingerprint: Some(digest.iter().map(|octet| format!("{octet:02x}")).collect()),
+        issuer_fingerprint: Some(fingerprint),
     });
     "gate".to_owned()
 }
@@ -256,7 +262,7 @@ fn pem_octets(pem: &str) -> Vec<u8> {
 async fn bring(stage: &mut Stage, name: &str, certificate: &str, key: Option<&str>) {
     let files = Files::new(&stage.router, &stage.can);
     #[cfg(feature = "sftp")]
-    let files = files.with_sftp(stage.emulated.sftp().await);
+    let files = files.with_sftp(sftp(stage).await);
     for (ending, text) in [("crt", Some(certificate)), ("key", key)] {
         let Some(text) = text else { continue };
         let file = format!("{name}.{ending}");
@@ -284,4 +290,20 @@ async fn bring(stage: &mut Stage, name: &str, certificate: &str, key: Option<&st
 /// The server's own certificate, changed.
 pub(crate) fn certificate(ours: &mut OurSide) -> &mut RadsecCertificate {
     ours.radsec.as_mut().unwrap()
+}
+
+/// Access over SFTP, to a host key that is seen for the first time.
+#[cfg(feature = "sftp")]
+async fn sftp(stage: &Stage) -> portreeve_routeros::files::sftp::Access {
+    use portreeve_routeros::{Login, files::sftp};
+    let at = stage.emulated.services["ssh"];
+    let (host, timeout) = (at.ip().to_string(), Duration::from_secs(20));
+    let seen = sftp::host_key_of(&host, at.port(), timeout).await;
+    sftp::Access {
+        host,
+        port: at.port(),
+        login: Login::new("keeper", "pass"),
+        host_key: seen.unwrap(),
+        timeout,
+    }
 }

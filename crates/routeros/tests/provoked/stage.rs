@@ -146,13 +146,13 @@ impl Stage {
             "server" => self.behave(rest),
             "dial" => {
                 self.dial(parts[0].parse().unwrap(), parts[1], parts[2])
-                    .await
+                    .await;
             }
             "guest" => self.guest(rest).await,
             "traffic" => self.traffic(parts[0], parts[1]).await,
             "swap" => {
                 self.ask_back("/do/swap", r#"{"swapped": true}"#, r#"{"swapped": false}"#)
-                    .await
+                    .await;
             }
             "clock" => {
                 let forth = format!(r#"{{"offset": {rest}}}"#);

@@ -52,7 +52,7 @@ pub(super) const ALL: &[Case] = &[
     )
     .ours(|ours| {
         ours.addresses
-            .push(std::net::Ipv4Addr::new(127, 0, 0, 2).into())
+            .push(std::net::Ipv4Addr::new(127, 0, 0, 2).into());
     }),
     // The router's clock stands before the certificate was made.
     case(
@@ -95,7 +95,7 @@ pub(super) const ALL: &[Case] = &[
         ("is issued by \"Other CA\"", "router enrol"),
     )
     .ours(|ours| {
-        certificate(ours).issuer = "Other CA".to_owned();
+        "Other CA".clone_into(&mut certificate(ours).issuer);
         certificate(ours).issuer_fingerprint = Some("00".repeat(32));
     }),
     case(
