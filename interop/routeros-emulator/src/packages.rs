@@ -77,12 +77,12 @@ pub(crate) fn attach(machine: &Arc<Machine>, packages: fn(&Machine) -> Vec<Recor
         });
     }
     machine.intercept(move |machine, _, call| {
-        let is_of_package = |menu: &&str| {
-            let rest = call.menu().strip_prefix(*menu);
+        let is_of_package = |menu: &str| {
+            let rest = call.menu().strip_prefix(menu);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let is_gone =
-            WIRELESS.iter().any(|menu| is_of_package(&menu)) && asked.is_off(machine, "wireless");
+            WIRELESS.iter().any(|menu| is_of_package(menu)) && asked.is_off(machine, "wireless");
         is_gone.then(|| Err(vec![Trap::new("no such command prefix")]))
     });
 }
