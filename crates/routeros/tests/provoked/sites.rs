@@ -120,7 +120,8 @@ pub(crate) async fn lay(stage: &mut Stage, site: Site, version: &str) {
     } else {
         for step in [
             "add /ip/address address=127.0.0.1/8 interface=ether1",
-            "add /ip/firewall/filter chain=input action=accept connection-state=established,related",
+            "add /ip/firewall/filter chain=input action=accept \
+             connection-state=established,related",
             "add /ip/firewall/filter chain=input action=drop connection-state=invalid",
             "add /ip/firewall/filter chain=input action=drop src-address=!127.0.0.0/8",
         ] {

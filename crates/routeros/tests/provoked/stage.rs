@@ -342,7 +342,8 @@ impl Stage {
         let body = match what {
             "mac" => format!(r#"{{"mac": "{mac}", "by": "mac"}}"#),
             user => format!(
-                r#"{{"mac": "{mac}", "user": "{user}", "password": "{password}", "by": "http-chap"}}"#
+                r#"{{"mac": "{mac}", "user": "{user}", "password": "{password}",
+                "by": "http-chap"}}"#
             ),
         };
         self.let_in("/do/hotspot", &body).await;
