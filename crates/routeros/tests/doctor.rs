@@ -11,8 +11,8 @@
 mod controlled;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    time::{Duration, SystemTime},
+    net::{IpAddr, Ipv4Addr, UdpSocket},
+    time::SystemTime,
 };
 
 use controlled::Emulated;
@@ -509,6 +509,8 @@ async fn readings_are_taken_of_every_version() {
 #[cfg(feature = "snmp")]
 #[tokio::test]
 async fn snmp_tells_what_the_api_tells() {
+    use std::{net::SocketAddr, time::Duration};
+
     for version in KINDS {
         let emulated = Emulated::start(version);
         let (router, can) = emulated.router(Transport::Api).await;

@@ -35,6 +35,7 @@ mod log;
 mod login;
 mod machine;
 mod menu;
+mod packages;
 mod perform;
 mod query;
 pub mod radius;

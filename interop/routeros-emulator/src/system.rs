@@ -7,6 +7,7 @@ use crate::{Call, Change, Machine, Outcome, POLICIES, Record, Reply, Session, Tr
 /// Plugs in.
 pub(crate) fn attach(machine: &Arc<Machine>) {
     menus(machine);
+    crate::packages::attach(machine, packages);
     guards(machine);
     commands(machine);
 }
@@ -20,7 +21,6 @@ fn menus(machine: &Machine) {
     machine.provide("/log", |machine| machine.lock().log.records());
     machine.provide("/system/license", |machine| vec![license(machine)]);
     machine.provide("/system/routerboard", |machine| vec![routerboard(machine)]);
-    machine.provide("/system/package", packages);
     machine.provide("/system/package/update", |machine| {
         vec![Record::new().with("installed-version", machine.release().version())]
     });

@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// A router that runs until this is dropped.
 pub(crate) struct Emulated {
     process: Child,
-    services: BTreeMap<String, SocketAddr>,
+    pub(crate) services: BTreeMap<String, SocketAddr>,
     control: SocketAddr,
     user: String,
 }
@@ -75,22 +75,6 @@ impl Emulated {
             .unwrap();
         let can = capability::probe(&router).await.unwrap();
         (router, can)
-    }
-
-    /// Access over SFTP, to a host key that is seen for the first time.
-    #[cfg(feature = "sftp")]
-    pub(crate) async fn sftp(&self) -> portreeve_routeros::files::sftp::Access {
-        let at = self.services["ssh"];
-        let within = Duration::from_secs(20);
-        let host = at.ip().to_string();
-        let seen = portreeve_routeros::files::sftp::host_key_of(&host, at.port(), within).await;
-        portreeve_routeros::files::sftp::Access {
-            host,
-            port: at.port(),
-            login: Login::new(&*self.user, "pass"),
-            host_key: seen.unwrap(),
-            timeout: within,
-        }
     }
 
     /// What no router has: the control port.

@@ -25,7 +25,10 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use portreeve_routeros::check::{Code, Finding, Severity};
+use portreeve_routeros::{
+    Command,
+    check::{Code, Finding, OurSide, Severity},
+};
 use sites::Site;
 use stage::{Stage, codes};
 use table::{Case, NOT_HERE, cases};
@@ -96,7 +99,7 @@ async fn provoke_all(site: Site) {
 /// Whether what was provoked is found, and nothing else.
 async fn examine(stage: &Stage, case: &Case, known: &[Finding]) -> Result<(), String> {
     let look = async || {
-        let mut extra = portreeve_routeros::check::OurSide::default();
+        let mut extra = OurSide::default();
         stage.pass_ports(&mut extra).await;
         let mut found = stage
             .look(|ours| {
@@ -150,11 +153,7 @@ async fn mend(
         .await
         .map_err(|error| error.to_string())?;
     let after = stage.configured().await;
-    let menus: BTreeSet<&str> = repair
-        .commands
-        .iter()
-        .map(|command| command.menu())
-        .collect();
+    let menus: BTreeSet<&str> = repair.commands.iter().map(Command::menu).collect();
     let changed = changes(&before, &after);
     if changed.is_empty() {
         return Err("mending it changed nothing".to_owned());

@@ -17,6 +17,10 @@ const RATE: &[u8] = b"1M/10M";
 
 /// How it behaves.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is told to it on its own"
+)]
 pub(crate) struct Manners {
     /// Says nothing to anybody, as if nothing arrived.
     pub(crate) silent: bool,
@@ -193,7 +197,7 @@ impl Memory {
             return Some(("cannot_serve", "chap"));
         }
         let password = request.password()?;
-        let is_readable = password.iter().all(|octet| octet.is_ascii_graphic());
+        let is_readable = password.iter().all(u8::is_ascii_graphic);
         (!is_readable).then_some(("suspect_secret", "pap"))
     }
 
@@ -215,22 +219,20 @@ impl Memory {
     fn see(&mut self, request: &Request<'_>, kind: Kind, source: IpAddr) {
         let last = SystemTime::now();
         let mut known = self.seen.iter_mut();
-        match known.find(|one| one.source == source && one.kind == kind) {
-            Some(one) => (one.count, one.last) = (one.count + 1, last),
-            None => {
-                let address = request
-                    .find(4)
-                    .and_then(|value| <[u8; 4]>::try_from(value).ok());
-                self.seen.push(Seen {
-                    source,
-                    kind,
-                    count: 1,
-                    last,
-                    nas_identifier: Some(request.text(32)),
-                    nas_address: address.map(IpAddr::from),
-                });
-            }
+        if let Some(one) = known.find(|one| one.source == source && one.kind == kind) {
+            (one.count, one.last) = (one.count + 1, last);
+            return;
         }
+        let address = request.find(4);
+        let address = address.and_then(|value| <[u8; 4]>::try_from(value).ok());
+        self.seen.push(Seen {
+            source,
+            kind,
+            count: 1,
+            last,
+            nas_identifier: Some(request.text(32)),
+            nas_address: address.map(IpAddr::from),
+        });
     }
 
     /// Acct-Input-Octets is what the subscriber uploads, unless the router has it otherwise.
@@ -343,7 +345,9 @@ impl<'a> Request<'a> {
 
 fn md5(parts: &[&[u8]]) -> [u8; 16] {
     let mut digest = Md5::new();
-    parts.iter().for_each(|part| digest.update(part));
+    for part in parts {
+        digest.update(part);
+    }
     digest.finalize().into()
 }
 

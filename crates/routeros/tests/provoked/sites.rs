@@ -1,6 +1,9 @@
 //! Routers with which nothing is wrong, each set up by hand as its manual recommends.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use portreeve_routeros::{
     Command,
@@ -117,7 +120,8 @@ pub(crate) async fn lay(stage: &mut Stage, site: Site, version: &str) {
     } else {
         for step in [
             "add /ip/address address=127.0.0.1/8 interface=ether1",
-            "add /ip/firewall/filter chain=input action=accept connection-state=established,related",
+            "add /ip/firewall/filter chain=input action=accept \
+             connection-state=established,related",
             "add /ip/firewall/filter chain=input action=drop connection-state=invalid",
             "add /ip/firewall/filter chain=input action=drop src-address=!127.0.0.0/8",
         ] {
@@ -162,6 +166,12 @@ fn steps(site: Site, version: &str) -> &'static [&'static str] {
              interim-update=5m",
             "set /interface/wireless:wlan1 ssid=office security-profile=staff",
         ],
+        Site::Office if version == "7.12" => &[
+            "add /interface/wifiwave2/aaa name=staff interim-update=5m",
+            "add /interface/wifiwave2/security name=staff \
+             authentication-types=wpa2-eap,wpa3-eap eap-accounting=yes",
+            "set /interface/wifiwave2:wifi1 configuration.ssid=office security=staff aaa=staff",
+        ],
         Site::Office => &[
             "add /interface/wifi/aaa name=staff interim-update=5m",
             "add /interface/wifi/security name=staff authentication-types=wpa2-eap,wpa3-eap \
@@ -196,14 +206,17 @@ async fn bring_certificates(stage: &mut Stage) -> String {
     let (late, key) = issued(&ca, "gate of last year", 2_020..2_021);
     bring(stage, "late", &late, Some(&key)).await;
     let der = pem_octets(&ca_pem);
-    let digest = Sha256::digest(der);
+    let mut fingerprint = String::new();
+    for octet in Sha256::digest(der) {
+        write!(fingerprint, "{octet:02x}").unwrap();
+    }
     let now = SystemTime::now();
     stage.ours.radsec = Some(RadsecCertificate {
         names: vec!["aaa.example".to_owned(), "127.0.0.1".to_owned()],
         not_before: now - Duration::from_hours(24),
         not_after: now + Duration::from_hours(24 * 200),
         issuer: "Portreeve CA".to_owned(),
-        issuer_fingerprint: Some(digest.iter().map(|octet| format!("{octet:02x}")).collect()),
+        issuer_fingerprint: Some(fingerprint),
     });
     "gate".to_owned()
 }
@@ -250,7 +263,7 @@ fn pem_octets(pem: &str) -> Vec<u8> {
 async fn bring(stage: &mut Stage, name: &str, certificate: &str, key: Option<&str>) {
     let files = Files::new(&stage.router, &stage.can);
     #[cfg(feature = "sftp")]
-    let files = files.with_sftp(stage.emulated.sftp().await);
+    let files = files.with_sftp(sftp(stage).await);
     for (ending, text) in [("crt", Some(certificate)), ("key", key)] {
         let Some(text) = text else { continue };
         let file = format!("{name}.{ending}");
@@ -278,4 +291,20 @@ async fn bring(stage: &mut Stage, name: &str, certificate: &str, key: Option<&st
 /// The server's own certificate, changed.
 pub(crate) fn certificate(ours: &mut OurSide) -> &mut RadsecCertificate {
     ours.radsec.as_mut().unwrap()
+}
+
+/// Access over SFTP, to a host key that is seen for the first time.
+#[cfg(feature = "sftp")]
+async fn sftp(stage: &Stage) -> portreeve_routeros::files::sftp::Access {
+    use portreeve_routeros::{Login, files::sftp};
+    let at = stage.emulated.services["ssh"];
+    let (host, timeout) = (at.ip().to_string(), Duration::from_secs(20));
+    let seen = sftp::host_key_of(&host, at.port(), timeout).await;
+    sftp::Access {
+        host,
+        port: at.port(),
+        login: Login::new("keeper", "pass"),
+        host_key: seen.unwrap(),
+        timeout,
+    }
 }

@@ -23,6 +23,7 @@ enum Back {
     Call(Command),
     Ask(&'static str, String),
     Mode(String),
+    Package(String),
     Eyes,
 }
 
@@ -145,13 +146,13 @@ impl Stage {
             "server" => self.behave(rest),
             "dial" => {
                 self.dial(parts[0].parse().unwrap(), parts[1], parts[2])
-                    .await
+                    .await;
             }
             "guest" => self.guest(rest).await,
             "traffic" => self.traffic(parts[0], parts[1]).await,
             "swap" => {
                 self.ask_back("/do/swap", r#"{"swapped": true}"#, r#"{"swapped": false}"#)
-                    .await
+                    .await;
             }
             "clock" => {
                 let forth = format!(r#"{{"offset": {rest}}}"#);
@@ -161,6 +162,10 @@ impl Stage {
                 self.mode(rest).await;
                 let back = rest.replace("=no", "=yes");
                 self.back.push(Back::Mode(back));
+            }
+            "without" => {
+                self.package(rest, "disable").await;
+                self.back.push(Back::Package(rest.to_owned()));
             }
             "as" => self.become_somebody(rest).await,
             "relay" => self.relay().await,
@@ -186,6 +191,7 @@ impl Stage {
                     self.emulated.ask("POST", path, &body).await;
                 }
                 Back::Mode(mode) => self.mode(&mode).await,
+                Back::Package(name) => self.package(&name, "enable").await,
                 Back::Eyes => self.eyes = None,
             }
         }
@@ -202,19 +208,26 @@ impl Stage {
 
     /// Waits until nothing is under way to a server any more.
     async fn settle(&self) {
-        for entry in self.router.print("/radius", &[".id"], &[]).await.unwrap() {
-            for _ in 0..200 {
+        let entries = self.router.print("/radius", &[".id"], &[]).await.unwrap();
+        let mut calm = 0;
+        for _ in 0..200 {
+            let mut pending = 0;
+            for entry in &entries {
                 let command = Command::new("/radius/monitor")
                     .with(".id", entry.get(".id").unwrap())
                     .flag("once");
                 let answer = self.router.call(&command).await.unwrap();
                 let counters = answer.records.first().unwrap_or(&answer.done);
-                if counters.number("pending") == Some(0) {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                pending += counters.number("pending").unwrap();
             }
+            // The next report of a session may still be on its way into the counters.
+            calm = if pending == 0 { calm + 1 } else { 0 };
+            if calm == 3 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
         }
+        panic!("the router still waits for answers");
     }
 
     /// `set MENU name=value ...`, `set MENU:NAME ...` or, by its place, `set MENU:0 ...`.
@@ -329,7 +342,8 @@ impl Stage {
         let body = match what {
             "mac" => format!(r#"{{"mac": "{mac}", "by": "mac"}}"#),
             user => format!(
-                r#"{{"mac": "{mac}", "user": "{user}", "password": "{password}", "by": "http-chap"}}"#
+                r#"{{"mac": "{mac}", "user": "{user}", "password": "{password}",
+                "by": "http-chap"}}"#
             ),
         };
         self.let_in("/do/hotspot", &body).await;
@@ -359,6 +373,18 @@ impl Stage {
         self.router.call(&command).await.unwrap_err();
         let told = self.emulated.ask("POST", "/device-mode", "").await;
         assert_eq!(told["pressed"], true);
+        self.return_from_start().await;
+    }
+
+    /// Switches a package, for which the router starts again.
+    async fn package(&mut self, name: &str, verb: &str) {
+        let command = Command::new(format!("/system/package/{verb}")).with("numbers", name);
+        self.router.call(&command).await.unwrap();
+        self.emulated.ask("POST", "/reboot", "").await;
+        self.return_from_start().await;
+    }
+
+    async fn return_from_start(&mut self) {
         self.callers.clear();
         let target = self.emulated.target(self.transport);
         for _ in 0..100 {
