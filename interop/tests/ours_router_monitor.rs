@@ -218,8 +218,8 @@ fn readings_come_by_the_api_and_by_snmp() {
     );
 }
 
-#[test]
-fn readings_come_by_snmp_of_version_3_and_only_to_who_has_both_passwords() {
+/// An enrolled router whose SNMP a user with two passwords may ask.
+fn watched() -> Stage {
     let stage = Stage::bare(started("7.24", &["--ports", "real", "--board", "hAP-ax2"]));
     let enrolled = stage.enrol("api", &SERVICES);
     assert!(enrolled.succeeded, "{}", enrolled.said());
@@ -235,7 +235,12 @@ fn readings_come_by_snmp_of_version_3_and_only_to_who_has_both_passwords() {
     stage.router.run("/snmp/set", &[("enabled", "yes")]);
     let at = SocketAddr::new(stage.router.address, 161);
     eventually(|| std::net::UdpSocket::bind(at).is_err());
+    stage
+}
 
+#[test]
+fn readings_come_by_snmp_of_version_3_and_only_to_who_has_both_passwords() {
+    let stage = watched();
     // First by a program that has nothing of ours.
     let address = stage.router.address.to_string();
     let ask = |program: &str, first: &str, second: &str, object: &str| {

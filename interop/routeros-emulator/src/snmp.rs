@@ -1,4 +1,5 @@
-//! The SNMP agent: versions 2c and 3, the system group, processors, interfaces, and MikroTik's health.
+//! The SNMP agent: versions 2c and 3, the system group, processors, interfaces, and MikroTik's
+//! health.
 
 mod ber;
 mod tree;

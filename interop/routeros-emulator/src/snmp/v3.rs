@@ -129,9 +129,8 @@ pub(super) fn answer(
     if sealed.boots != boots || (sealed.time - time).abs() > WINDOW {
         return Some(reported(machine, &sealed, Trouble::Window, Some(&keys)));
     }
-    let scoped = match opened(&sealed, &keys) {
-        Some(scoped) => scoped,
-        None => return report(Trouble::Decryption),
+    let Some(scoped) = opened(&sealed, &keys) else {
+        return report(Trouble::Decryption);
     };
     let mut rest = &*scoped;
     let mut unit = tagged(&mut rest, SEQUENCE)?;
