@@ -25,6 +25,7 @@ pub mod relay;
 pub mod room;
 pub mod routeros;
 pub mod stage;
+pub mod story;
 pub mod subject;
 pub mod supplicant;
 pub mod tcp_relay;

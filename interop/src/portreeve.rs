@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -334,6 +334,14 @@ impl Home {
             .output()
             .must("run portreeve");
         Ended::from(output)
+    }
+
+    /// Starts a command, to be ended before it is done.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = self.program(arguments);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().must("run portreeve")
     }
 
     fn program(&self, arguments: &[&str]) -> Command {

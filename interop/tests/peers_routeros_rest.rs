@@ -462,14 +462,11 @@ fn openssl_reads_the_certificates_and_speaks_tls_with_them() {
         };
         let verified = openssl(&["verify", "-CAfile", "ca.crt", "server.crt"]);
         assert!(verified.succeeded, "{}", verified.said());
-        let read = openssl(&[
-            "x509",
-            "-in",
-            "server.crt",
-            "-noout",
-            "-fingerprint",
-            "-sha256",
-        ]);
+        let read = openssl(
+            &"x509 -in server.crt -noout -fingerprint -sha256"
+                .split(' ')
+                .collect::<Vec<_>>(),
+        );
         let print = read.stdout.trim().rsplit('=').next().must("a fingerprint");
         let print = print.replace(':', "").to_lowercase();
         let item = had(&router, "GET", "/certificate/server", &Value::Null);

@@ -95,6 +95,8 @@ pub enum Outcome {
     Challenged,
     /// Silence.
     Discarded,
+    /// No request: something that was seen at a NAS.
+    Noticed,
     /// Accounting-Response.
     Recorded,
     /// Access-Reject.
@@ -321,6 +323,14 @@ impl Draft {
         )
     }
 
+    /// Something that was seen at a NAS without a request: its label, a sentence, and what can be
+    /// done about it.
+    pub fn noticed(mut self, label: &str, sentence: &str, cure: Option<&str>) -> Decision {
+        self.decision.reason = Some(Shown::from(label));
+        self.decision.cure = cure.map(Shown::sentence);
+        self.end(Outcome::Noticed, 0, sentence)
+    }
+
     fn who(&self) -> &str {
         self.decision
             .user
@@ -344,6 +354,7 @@ impl Outcome {
             Self::Answered => "answered",
             Self::Challenged => "challenged",
             Self::Discarded => "discarded",
+            Self::Noticed => "noticed",
             Self::Recorded => "recorded",
             Self::Rejected => "rejected",
         }

@@ -5,6 +5,7 @@
 //! always.
 
 mod device;
+mod previous;
 mod reach;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use self::device::Device;
+pub use self::previous::PreviousSecret;
 pub use self::reach::{CA_MAX, MARK_MAX, MARKS_MAX, PreSharedKey, Reach, Recognition};
 pub use crate::dialect::DialectName;
 use crate::station::NotADevice;
@@ -267,6 +269,9 @@ pub struct Nas {
     /// How its packets come, and what it proves itself by.
     #[serde(flatten)]
     pub reach: Reach,
+    /// The secret before that of `reach`, where it is still accepted or has been lately.
+    #[serde(skip)]
+    pub previous: Option<PreviousSecret>,
     /// How many connections it may have at a time, if not as many as any; at least 1.
     pub max_connections: Option<u32>,
     /// How its vendor spells a grant.
@@ -293,6 +298,7 @@ impl Nas {
             name: name.into(),
             prefix,
             reach,
+            previous: None,
             max_connections: None,
             dialect: DialectName::Generic,
             require_message_authenticator: Require::Yes,
@@ -310,6 +316,27 @@ impl Nas {
     /// What it shares with us, where that is a secret.
     pub const fn secret(&self) -> Option<&SharedSecret> {
         self.reach.secret()
+    }
+
+    /// The secrets that it may go by at a moment in milliseconds since 1970, the likelier first.
+    pub fn secrets(&self, now_ms: u64) -> impl Iterator<Item = &SharedSecret> {
+        let previous = self.previous.as_ref();
+        let previous = previous.filter(|previous| previous.is_accepted(now_ms));
+        let previous = previous.map(|previous| &previous.secret);
+        self.secret().into_iter().chain(previous)
+    }
+
+    /// Gives it another secret, and accepts the present one as well until a moment in milliseconds
+    /// since 1970. Does nothing to a NAS that comes over TLS.
+    pub fn replace_secret(&mut self, secret: SharedSecret, until_ms: u64) {
+        let (Reach::Tcp(present) | Reach::Udp(present)) = &mut self.reach else {
+            return;
+        };
+        self.previous = Some(PreviousSecret {
+            secret: std::mem::replace(present, secret),
+            until_ms,
+            superseded: false,
+        });
     }
 
     /// The one address it may come from, where there is only one.
@@ -340,6 +367,10 @@ impl Nas {
             return Err(Invalid::NoConnections);
         }
         self.reach.validate()?;
+        let previous = self.previous.as_ref().map(|previous| &previous.secret);
+        if previous.is_some() && (self.secret().is_none() || previous == self.secret()) {
+            return Err(Invalid::PreviousSecret);
+        }
         check_lines(&[], &[], &self.comment)
     }
 }
@@ -422,6 +453,9 @@ pub enum Invalid {
         PreSharedKey::IDENTITY_MAX
     )]
     PskIdentity,
+    /// A previous secret that is the present one, or of a NAS that has none.
+    #[error("only another secret than the present one can be kept as the previous one")]
+    PreviousSecret,
     /// A pre-shared key that is too short or too long.
     #[error(
         "a pre-shared key (--psk) has {} to {} octets, two hexadecimal digits each",

@@ -86,6 +86,10 @@ pub trait Store {
     /// `seq`.
     fn latch_nas(&mut self, name: &str) -> Result<(), StoreError>;
 
+    /// Forgets the previous secret of a NAS that is, or was, accepted until that moment, in
+    /// milliseconds since 1970. Where it has another, or none, nothing changes, not even `seq`.
+    fn forget_previous_secret(&mut self, name: &str, until_ms: u64) -> Result<(), StoreError>;
+
     /// Up to where the journal has been applied; `None` before the first [`apply`](Self::apply).
     fn journal_position(&mut self) -> Result<Option<JournalPosition>, StoreError>;
 

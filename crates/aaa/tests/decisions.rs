@@ -59,6 +59,34 @@ fn a_wrong_password_is_told_from_a_wrong_secret() {
 }
 
 #[test]
+fn what_was_seen_without_a_request_is_told_as_such() {
+    let from = "192.0.2.1:8729".parse().unwrap();
+    let mut draft = Decision::draft(DecisionId(7), 1, from).nas("attic");
+    draft.check("/ppp/aaa", CheckOutcome::Failed, "use-radius changed");
+    let sentence = "drifted: the router is not as it was left in 1 place";
+    let decision = draft.noticed(
+        "router_drifted",
+        sentence,
+        Some("portreeve router diff attic"),
+    );
+    assert_eq!(decision.outcome, Outcome::Noticed);
+    let text = explain(&decision);
+    for part in [
+        "Event 0000000000000007 of",
+        "This server looked by itself at nas attic (192.0.2.1:8729).",
+        "FAILED /ppp/aaa: use-radius changed",
+        "What was seen: drifted: the router",
+        "What to do: portreeve router diff attic",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(
+        !text.contains(" ms:") && !text.contains("Request"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_explanation_tells_the_story() {
     let mut draft = draft().calling_station(b"AA-BB-CC-DD-EE-FF");
     draft.check("user", CheckOutcome::Passed, "tim is enabled");

@@ -8,7 +8,7 @@ use std::{
 
 use portreeve_aaa::attribute::{self, Conditions, Lexicon, Line, Operator, Owner, Problem};
 use portreeve_proto::{
-    Dictionary,
+    AttributeList, Dictionary,
     dictionary::{DictionaryErrors, Source, SourceError},
 };
 
@@ -68,6 +68,20 @@ pub(crate) fn check(
     attribute::reply(&mut lexicon, owner, reply).map_err(bad)?;
     Conditions::read(&mut lexicon, owner, check).map_err(bad)?;
     Ok(())
+}
+
+/// The attributes that such lines give, those that are added behind the others.
+pub(crate) fn given(
+    dictionary: &Dictionary,
+    owner: &Owner,
+    lines: &[String],
+) -> Result<AttributeList, BadLine> {
+    let read = attribute::reply(&mut Lexicon::new(dictionary), owner, lines);
+    let (mut given, added) = read.map_err(|problem| BadLine {
+        words: problem.to_string(),
+    })?;
+    given.extend(&added);
+    Ok(given)
 }
 
 /// What stands before the operator: the attribute's name with its tag.

@@ -77,6 +77,8 @@ pub(crate) enum Failure {
     )]
     RandomAddress(Mac),
     #[error(transparent)]
+    Overlap(#[from] crate::commands::nas::BadOverlap),
+    #[error(transparent)]
     Reach(#[from] crate::commands::nas::BadReach),
     #[error("cannot print")]
     Output(#[source] io::Error),
@@ -195,6 +197,7 @@ impl Failure {
             Self::Attribute(_)
             | Self::Credential(_)
             | Self::Definition(_)
+            | Self::Overlap(_)
             | Self::Reach(_)
             | Self::Usage(_) => Exit::Usage,
             Self::Authority(error) if error.is_usage() => Exit::Usage,

@@ -1,7 +1,7 @@
 //! The packet around an answer: header, Message-Authenticator, Proxy-State, signatures.
 
 use crate::{
-    AttributeList, Code, EncodeError, ErrorCause, Packet, Peer, Random, Version, attr,
+    AttributeList, Code, EncodeError, ErrorCause, Packet, Random, Secret, Version, attr,
     authenticator::{self, reserve_message_authenticator},
     encode,
     hide::Hider,
@@ -12,7 +12,8 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(crate) struct Answering<'a> {
     pub(crate) request: Packet<'a>,
-    pub(crate) peer: &'a Peer,
+    /// That which the request goes by.
+    pub(crate) secret: &'a Secret,
     pub(crate) wire: Wire,
 }
 
@@ -55,7 +56,7 @@ impl Answering<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let request_authenticator = self.request.authenticator();
-        let secret = self.peer.secret();
+        let secret = self.secret;
         out.extend_from_slice(&[code.0, self.request.identifier(), 0, 0]);
         out.extend_from_slice(&[0; 16]);
         let protect = self.carries_message_authenticator(code);

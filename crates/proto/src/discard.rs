@@ -34,6 +34,8 @@ pub enum Discard {
     MessageAuthenticatorWrong,
     /// The server is not able to serve: it is starting or stopping.
     NotServing,
+    /// It is signed with the secret before the present one, which is no longer taken.
+    PreviousSecretExpired,
     /// Proxy-State without Message-Authenticator from a peer that is no proxy.
     ProxyStateUnprotected,
     /// The reply does not fit a packet or an attribute.
@@ -52,7 +54,7 @@ pub enum Discard {
 
 impl Discard {
     /// All of them; the position of each is its [`Self::index`].
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AttributeLength,
         Self::AttributeZero,
         Self::CodeNotAllowed,
@@ -67,6 +69,7 @@ impl Discard {
         Self::MessageAuthenticatorMissing,
         Self::MessageAuthenticatorWrong,
         Self::NotServing,
+        Self::PreviousSecretExpired,
         Self::ProxyStateUnprotected,
         Self::ReplyUnencodable,
         Self::RequestAuthenticatorWrong,
@@ -92,6 +95,7 @@ impl Discard {
                 | Self::MessageAuthenticatorMalformed
                 | Self::MessageAuthenticatorMissing
                 | Self::MessageAuthenticatorWrong
+                | Self::PreviousSecretExpired
                 | Self::RequestAuthenticatorWrong
                 | Self::TokenReused
                 | Self::TransportNotAllowed
@@ -116,6 +120,7 @@ impl Discard {
             Self::MessageAuthenticatorMissing => "message_authenticator_missing",
             Self::MessageAuthenticatorWrong => "message_authenticator_wrong",
             Self::NotServing => "not_serving",
+            Self::PreviousSecretExpired => "previous_secret_expired",
             Self::ProxyStateUnprotected => "proxy_state_unprotected",
             Self::ReplyUnencodable => "reply_unencodable",
             Self::RequestAuthenticatorWrong => "request_authenticator_wrong",

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Code, DynamicLimits};
+use crate::{Code, DynamicLimits, peer::Which};
 
 /// How many requests to remember, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) struct Key {
     /// Set for a request that no secret vouches for, which must not take the place of another, and
     /// for one to change a session, whose place no other may take while it could be replayed.
     pub(crate) own: Option<[u8; 16]>,
+    /// The secret it goes by: an answer signed with one is none to the other.
+    pub(crate) secret: Which,
     pub(crate) shelf: Shelf,
 }
 
@@ -309,6 +311,7 @@ mod tests {
             code: Code::ACCESS_REQUEST,
             identifier,
             own: None,
+            secret: Which::Current,
             shelf: Shelf::Protected,
         }
     }

@@ -7,12 +7,14 @@ use std::{
 use crate::{
     AccessRequest, AccountingRequest, CoaRequest, Code, Discard, DisconnectRequest,
     DuplicateLimits, DynamicLimits, EncodeError, ErrorCause, Incoming, Packet, Peer, PeerTable,
-    Random, Reply, Request, Transport, Version,
+    Random, Reply, Request, Secret, Transport, Version,
     answer::Answering,
     attr,
     authenticator::{self, Checked},
     duplicates::{Duplicates, Key, Seen, Shelf, Shelves},
-    dynamic,
+    dynamic, hide,
+    peer::Which,
+    request::Vouched,
     transport::Wire,
 };
 
@@ -205,7 +207,7 @@ impl Endpoint {
         dynamic::check_reply(request, reply)?;
         let answering = Answering {
             request: request.packet(),
-            peer: request.peer(),
+            secret: request.secret(),
             wire: self.wire,
         };
         if let Some(code) = reply.code() {
@@ -257,7 +259,8 @@ impl Endpoint {
         if !arrival.role.allows(code) {
             return self.refuse(&packet, peer, random, out);
         }
-        let key = self.key(arrival, &packet, self.vouched(&packet, peer, arrival)?);
+        let (kept_on, vouched) = self.vouched(&packet, peer, arrival)?;
+        let key = self.key(arrival, &packet, kept_on, vouched.secret);
         let (serving, never_repeats) = (self.serving, self.never_repeats());
         let distinguishes = self.distinguishes(&packet);
         let serial = match self.table(&key).see(arrival.now, key, distinguishes) {
@@ -278,9 +281,8 @@ impl Endpoint {
         if code == Code::STATUS_SERVER {
             return self.answer_status(&packet, peer, arrival, &ticket, random, out);
         }
-        let protected = key.shelf != Shelf::Unprotected;
         let (from, now) = (arrival.from, arrival.now);
-        let request = Request::new(&packet, Arc::clone(peer), from, now, protected, self.wire);
+        let request = Request::new(&packet, Arc::clone(peer), from, now, vouched, self.wire);
         let incoming = match code {
             Code::ACCESS_REQUEST => Incoming::Access(AccessRequest::new(request)),
             Code::ACCOUNTING_REQUEST => Incoming::Accounting(AccountingRequest(request)),
@@ -300,24 +302,26 @@ impl Endpoint {
         packet: &Packet<'_>,
         peer: &Peer,
         arrival: &Arrival<'_>,
-    ) -> Result<Shelf, Discard> {
+    ) -> Result<(Shelf, Vouched), Discard> {
         let is_dynamic = packet.code().is_dynamic();
         if is_dynamic && !peer.changes_sessions() {
             return Err(Discard::DynamicNotAllowed);
         }
-        let protected = match self.wire.version {
+        let vouched = match self.wire.version {
             Version::V1_0 => authentic(packet, peer, self.wire.transport, arrival.now)?,
-            Version::V1_1 => true,
+            Version::V1_1 => Vouched {
+                protected: true,
+                secret: Which::Current,
+            },
         };
-        if !is_dynamic {
-            return Ok(if protected {
-                Shelf::Protected
-            } else {
-                Shelf::Unprotected
-            });
-        }
-        let dated = dynamic::is_dated(packet, arrival.clock, &self.dynamic)?;
-        Ok(if dated { Shelf::Dated } else { Shelf::Undated })
+        let dated = is_dynamic && dynamic::is_dated(packet, arrival.clock, &self.dynamic)?;
+        let shelf = match (is_dynamic, dated, vouched.protected) {
+            (true, true, _) => Shelf::Dated,
+            (true, false, _) => Shelf::Undated,
+            (false, _, true) => Shelf::Protected,
+            (false, _, false) => Shelf::Unprotected,
+        };
+        Ok((shelf, vouched))
     }
 
     /// RFC 5997 section 3: an Access-Accept on the authentication port, an Accounting-Response on
@@ -337,7 +341,7 @@ impl Endpoint {
         };
         let answering = Answering {
             request: *packet,
-            peer,
+            secret: peer.secret_of(ticket.key.secret),
             wire: self.wire,
         };
         if answering.encode(code, &[], random, out).is_err() {
@@ -359,7 +363,7 @@ impl Endpoint {
     ) -> Result<Received, Discard> {
         let answering = Answering {
             request: *packet,
-            peer,
+            secret: peer.secret(),
             wire: self.wire,
         };
         let cause = ErrorCause::UnsupportedExtension;
@@ -370,7 +374,13 @@ impl Endpoint {
         Err(Discard::CodeNotAllowed)
     }
 
-    fn key(&self, arrival: &Arrival<'_>, packet: &Packet<'_>, kept_on: Shelf) -> Key {
+    fn key(
+        &self,
+        arrival: &Arrival<'_>,
+        packet: &Packet<'_>,
+        kept_on: Shelf,
+        secret: Which,
+    ) -> Key {
         let (code, identifier) = match self.wire.version {
             Version::V1_0 => (packet.code(), u32::from(packet.identifier())),
             // A Token is unique whatever the code (RFC 9765 section 4.2.1).
@@ -382,6 +392,7 @@ impl Endpoint {
             code,
             identifier,
             own: (kept_on != Shelf::Protected).then(|| self.distinguishes(packet)),
+            secret,
             shelf: kept_on,
         }
     }
@@ -440,39 +451,58 @@ fn fits(request: &Incoming, reply: &Reply) -> bool {
     )
 }
 
-/// Whether the shared secret vouches for the packet: `Ok(false)` for an Access-Request that is
-/// allowed to come without Message-Authenticator.
+/// Whether and which shared secret vouches for the packet; none for an Access-Request that is
+/// allowed to come without Message-Authenticator. The previous secret costs nothing where there is
+/// none, nor where the present one is right.
 fn authentic(
     packet: &Packet<'_>,
     peer: &Peer,
     transport: Transport,
     now: Instant,
+) -> Result<Vouched, Discard> {
+    let verified = verify(packet, peer, peer.secret(), transport);
+    let (protected, secret) = match verified {
+        Ok(true) => {
+            peer.saw_current_secret();
+            (true, Which::Current)
+        }
+        Ok(false) => (false, unproven(packet, peer, now)),
+        Err(wrong) => (true, by_previous(packet, peer, transport, now, wrong)?),
+    };
+    if protected && packet.code() == Code::ACCESS_REQUEST && peer.learns() {
+        let is_shown = packet.has(attr::MESSAGE_AUTHENTICATOR) && !packet.has(attr::EAP_MESSAGE);
+        if is_shown {
+            peer.saw_message_authenticator(now);
+        }
+    }
+    Ok(Vouched { protected, secret })
+}
+
+/// Whether one secret vouches for the packet.
+fn verify(
+    packet: &Packet<'_>,
+    peer: &Peer,
+    secret: &Secret,
+    transport: Transport,
 ) -> Result<bool, Discard> {
     let code = packet.code();
     if authenticator::is_computed(code) {
-        if !authenticator::request_is_authentic(packet, peer.secret()) {
+        if !authenticator::request_is_authentic(packet, secret) {
             return Err(Discard::RequestAuthenticatorWrong);
         }
-        check(packet, peer)?;
+        check(packet, secret)?;
         return Ok(true);
     }
-    let has_eap = packet.has(attr::EAP_MESSAGE);
     // Over TLS the secret is known to everybody: what vouches for the packet is the connection, and
     // what is demanded of peers over UDP is not asked for.
     let secure = transport.is_secure();
     let required = code == Code::STATUS_SERVER
-        || has_eap
+        || packet.has(attr::EAP_MESSAGE)
         || (!secure && peer.requires_message_authenticator());
     if required && !packet.has(attr::MESSAGE_AUTHENTICATOR) {
         return Err(Discard::MessageAuthenticatorMissing);
     }
-    if check(packet, peer)? {
-        if code == Code::ACCESS_REQUEST && !has_eap {
-            peer.saw_message_authenticator(now);
-        }
-        return Ok(true);
-    }
-    if secure {
+    if check(packet, secret)? || secure {
         return Ok(true);
     }
     if peer.limits_proxy_state() && packet.has(attr::PROXY_STATE) {
@@ -481,10 +511,52 @@ fn authentic(
     Ok(false)
 }
 
+/// Whether the secret before the present one vouches for a packet that this one does not.
+fn by_previous(
+    packet: &Packet<'_>,
+    peer: &Peer,
+    transport: Transport,
+    now: Instant,
+    wrong: Discard,
+) -> Result<Which, Discard> {
+    let is_other_secret = matches!(
+        wrong,
+        Discard::MessageAuthenticatorWrong | Discard::RequestAuthenticatorWrong
+    );
+    let previous = peer.previous(now).filter(|_| is_other_secret);
+    let (secret, is_taken) = previous.ok_or(wrong)?;
+    match verify(packet, peer, secret, transport) {
+        Ok(true) if is_taken => Ok(Which::Previous),
+        Ok(true) => Err(Discard::PreviousSecretExpired),
+        _ => Err(wrong),
+    }
+}
+
+/// The one secret to go by where nothing proves any; see [`Peer::previous_secret`].
+fn unproven(packet: &Packet<'_>, peer: &Peer, now: Instant) -> Which {
+    let Some((previous, true)) = peer.previous(now) else {
+        return Which::Current;
+    };
+    let spec = attr::USER_PASSWORD.spec();
+    let reads = |secret: &Secret| {
+        let hidden = packet.octets_of(spec)?;
+        let plain = hide::reveal(spec.hiding, secret, &packet.authenticator(), hidden)?;
+        let text = std::str::from_utf8(&plain).ok()?;
+        Some(!text.chars().any(char::is_control))
+    };
+    if reads(peer.secret()) == Some(true) {
+        Which::Current
+    } else if reads(previous) == Some(true) {
+        Which::Previous
+    } else {
+        peer.likelier_secret(now)
+    }
+}
+
 /// Whether there is a Message-Authenticator; one that is there must verify.
-fn check(packet: &Packet<'_>, peer: &Peer) -> Result<bool, Discard> {
+fn check(packet: &Packet<'_>, secret: &Secret) -> Result<bool, Discard> {
     let under = authenticator::of_request(packet);
-    match authenticator::check_message_authenticator(packet, &under, peer.secret()) {
+    match authenticator::check_message_authenticator(packet, &under, secret) {
         Checked::Absent => Ok(false),
         Checked::Malformed => Err(Discard::MessageAuthenticatorMalformed),
         Checked::Valid => Ok(true),

@@ -39,6 +39,23 @@ pub struct Peer {
     latched: AtomicBool,
     good_requests: AtomicU32,
     first_good: OnceLock<Instant>,
+    previous: Option<Previous>,
+}
+
+/// The secret before the present one.
+#[derive(Debug)]
+struct Previous {
+    secret: Secret,
+    until: Instant,
+    /// A packet was verified with the present secret.
+    is_superseded: AtomicBool,
+}
+
+/// Which of a peer's secrets a packet goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Which {
+    Current,
+    Previous,
 }
 
 impl Peer {
@@ -59,7 +76,32 @@ impl Peer {
             latched: AtomicBool::new(false),
             good_requests: AtomicU32::new(0),
             first_good: OnceLock::new(),
+            previous: None,
         }
+    }
+
+    /// Takes what is signed with the secret before this one as well, as long as a packet arrives
+    /// before `until`: for a device whose secret is being changed. Each request is verified with
+    /// the present secret first, and whatever its answer hides or signs goes by the secret that
+    /// the request was verified with. Once `until` has passed such a packet is discarded as
+    /// [`Discard::PreviousSecretExpired`](crate::Discard::PreviousSecretExpired), for as long as
+    /// the secret is known here.
+    ///
+    /// An Access-Request that may come without Message-Authenticator, and does, proves neither
+    /// secret. One is settled on before anything is decided, so that a password is checked once:
+    /// where there is a User-Password, the secret under which it is text (the present one, where
+    /// both or neither could be meant, as below); for CHAP and MS-CHAP, which do not depend on the
+    /// secret, the previous one until some packet of this peer was verified with the present one,
+    /// and the present one from then on. A wrong choice loses an answer, and never lets anybody
+    /// in.
+    #[must_use]
+    pub fn previous_secret(mut self, secret: Secret, until: Instant) -> Self {
+        self.previous = Some(Previous {
+            secret,
+            until,
+            is_superseded: AtomicBool::new(false),
+        });
+        self
     }
 
     /// Sets what is demanded of Access-Requests; `latched` is what an earlier run learnt under
@@ -99,6 +141,17 @@ impl Peer {
     #[must_use]
     pub fn may_change_sessions(mut self, may: bool) -> Self {
         self.may_change_sessions = may;
+        self
+    }
+
+    /// Sets whether what says nothing of its secret goes by the present one from the start, as if a
+    /// packet had been verified with it: where it is known otherwise that the device uses it now.
+    /// Without a [previous secret](Self::previous_secret) this is nothing.
+    #[must_use]
+    pub fn prefers_present_secret(mut self, prefers: bool) -> Self {
+        if let Some(previous) = &mut self.previous {
+            previous.is_superseded = AtomicBool::new(prefers);
+        }
         self
     }
 
@@ -144,9 +197,46 @@ impl Peer {
         &self.secret
     }
 
+    /// The secret that a packet goes by.
+    pub(crate) fn secret_of(&self, which: Which) -> &Secret {
+        match (which, &self.previous) {
+            (Which::Previous, Some(previous)) => &previous.secret,
+            _ => &self.secret,
+        }
+    }
+
+    /// The previous secret, and whether it is still taken.
+    pub(crate) fn previous(&self, now: Instant) -> Option<(&Secret, bool)> {
+        let previous = self.previous.as_ref()?;
+        Some((&previous.secret, now < previous.until))
+    }
+
+    /// Notes that a packet was verified with the present secret.
+    pub(crate) fn saw_current_secret(&self) {
+        if let Some(previous) = &self.previous {
+            previous.is_superseded.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The secret to go by where a packet says nothing of it.
+    pub(crate) fn likelier_secret(&self, now: Instant) -> Which {
+        let is_before = |previous: &Previous| {
+            now < previous.until && !previous.is_superseded.load(Ordering::Relaxed)
+        };
+        match &self.previous {
+            Some(previous) if is_before(previous) => Which::Previous,
+            _ => Which::Current,
+        }
+    }
+
+    /// Whether it is yet to show that it always sends Message-Authenticator.
+    pub(crate) fn learns(&self) -> bool {
+        self.require == RequireMessageAuthenticator::Auto && !self.latched()
+    }
+
     /// Counts an Access-Request without EAP that carried a valid Message-Authenticator.
     pub(crate) fn saw_message_authenticator(&self, now: Instant) {
-        if self.require != RequireMessageAuthenticator::Auto || self.latched() {
+        if !self.learns() {
             return;
         }
         let first = *self.first_good.get_or_init(|| now);

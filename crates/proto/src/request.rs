@@ -9,9 +9,10 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
-    Attr, AttributeList, Code, Packet, Peer, Spec, Transport, Version,
+    Attr, AttributeList, Code, Packet, Peer, Secret, Spec, Transport, Version,
     attr::{self, Kind, Reads},
     authenticator, hide,
+    peer::Which,
     query::without_tag,
     transport::Wire,
 };
@@ -22,8 +23,15 @@ pub struct Request {
     peer: Arc<Peer>,
     from: SocketAddr,
     received: Instant,
-    protected: bool,
+    vouched: Vouched,
     wire: Wire,
+}
+
+/// How far a request can be relied on, and which secret it goes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vouched {
+    pub(crate) protected: bool,
+    pub(crate) secret: Which,
 }
 
 impl Request {
@@ -32,7 +40,7 @@ impl Request {
         peer: Arc<Peer>,
         from: SocketAddr,
         received: Instant,
-        protected: bool,
+        vouched: Vouched,
         wire: Wire,
     ) -> Self {
         Self {
@@ -40,7 +48,7 @@ impl Request {
             peer,
             from,
             received,
-            protected,
+            vouched,
             wire,
         }
     }
@@ -73,7 +81,18 @@ impl Request {
     /// Whether the shared secret or TLS vouches for it: false only for an Access-Request without
     /// Message-Authenticator from a peer that is allowed to leave it out.
     pub fn is_protected(&self) -> bool {
-        self.protected
+        self.vouched.protected
+    }
+
+    /// Whether it goes by the secret before the peer's present one
+    /// ([`Peer::previous_secret`]).
+    pub fn uses_previous_secret(&self) -> bool {
+        self.vouched.secret == Which::Previous
+    }
+
+    /// The secret that it goes by, and its answer.
+    pub(crate) fn secret(&self) -> &Secret {
+        self.peer.secret_of(self.vouched.secret)
     }
 
     /// The packet as it came.
@@ -119,7 +138,7 @@ impl Request {
             return Some(Zeroizing::new(hidden.to_vec()));
         }
         let authenticator = authenticator::of_request(&self.packet());
-        hide::reveal(spec.hiding, self.peer.secret(), &authenticator, hidden)
+        hide::reveal(spec.hiding, self.secret(), &authenticator, hidden)
     }
 
     /// User-Name, where it is UTF-8. For others see `packet().find(..)`.

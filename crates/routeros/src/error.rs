@@ -103,7 +103,10 @@ pub enum Error {
         message: String,
     },
     /// This router does not know a parameter. RouterOS 6 does not say which one.
-    #[error("{command}: this router does not know the parameter {}", parameter.as_deref().unwrap_or("(unnamed)"))]
+    #[error(
+        "{command}: this router does not know the parameter {}",
+        parameter.as_deref().unwrap_or("(unnamed)")
+    )]
     UnknownParameter {
         /// The command's path.
         command: String,
@@ -229,8 +232,8 @@ pub enum TlsTrouble {
     },
     /// No trust was given, and a password goes to nobody unknown.
     #[error(
-        "no certificate is trusted yet, so nothing is sent. Fetch the router's certificate, compare \
-         its SHA-256 fingerprint with the one that /certificate print detail shows on the router, \
+        "no certificate is trusted yet, so nothing is sent. Fetch the router's certificate, \
+         compare its SHA-256 fingerprint with the one that /certificate print detail shows on the router, \
          and pin it"
     )]
     NothingTrusted,

@@ -7,24 +7,20 @@
     reason = "a failed test says at which version it was"
 )]
 
-#[path = "emulated/program.rs"]
-mod program;
+#[path = "emulated/controlled.rs"]
+mod controlled;
 
 use std::{
-    collections::BTreeMap,
-    io::{BufRead as _, BufReader},
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    process::{Child, Command as Process, Stdio},
     time::{Duration, SystemTime},
 };
 
+use controlled::Emulated;
 use portreeve_routeros::{
-    Capabilities, Command, Error, Id, Login, Record, Router, Secret, Target, Transport, capability,
+    Capabilities, Command, Error, Id, Login, Record, Router, Secret, Transport,
     check::{self, Code, Expectation, Finding, Nas, OurSide, ResponseTimes, diagnose},
     harden, monitor, sessions,
 };
-use program::program;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const VERSIONS: [&str; 8] = [
     "6.42", "6.49", "7.9", "7.12", "7.15", "7.18", "7.20", "7.24",
@@ -33,84 +29,6 @@ const VERSIONS: [&str; 8] = [
 const KINDS: [&str; 3] = ["6.42", "7.12", "7.24"];
 const SECRET: &str = "kW2nDf8sQx5bVt1mZr7yHj4c";
 const US: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-struct Emulated {
-    process: Child,
-    services: BTreeMap<String, SocketAddr>,
-    control: SocketAddr,
-}
-
-impl Emulated {
-    /// A router with nothing configured.
-    fn start(version: &str) -> Self {
-        Self::of(version, "CHR")
-    }
-
-    fn of(version: &str, board: &str) -> Self {
-        println!("RouterOS {version} on {board}");
-        let mut process = Process::new(program())
-            .args(["--version", version, "--board", board, "--password", "pass"])
-            .args(["--control", "0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut said = BufReader::new(process.stdout.take().unwrap());
-        said.read_line(&mut line).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let services = told["services"].as_object().unwrap().iter();
-        Self {
-            process,
-            services: services
-                .map(|(name, at)| (name.clone(), at.as_str().unwrap().parse().unwrap()))
-                .collect(),
-            control: told["control"].as_str().unwrap().parse().unwrap(),
-        }
-    }
-
-    fn target(&self, transport: Transport) -> Target {
-        let at = self.services[transport.service()];
-        let timeout = Duration::from_secs(30);
-        Target {
-            port: at.port(),
-            timeout,
-            ..Target::new(at.ip().to_string(), transport)
-        }
-    }
-
-    async fn router(&self, transport: Transport) -> (Router, Capabilities) {
-        let login = Login::new("admin", "pass");
-        let router = Router::connect(&self.target(transport), &login)
-            .await
-            .unwrap();
-        let can = capability::probe(&router).await.unwrap();
-        (router, can)
-    }
-
-    /// What no router has: the control port.
-    async fn ask(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
-        let mut stream = tokio::net::TcpStream::connect(self.control).await.unwrap();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: control\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-        serde_json::from_str(body).unwrap()
-    }
-}
-
-impl Drop for Emulated {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
 
 fn record(text: &str) -> Record {
     text.split_whitespace()

@@ -186,7 +186,7 @@ mod tests {
         direct
             .execute_batch(
                 "INSERT INTO nases VALUES ('ap', 'nowhere', 'udp', x'01', '[]', NULL, NULL, NULL,
-                     NULL, 'generic', 'yes', 0, 0, '')",
+                     NULL, 'generic', 'yes', 0, 0, '', NULL, NULL, 0)",
             )
             .unwrap();
         assert!(matches!(store.nases(), Err(StoreError::Corrupt(_))));

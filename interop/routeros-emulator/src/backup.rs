@@ -6,9 +6,9 @@
 //! |---|---|
 //! | plain | `B1A1AC88`, length of the file |
 //! | RC4 | `7291A8EF`, length, 32 octets of salt; encrypted from here: `B1A1AC88`, body |
-//! | AES | `7391A8EF`, length, 32 octets of salt, HMAC-SHA-256 of what follows; encrypted from here: `B1A1AC88`, body |
+//! | AES | `7391A8EF`, length, 32 octets of salt, HMAC of the rest; from here as with RC4 |
 //!
-//! RC4 is keyed with SHA-1 of salt and password; its first 768 octets are not used. AES-128-CTR
+//! The HMAC is one of SHA-256. RC4 is keyed with SHA-1 of salt and password; its first 768 octets are not used. AES-128-CTR
 //! is keyed with the first half of SHA-256 of salt and password, counts from the first half of
 //! the salt, and its first block is not used; the second half is the key of the HMAC.
 //!

@@ -2,7 +2,7 @@
 //!
 //! [`Settings`] say it; they are set through the control port or by a test. The faults of single
 //! commands are an interceptor of the machine; those of a connection's bytes are in
-//! [`crate::tamper`].
+//! `tamper`.
 
 use std::{
     collections::BTreeMap,

@@ -247,7 +247,8 @@ impl Machine {
 
     /// A menu's items are worked out whenever it is printed. For a menu that is one item the
     /// first record counts, and is laid over the values that are set. For a list, `.id` must be
-    /// given and stay; records are laid over the stored items of the same `.id`.
+    /// given and stay; records are laid over the stored items of the same `.id`. One with `.first`
+    /// stands before all.
     pub fn provide(
         &self,
         menu: &str,
@@ -325,6 +326,7 @@ impl Machine {
                 Some(known) => provided
                     .iter()
                     .for_each(|(name, value)| known.set(name, value)),
+                None if provided.is(".first") => records.insert(0, provided),
                 None => records.push(provided),
             }
         }

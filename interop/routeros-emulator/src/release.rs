@@ -7,6 +7,7 @@ use std::fmt;
 #[expect(missing_docs, reason = "the names are the versions")]
 pub enum Release {
     V6_42,
+    V6_45,
     V6_49,
     V7_9,
     V7_12,
@@ -18,8 +19,9 @@ pub enum Release {
 
 impl Release {
     /// All of them, oldest first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::V6_42,
+        Self::V6_45,
         Self::V6_49,
         Self::V7_9,
         Self::V7_12,
@@ -39,6 +41,7 @@ impl Release {
     pub fn short(self) -> &'static str {
         match self {
             Self::V6_42 => "6.42",
+            Self::V6_45 => "6.45",
             Self::V6_49 => "6.49",
             Self::V7_9 => "7.9",
             Self::V7_12 => "7.12",
@@ -53,6 +56,7 @@ impl Release {
     pub fn version(self) -> &'static str {
         match self {
             Self::V6_42 => "6.42.12",
+            Self::V6_45 => "6.45.1",
             Self::V6_49 => "6.49.17",
             Self::V7_9 => "7.9.2",
             Self::V7_12 => "7.12.2",
@@ -75,6 +79,7 @@ impl Release {
     pub fn build_time(self) -> &'static str {
         match self {
             Self::V6_42 => "Feb/12/2019 09:12:23",
+            Self::V6_45 => "Jun/27/2019 10:23:36",
             Self::V6_49 => "Aug/20/2024 07:53:13",
             Self::V7_9 => "May/30/2023 09:16:25",
             Self::V7_12 => "2024-01-24 09:53:22",
@@ -89,6 +94,7 @@ impl Release {
     pub fn numbers(self) -> (u16, u16) {
         match self {
             Self::V6_42 => (6, 42),
+            Self::V6_45 => (6, 45),
             Self::V6_49 => (6, 49),
             Self::V7_9 => (7, 9),
             Self::V7_12 => (7, 12),

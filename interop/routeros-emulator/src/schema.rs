@@ -91,7 +91,7 @@ impl Schema {
     /// The tree as it was collected. RouterOS 6 begins with the oldest of 7.
     fn bundled(release: Release) -> Result<Self, String> {
         let at = match release {
-            Release::V6_42 | Release::V6_49 | Release::V7_9 => 0,
+            Release::V6_42 | Release::V6_45 | Release::V6_49 | Release::V7_9 => 0,
             Release::V7_12 => 1,
             Release::V7_15 => 2,
             Release::V7_18 => 3,

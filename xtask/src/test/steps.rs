@@ -15,12 +15,14 @@ const EXAMPLE_PATIENCE: Duration = Duration::from_mins(1);
 const SUITE: &str = "portreeve-interop";
 
 const RELEASE: [&str; 4] = ["build", "--release", "--package", "portreeve-daemon"];
-const SERVER_WITH_OPENSSL: [&str; 5] = [
+/// In the workspace, so that what it is built on is built once for this and for the tests.
+const SERVER_WITH_OPENSSL: [&str; 6] = [
     "build",
-    "--package",
-    "portreeve-daemon",
+    "--workspace",
+    "--bin",
+    "portreeve",
     "--features",
-    "openssl",
+    "portreeve-daemon/openssl",
 ];
 /// The library as the feature makes it.
 const WITH_OPENSSL: [&str; 4] = ["--package", "portreeve", "--features", "openssl"];
@@ -207,9 +209,10 @@ fn clippy(root: &Path, packages: &[&str], closing: &mut Vec<String>) -> Outcome 
     cargo(root, &arguments, closing)
 }
 
-/// Builds the router that tests speak to.
+/// Builds the router that tests speak to, on the dependencies of the tests.
 fn emulator(root: &Path, closing: &mut Vec<String>) -> Outcome {
-    cargo(root, &["build", "--package", "routeros-emulator"], closing)
+    let arguments = ["build", "--workspace", "--bin", "routeros-emulator"];
+    cargo(root, &arguments, closing)
 }
 
 fn unit(root: &Path, closing: &mut Vec<String>) -> Outcome {

@@ -41,10 +41,11 @@ fn samples(tree: &Tree) -> Vec<&str> {
         .collect()
 }
 
+/// Asks for the whole workspace, as the tests do, so that what both are built on is built once.
 fn build(root: &Path) -> Result<(), String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "portreeve-daemon"])
+        .args(["build", "--quiet", "--workspace", "--bin", "portreeve"])
         .current_dir(root)
         .output()
         .map_err(|error| format!("cargo does not start: {error}"))?;

@@ -38,6 +38,10 @@ pub const fn discard_sentence(discard: Discard) -> &'static str {
              does not verify); passwords were not looked at"
         }
         Discard::NotServing => "the server is starting or stopping",
+        Discard::PreviousSecretExpired => {
+            "the NAS still uses its previous shared secret, which is no longer accepted; passwords \
+             were not looked at"
+        }
         Discard::ProxyStateUnprotected => {
             "the request carries Proxy-State without Message-Authenticator, as forgers need it, \
              and the NAS is not known as a proxy"
@@ -79,6 +83,9 @@ pub fn discard_cure(
         Discard::MessageAuthenticatorWrong | Discard::RequestAuthenticatorWrong => {
             Some(format!("portreeve nas set {nas} --secret SECRET"))
         }
+        Discard::PreviousSecretExpired => Some(format!(
+            "set the present secret on it: portreeve nas show {nas} --reveal-secret"
+        )),
         Discard::ProxyStateUnprotected => Some(format!(
             "if it is a proxy: portreeve nas set {nas} --limit-proxy-state no"
         )),
@@ -116,9 +123,12 @@ impl fmt::Display for Explained<'_> {
 }
 
 fn write_explanation(decision: &Decision, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(out, "Request {} of {}", decision.id, utc(decision.time_ms))?;
+    let is_request = decision.outcome != Outcome::Noticed;
+    let what = if is_request { "Request" } else { "Event" };
+    writeln!(out, "{what} {} of {}", decision.id, utc(decision.time_ms))?;
     write!(out, "{}", opening(decision))?;
     match &decision.nas {
+        Some(nas) if !is_request => write!(out, " at nas {nas} ({})", decision.from)?,
         Some(nas) => write!(out, " through nas {nas} ({})", decision.from)?,
         None => write!(out, " from {}", decision.from)?,
     }
@@ -157,7 +167,11 @@ fn write_explanation(decision: &Decision, out: &mut fmt::Formatter<'_>) -> fmt::
     }
     let micros = decision.duration_us;
     let took = format!("{}.{:03} ms", micros / 1000, micros % 1000);
-    writeln!(out, "\nIn the end, after {took}: {}.", decision.message)?;
+    if is_request {
+        writeln!(out, "\nIn the end, after {took}: {}.", decision.message)?;
+    } else {
+        writeln!(out, "\nWhat was seen: {}.", decision.message)?;
+    }
     if let Some(cure) = &decision.cure {
         writeln!(out, "What to do: {cure}")?;
     }
@@ -190,6 +204,7 @@ fn opening(decision: &Decision) -> String {
         Some(Asked::Coa) => format!("A change of the session of {who} was asked for"),
         Some(Asked::Disconnect) => format!("The end of the session of {who} was asked for"),
         Some(Asked::Status) => "A NAS asked whether the server is there".to_owned(),
+        None if decision.outcome == Outcome::Noticed => "This server looked by itself".to_owned(),
         None if decision.message.as_str().starts_with(NO_CONNECTION) => {
             "Somebody connected".to_owned()
         }

@@ -1,5 +1,6 @@
 use portreeve_proto::{AttributeList, Discard, attr};
 
+use super::{CannotChange, Change};
 use crate::session::Session;
 
 /// By all that a NAS may look for, then by the one thing that every NAS knows.
@@ -24,6 +25,29 @@ pub(super) fn naming(session: &Session) -> Vec<AttributeList> {
     }
     bare.add(attr::ACCT_SESSION_ID, &session.session_id);
     vec![all, bare]
+}
+
+/// The timeouts are the RFCs' own; how rates and volumes are spelt, only vendors say.
+pub(super) fn change(change: &Change) -> Result<AttributeList, CannotChange> {
+    if change.rate.is_some() {
+        return Err(CannotChange::NoStandardAttribute("a rate"));
+    }
+    if change.download_left.is_some() || change.upload_left.is_some() {
+        return Err(CannotChange::NoStandardAttribute("a volume"));
+    }
+    Ok(timeouts(change))
+}
+
+/// What the administrator spells for themselves, and the timeouts (RFC 2865 sections 5.27, 5.28).
+pub(super) fn timeouts(change: &Change) -> AttributeList {
+    let mut list = change.attributes.clone();
+    if let Some(seconds) = change.session_timeout_s {
+        list.add(attr::SESSION_TIMEOUT, seconds);
+    }
+    if let Some(seconds) = change.idle_timeout_s {
+        list.add(attr::IDLE_TIMEOUT, seconds);
+    }
+    list
 }
 
 pub(super) const fn cure(discard: Discard) -> Option<&'static str> {

@@ -1,9 +1,14 @@
 //! RouterOS.
 
-use portreeve_proto::{AttributeList, Discard, attr};
+use portreeve_proto::{
+    AttributeList, Dictionary, Discard, Oid,
+    attr::{self, ascend, mikrotik},
+};
 
-use super::{Doubt, generic};
-use crate::{session::Session, station::Mac};
+use super::{CannotChange, Change, Doubt, Rate, generic};
+use crate::{session::Session, shown::Shown, station::Mac};
+
+const VENDOR: &str = "RouterOS";
 
 /// RouterOS finds a PPP session by its user and id, a hotspot session by user and address, and one
 /// of a wireless interface by the hardware address in place of the user.
@@ -33,6 +38,94 @@ pub(super) fn naming(session: &Session) -> Vec<AttributeList> {
     ways
 }
 
+/// Rates and volumes in RouterOS's own attributes, and nothing that it does not take by CoA.
+pub(super) fn change(session: &Session, change: &Change) -> Result<AttributeList, CannotChange> {
+    if is_enterprise(session) && !is_timeout_alone(change) {
+        return Err(CannotChange::Service(VENDOR));
+    }
+    let own = change.attributes.iter();
+    let fixed = own.map(|entry| entry.spec.oid).find(|oid| !may_change(oid));
+    if let Some(oid) = fixed {
+        let attribute = Dictionary::builtin().describe(&oid);
+        return Err(CannotChange::Fixed {
+            vendor: VENDOR,
+            attribute: Shown::from(&*attribute.name),
+        });
+    }
+    let mut list = generic::timeouts(change);
+    if let Some(rate) = change.rate {
+        list.add(mikrotik::RATE_LIMIT, rate_limit(rate));
+    }
+    // What the router receives is what the subscriber sends, which accounting calls input.
+    if let Some(left) = change.upload_left {
+        let (low, high) = limit(session.input_octets, left);
+        list.add(mikrotik::RECV_LIMIT, low);
+        list.add(mikrotik::RECV_LIMIT_GIGAWORDS, high);
+    }
+    if let Some(left) = change.download_left {
+        let (low, high) = limit(session.output_octets, left);
+        list.add(mikrotik::XMIT_LIMIT, low);
+        list.add(mikrotik::XMIT_LIMIT_GIGAWORDS, high);
+    }
+    Ok(list)
+}
+
+/// Whether it is a session of Wi-Fi or 802.1X: only those spell the station with dashes.
+fn is_enterprise(session: &Session) -> bool {
+    let station = session.calling_station.as_deref().unwrap_or_default();
+    station.contains('-') && Mac::parse(station).is_some()
+}
+
+/// Of what may be changed, RouterOS gives Wi-Fi and 802.1X nothing else in an Access-Accept.
+fn is_timeout_alone(change: &Change) -> bool {
+    let others = Change {
+        session_timeout_s: None,
+        ..change.clone()
+    };
+    others.is_empty()
+}
+
+/// What RouterOS takes in a CoA-Request, by its manual.
+fn may_change(oid: &Oid) -> bool {
+    [
+        mikrotik::GROUP.spec().oid,
+        mikrotik::RECV_LIMIT.spec().oid,
+        mikrotik::RECV_LIMIT_GIGAWORDS.spec().oid,
+        mikrotik::XMIT_LIMIT.spec().oid,
+        mikrotik::XMIT_LIMIT_GIGAWORDS.spec().oid,
+        mikrotik::RATE_LIMIT.spec().oid,
+        mikrotik::MARK_ID.spec().oid,
+        mikrotik::ADVERTISE_URL.spec().oid,
+        mikrotik::ADVERTISE_INTERVAL.spec().oid,
+        ascend::DATA_RATE.spec().oid,
+        ascend::XMIT_RATE.spec().oid,
+        attr::FILTER_ID.spec().oid,
+        attr::SESSION_TIMEOUT.spec().oid,
+        attr::IDLE_TIMEOUT.spec().oid,
+        attr::PORT_LIMIT.spec().oid,
+    ]
+    .contains(oid)
+}
+
+/// `rx/tx` as the router sees it: what it receives is what the subscriber sends.
+fn rate_limit(rate: Rate) -> String {
+    let spelt = |speed: u64| match speed {
+        0 => "0".to_owned(),
+        speed if speed % 1_000_000 == 0 => format!("{}M", speed / 1_000_000),
+        speed if speed % 1_000 == 0 => format!("{}k", speed / 1_000),
+        speed => speed.to_string(),
+    };
+    format!("{}/{}", spelt(rate.up), spelt(rate.down))
+}
+
+/// The limit of a whole session in which so much was used and so much is left, in two halves.
+/// RouterOS takes nought for no limit, so that one octet is the least.
+fn limit(used: u64, left: u64) -> (u32, u32) {
+    let total = used.saturating_add(left).max(1);
+    let half = |octets: u64| u32::try_from(octets & 0xffff_ffff).unwrap_or(u32::MAX);
+    (half(total), half(total >> 32))
+}
+
 pub(super) const fn cure(discard: Discard) -> Option<&'static str> {
     Some(match discard {
         Discard::MessageAuthenticatorMissing => {
@@ -52,7 +145,7 @@ pub(super) const fn cure(discard: Discard) -> Option<&'static str> {
 
 pub(super) fn doubts(reply: &AttributeList) -> Vec<Doubt> {
     let mut doubts = Vec::new();
-    let Some(limit) = reply.find(&attr::mikrotik::RATE_LIMIT.spec().oid) else {
+    let Some(limit) = reply.find(&mikrotik::RATE_LIMIT.spec().oid) else {
         return doubts;
     };
     match str::from_utf8(limit.value).ok().and_then(rates) {
@@ -65,8 +158,8 @@ pub(super) fn doubts(reply: &AttributeList) -> Vec<Doubt> {
     let others = [
         attr::wispr::BANDWIDTH_MAX_UP.spec().oid,
         attr::wispr::BANDWIDTH_MAX_DOWN.spec().oid,
-        attr::ascend::DATA_RATE.spec().oid,
-        attr::ascend::XMIT_RATE.spec().oid,
+        ascend::DATA_RATE.spec().oid,
+        ascend::XMIT_RATE.spec().oid,
     ];
     if others.iter().any(|oid| reply.contains(oid)) {
         doubts.push(Doubt::RatesIgnored);
@@ -120,7 +213,7 @@ mod tests {
     use super::*;
 
     fn doubts_of(limit: &str) -> Vec<Doubt> {
-        doubts(&AttributeList::new().with(attr::mikrotik::RATE_LIMIT, limit))
+        doubts(&AttributeList::new().with(mikrotik::RATE_LIMIT, limit))
     }
 
     #[test]
@@ -152,7 +245,7 @@ mod tests {
     #[test]
     fn rates_that_the_router_ignores_are_told() {
         let reply = AttributeList::new()
-            .with(attr::mikrotik::RATE_LIMIT, "1M")
+            .with(mikrotik::RATE_LIMIT, "1M")
             .with(attr::wispr::BANDWIDTH_MAX_UP, 1_000_000);
         assert_eq!(doubts(&reply), [Doubt::RatesIgnored]);
         assert_eq!(doubts(&AttributeList::new()), []);

@@ -1,11 +1,13 @@
 //! How vendors spell what a session may have, and what to tell those who run their equipment.
 
+mod change;
 mod generic;
 mod mikrotik;
 
 use portreeve_proto::{AttributeList, Discard, attr};
 use serde::{Deserialize, Serialize};
 
+pub use self::change::{CannotChange, Change, NotARate, Rate};
 use crate::{grant::Grant, session::Session};
 
 /// The vendors whose way of spelling a grant we know.
@@ -64,6 +66,18 @@ impl DialectName {
         match self {
             Self::Generic => generic::naming(session),
             Self::Mikrotik => mikrotik::naming(session),
+        }
+    }
+
+    /// The attributes of the CoA-Request that changes a session (RFC 5176 section 3.2), without
+    /// those that name it; see [`naming`](Self::naming).
+    ///
+    /// # Errors
+    /// Where this equipment cannot do it by a CoA-Request.
+    pub fn change(self, session: &Session, change: &Change) -> Result<AttributeList, CannotChange> {
+        match self {
+            Self::Generic => generic::change(change),
+            Self::Mikrotik => mikrotik::change(session, change),
         }
     }
 
@@ -188,5 +202,100 @@ mod tests {
         assert!(named(DialectName::Mikrotik, &session).is_empty());
         session.user = None;
         assert!(named(DialectName::Generic, &session).is_empty());
+    }
+
+    /// The attributes of a change as they would be described.
+    fn spelt(dialect: DialectName, session: &Session, change: &Change) -> Vec<String> {
+        let list = dialect.change(session, change).unwrap();
+        let said = crate::attribute::describe(portreeve_proto::Dictionary::builtin(), &list);
+        said.iter().map(|it| it.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn routeros_is_told_rates_from_where_it_stands() {
+        let mut session = session();
+        session.calling_station = Some("00:E1:0C:38:C8:F8".to_owned());
+        for (text, limit) in [
+            ("20M/5M", "5M/20M"),
+            ("512k", "512k/512k"),
+            ("0/1500k", "1500k/0"),
+            ("1234567/2G", "2000M/1234567"),
+        ] {
+            let change = Change {
+                rate: text.parse().ok(),
+                ..Change::default()
+            };
+            let expected = format!("Mikrotik-Rate-Limit = \"{limit}\"");
+            assert_eq!(
+                spelt(DialectName::Mikrotik, &session, &change),
+                [expected.as_str()]
+            );
+            let list = DialectName::Mikrotik.change(&session, &change).unwrap();
+            assert_eq!(DialectName::Mikrotik.doubts(&list), []);
+        }
+    }
+
+    #[test]
+    fn what_is_left_comes_on_top_of_what_was_used() {
+        let mut session = session();
+        session.calling_station = None;
+        (session.input_octets, session.output_octets) = (1000, 1 << 32);
+        let change = Change {
+            upload_left: Some(24),
+            download_left: Some(7),
+            session_timeout_s: Some(60),
+            ..Change::default()
+        };
+        assert_eq!(
+            spelt(DialectName::Mikrotik, &session, &change),
+            [
+                "Session-Timeout = 60",
+                "Mikrotik-Recv-Limit = 1024",
+                "Mikrotik-Recv-Limit-Gigawords = 0",
+                "Mikrotik-Xmit-Limit = 7",
+                "Mikrotik-Xmit-Limit-Gigawords = 1",
+            ]
+        );
+        // Nought would be no limit at all.
+        session.input_octets = 0;
+        let nothing = Change {
+            upload_left: Some(0),
+            ..Change::default()
+        };
+        let spelt = spelt(DialectName::Mikrotik, &session, &nothing);
+        assert_eq!(spelt[0], "Mikrotik-Recv-Limit = 1");
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_told() {
+        let mut session = session();
+        let rate = Change {
+            rate: "1M".parse().ok(),
+            ..Change::default()
+        };
+        // The station is spelt as only Wi-Fi and 802.1X do.
+        let wifi = DialectName::Mikrotik.change(&session, &rate).unwrap_err();
+        assert_eq!(wifi, CannotChange::Service("RouterOS"));
+        let timeout = Change {
+            session_timeout_s: Some(60),
+            ..Change::default()
+        };
+        assert_eq!(
+            spelt(DialectName::Mikrotik, &session, &timeout),
+            ["Session-Timeout = 60"]
+        );
+        session.calling_station = Some("00:E1:0C:38:C8:F8".to_owned());
+        let pool = Change {
+            attributes: AttributeList::new().with(attr::FRAMED_POOL, "other"),
+            ..Change::default()
+        };
+        let fixed = DialectName::Mikrotik.change(&session, &pool).unwrap_err();
+        assert!(fixed.to_string().contains("Framed-Pool"), "{fixed}");
+        let generic = DialectName::Generic.change(&session, &rate).unwrap_err();
+        assert!(generic.to_string().contains("--attr"), "{generic}");
+        assert_eq!(
+            spelt(DialectName::Generic, &session, &pool),
+            ["Framed-Pool = \"other\""]
+        );
     }
 }

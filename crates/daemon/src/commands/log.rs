@@ -47,6 +47,8 @@ enum Kind {
     Discarded,
     /// Accounted for
     Recorded,
+    /// No request, but seen at a NAS: a router that has drifted
+    Noticed,
 }
 
 impl Kind {
@@ -56,6 +58,7 @@ impl Kind {
             Self::Rejected => Outcome::Rejected,
             Self::Discarded => Outcome::Discarded,
             Self::Recorded => Outcome::Recorded,
+            Self::Noticed => Outcome::Noticed,
         }
     }
 }
@@ -108,7 +111,7 @@ fn line(decision: &Decision, style: Style) -> String {
     let colour = match decision.outcome {
         Outcome::Accepted | Outcome::Recorded => Colour::Green,
         Outcome::Rejected | Outcome::Discarded => Colour::Red,
-        Outcome::Answered | Outcome::Challenged => Colour::Yellow,
+        Outcome::Answered | Outcome::Challenged | Outcome::Noticed => Colour::Yellow,
     };
     let message = decision.message.to_string();
     let (word, rest) = message.split_once(": ").unwrap_or((&message, ""));

@@ -1,3 +1,4 @@
+mod overlap;
 mod reach;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,13 +13,18 @@ use portreeve_aaa::{
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub(crate) use self::overlap::{BadOverlap, after};
 pub(crate) use self::reach::{BadReach, marks};
-use self::reach::{MadeUp, Ways};
-use super::{edit, password};
+use self::{
+    overlap::Overlap,
+    reach::{MadeUp, Ways},
+};
+use super::{edit, password, rows};
 use crate::{
     cli::{Context, Listing},
     failure::{Failure, Misuse},
     output::Output,
+    service::now_ms,
     serving::welcome,
 };
 
@@ -97,6 +103,8 @@ pub(crate) struct Change {
     /// Make up a new shared secret and print it once
     #[arg(long)]
     generate_secret: bool,
+    #[command(flatten)]
+    overlap: Overlap,
     #[command(flatten)]
     ways: Ways,
     #[command(flatten)]
@@ -185,6 +193,19 @@ fn tell(made_up: &MadeUp, nas: &Nas, output: &mut Output<'_>) -> Result<(), Fail
     warn(nas, output)
 }
 
+/// Says what becomes of the previous secret.
+fn tell_overlap(nas: &Nas, output: &mut Output<'_>) -> Result<(), Failure> {
+    let name = &nas.name;
+    let line = match overlap::words(nas, now_ms()) {
+        Some(words) => format!(
+            "the previous secret is {words}; once the NAS has the new one: portreeve nas set \
+             {name} --forget-previous"
+        ),
+        None => format!("only the present secret of nas '{name}' is accepted"),
+    };
+    Ok(output.note(line)?)
+}
+
 /// A NAS that the first run made for this machine gives way to the administrator's own.
 fn give_way(store: &mut impl Store, nas: &Nas, output: &mut Output<'_>) -> Result<(), Failure> {
     let nases = store.nases()?;
@@ -205,11 +226,12 @@ fn set(arguments: Change, context: &mut Context<'_>) -> Result<(), Failure> {
         address,
         secret,
         generate_secret: generate,
+        overlap,
         ways,
         demands,
     } = arguments;
     let is_about_reach = secret.is_some() || generate || !ways.is_empty();
-    if address.is_none() && !is_about_reach && demands.is_empty() {
+    if address.is_none() && !is_about_reach && overlap.is_empty() && demands.is_empty() {
         return Err(Misuse::NothingToChange.into());
     }
     let made = if generate {
@@ -219,7 +241,8 @@ fn set(arguments: Change, context: &mut Context<'_>) -> Result<(), Failure> {
     };
     let given = secret.map(Zeroizing::new).or_else(|| made.clone());
     let mut store = context.data.open()?;
-    let mut nas = find(&mut store, &name)?;
+    let before = find(&mut store, &name)?;
+    let mut nas = before.clone();
     if let Some(prefix) = address {
         nas.prefix = prefix;
     }
@@ -228,6 +251,7 @@ fn set(arguments: Change, context: &mut Context<'_>) -> Result<(), Failure> {
         (nas.reach, made_up) = ways.reach(&name, Some(&nas.reach), given)?;
         made_up.secret = made_up.secret.or(made);
     }
+    overlap.apply(&mut nas, &before, now_ms())?;
     ways.limit(&mut nas)?;
     demands.apply(&mut nas);
     nas.validate()?;
@@ -235,6 +259,9 @@ fn set(arguments: Change, context: &mut Context<'_>) -> Result<(), Failure> {
     reach::keys_differ(&nas, &store.nases()?)?;
     store.put_nas(&nas, Put::Replace)?;
     context.output.note(format!("nas '{name}' changed"))?;
+    if nas.previous != before.previous {
+        tell_overlap(&nas, &mut context.output)?;
+    }
     if is_about_reach {
         return tell(&made_up, &nas, &mut context.output);
     }
@@ -328,17 +355,23 @@ fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Failure> {
         let nases: Vec<Described<'_>> = nases.iter().map(|nas| Described::of(nas, false)).collect();
         return Ok(context.output.json(&nases)?);
     }
+    let now = now_ms();
+    let is_changing = nases.iter().any(|nas| nas.previous.is_some());
     let rows = nases.iter().map(|nas| {
-        vec![
+        let mut row = vec![
             nas.name.clone(),
             shown(nas.prefix),
             nas.transport().label().to_owned(),
             nas.dialect.as_str().to_owned(),
             required(nas).to_owned(),
             nas.comment.clone(),
-        ]
+        ];
+        if is_changing {
+            row.push(overlap::words(nas, now).unwrap_or_default());
+        }
+        row
     });
-    let heading = [
+    let mut heading = vec![
         "name",
         "address",
         "transport",
@@ -346,6 +379,9 @@ fn list(arguments: &List, context: &mut Context<'_>) -> Result<(), Failure> {
         "message-authenticator",
         "comment",
     ];
+    if is_changing {
+        heading.push("previous secret");
+    }
     let nothing = "no NAS yet; add one: portreeve nas add NAME ADDRESS";
     Ok(context.output.table(&heading, rows.collect(), nothing)?)
 }
@@ -386,7 +422,9 @@ fn proofs(nas: &Nas, reveal: bool) -> Vec<(&'static str, String)> {
             Some(warning) => warning.to_owned(),
             None => kept(),
         };
-        return vec![("secret", secret)];
+        let mut pairs = vec![("secret", secret)];
+        pairs.extend(overlap::words(nas, now_ms()).map(|words| ("previous-secret", words)));
+        return pairs;
     }
     let mut pairs = Vec::new();
     let marks = marks(nas);
@@ -477,6 +515,9 @@ struct Described<'a> {
     secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     psk: Option<String>,
+    /// Until when the secret before this one is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_secret_until: Option<String>,
 }
 
 impl<'a> Described<'a> {
@@ -493,6 +534,10 @@ impl<'a> Described<'a> {
             psk: psk
                 .filter(|_| reveal)
                 .map(|psk| reach::digits(psk).to_string()),
+            previous_secret_until: nas
+                .previous
+                .as_ref()
+                .map(|previous| rows::rfc3339(previous.until_ms)),
         }
     }
 }

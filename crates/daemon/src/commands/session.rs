@@ -1,4 +1,6 @@
+mod asking;
 mod kick;
+mod set;
 
 use clap::Subcommand;
 use portreeve_aaa::{
@@ -21,6 +23,8 @@ pub(crate) enum Action {
     Show(Show),
     /// End sessions: ask the NAS, and where that fails and it is an enrolled router, end them there
     Kick(kick::Kick),
+    /// Change sessions that go on: rate, timeouts, volume
+    Set(set::Set),
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,6 +58,7 @@ pub(crate) fn run(action: &Action, context: &mut Context<'_>) -> Result<(), Fail
         Action::List(arguments) => list(arguments, context),
         Action::Show(arguments) => show(arguments, context),
         Action::Kick(arguments) => kick::run(arguments, context),
+        Action::Set(arguments) => set::run(arguments, context),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     cli::{Context, Listing},
     failure::Failure,
     output::{Colour, Output},
+    routers::Routers,
     serving::control::{self, PoolReport, Report},
 };
 
@@ -78,8 +79,33 @@ struct Status<'a> {
     answering: bool,
     probes: &'a [Probe],
     nas: &'a [Secured],
+    routers: &'a [RouterSeen],
     #[serde(flatten)]
     report: &'a Report,
+}
+
+/// How an enrolled router stood when it was last looked at.
+#[derive(Debug, Serialize)]
+struct RouterSeen {
+    name: String,
+    standing: String,
+    drift: Option<usize>,
+    trouble: Option<String>,
+}
+
+/// How the routers stand; those that cannot be read are told by `router list`.
+fn standings(routers: &Routers) -> Vec<RouterSeen> {
+    let names = routers.names().unwrap_or_default().into_iter();
+    let standing = |name: String| {
+        let state = routers.find(&name).ok()?.state().ok()?;
+        Some(RouterSeen {
+            name,
+            standing: state.standing(),
+            drift: state.drift,
+            trouble: state.trouble,
+        })
+    };
+    names.filter_map(standing).collect()
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -99,6 +125,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
     .map(|(role, address)| probe(role, address, &nases))
     .collect();
     let secured = security::of(&nases, &report);
+    let routers = standings(&Routers::of(&context.data));
     let silent = probes
         .iter()
         .find_map(|probe| Some((probe.address, probe.why?)));
@@ -107,11 +134,12 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<()
             answering: silent.is_none(),
             probes: &probes,
             nas: &secured,
+            routers: &routers,
             report: &report,
         };
         context.output.json(&status)?;
     } else {
-        print(&report, &probes, &secured, &mut context.output)?;
+        print(&report, &probes, (&secured, &routers), &mut context.output)?;
     }
     match silent {
         None => Ok(()),
@@ -199,7 +227,7 @@ fn reachable(listener: SocketAddr) -> SocketAddr {
 fn print(
     report: &Report,
     probes: &[Probe],
-    secured: &[Secured],
+    (secured, routers): (&[Secured], &[RouterSeen]),
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let style = output.style();
@@ -229,7 +257,14 @@ fn print(
             output.line(format!("{name:<11} {:<24} listening", address.to_string()))?;
         }
     }
-    let pairs = pairs(report);
+    let mut pairs = pairs(report);
+    if !routers.is_empty() {
+        let routers: Vec<String> = routers
+            .iter()
+            .map(|router| format!("{}: {}", router.name, router.standing))
+            .collect();
+        pairs.push(("routers", routers.join("\n")));
+    }
     output.pairs(&pairs)?;
     Ok(security::print(secured, report.seen_left_out, output)?)
 }

@@ -5,12 +5,13 @@ use portreeve_routeros::time;
 use super::{Fault, reader::Section};
 
 const MINUTE: u64 = 60;
+const LEAST: u64 = 10;
 const DAY: u64 = 24 * 60 * MINUTE;
 
 /// How often the server looks at the routers that are enrolled, and what it keeps of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Routers {
-    /// Between two looks at one router, a minute to a week; `None` where it does not look.
+    /// Between two looks at one router, ten seconds to a week; `None` where it does not look.
     pub check: Option<Duration>,
     /// Between two backups of one router, ten minutes to a year; `None` where it makes none.
     pub backup: Option<Duration>,
@@ -33,7 +34,7 @@ impl Default for Routers {
 
 impl Routers {
     pub(super) fn read(&mut self, section: &mut Section<'_, '_>) {
-        span(section, "check", MINUTE..=7 * DAY, &mut self.check);
+        span(section, "check", LEAST..=7 * DAY, &mut self.check);
         span(section, "backup", 10 * MINUTE..=365 * DAY, &mut self.backup);
         section.number("keep", 1..=10_000, &mut self.keep);
         let mut days = self.keep_days.unwrap_or(0);

@@ -132,6 +132,43 @@ pub(crate) struct State {
     /// What it said of itself.
     #[serde(default)]
     pub(crate) known: Option<Known>,
+    /// What was told of it last.
+    #[serde(default)]
+    pub(crate) told: Told,
+}
+
+impl State {
+    /// How the router stands, in a word or two.
+    pub(crate) fn standing(&self) -> String {
+        if self.trouble.is_some() {
+            return "not reached".to_owned();
+        }
+        let mut words = Vec::new();
+        words.extend(
+            self.errors
+                .filter(|errors| *errors > 0)
+                .map(|errors| format!("{errors} errors")),
+        );
+        words.extend(
+            self.drift
+                .filter(|drift| *drift > 0)
+                .map(|drift| format!("drifted in {drift}")),
+        );
+        if words.is_empty() {
+            "as left".to_owned()
+        } else {
+            words.join(", ")
+        }
+    }
+}
+
+/// What was last told of a router, so that each change of it is told once, whoever saw it first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// In how many places it was not as it was left.
+    pub(crate) drift: usize,
+    /// Whether it could not be looked at.
+    pub(crate) away: bool,
 }
 
 #[cfg(test)]

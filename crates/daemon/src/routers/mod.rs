@@ -14,7 +14,7 @@ pub(crate) use self::{
     backups::{Backup, Backups, EXPORT, Manifest, Retention, SENSITIVE, SYSTEM},
     error::RouterError,
     folder::Folder,
-    kept::{FORM, Hidden, Journal, Kept, Known, State},
+    kept::{FORM, Hidden, Journal, Kept, Known, State, Told},
     link::{BackupWish, Link, wait_for},
 };
 use crate::{data::DataDir, suggest};

@@ -221,7 +221,9 @@ fn decided(side: &mut OurSide, kept: &Kept, data: &DataDir) -> Result<(), Failur
     side.discards = discards(&all);
     let of_router = |decision: &&Decision| {
         let nas = decision.nas.as_ref();
-        nas.is_some_and(|nas| nas.as_str() == kept.nas) && decision.outcome != Outcome::Discarded
+        // What was seen without a request is none of the router's.
+        let is_request = !matches!(decision.outcome, Outcome::Discarded | Outcome::Noticed);
+        nas.is_some_and(|nas| nas.as_str() == kept.nas) && is_request
     };
     let ours: Vec<&Decision> = all.iter().filter(of_router).collect();
     side.requests = requests(&ours);

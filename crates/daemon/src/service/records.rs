@@ -195,6 +195,12 @@ impl Records {
         }
     }
 
+    /// Records what was seen without a request about a NAS. There is little of that, and it is
+    /// never left out for want of a budget.
+    pub(crate) fn notice(&self, nas: &str, at: SocketAddr, fill: impl FnOnce(Draft) -> Decision) {
+        self.write(fill(Decision::draft(self.id(), now_ms(), at).nas(nas)));
+    }
+
     fn begin(&self, asked: Asked, request: &Request, budget: &Budget, most: u64) -> Entry {
         let now = now_ms();
         let room = self.log.as_ref().is_some_and(|log| log.has_room());

@@ -8,7 +8,7 @@ use std::{
 
 use portreeve::{Client, Connections, Running, client::Retry};
 use portreeve_aaa::{
-    definition::{Nas, Reach},
+    definition::{Nas, SharedSecret},
     grant::{CertificateMark, ClassId},
     port::{SessionFilter, Store as _},
     refusal::argument,
@@ -17,7 +17,13 @@ use portreeve_aaa::{
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::certificates::Shared;
-use crate::{authority, config::Coa, data::DataDir, failure::Failure, service::mark_of};
+use crate::{
+    authority,
+    config::Coa,
+    data::DataDir,
+    failure::Failure,
+    service::{mark_of, now_ms},
+};
 
 /// How often is looked whether something was revoked: what an administrator does takes effect
 /// within a second.
@@ -149,10 +155,7 @@ async fn end(doomed: Doomed, connections: Connections, port: u16) -> (SessionKey
     } = doomed;
     let user = session.user.as_deref().unwrap_or("");
     let (id, name) = (&session.session_id, &nas.name);
-    let asked = match toward(&session, &nas, &connections, port).await {
-        Ok(client) => ask(&client, &session, &nas).await,
-        Err(words) => Err(words),
-    };
+    let asked = try_all(&session, &nas, &connections, port).await;
     let is_done = asked.is_ok();
     match asked {
         Ok(words) => tracing::info!(
@@ -173,8 +176,42 @@ async fn end(doomed: Doomed, connections: Connections, port: u16) -> (SessionKey
     (session.key, is_done)
 }
 
+/// Asks down the connection that the NAS has opened, else at its port for CoA: under either secret
+/// of one that is being given another.
+async fn try_all(
+    session: &Session,
+    nas: &Nas,
+    connections: &Connections,
+    port: u16,
+) -> Result<&'static str, String> {
+    if nas.secret().is_none() {
+        let client = connections
+            .toward(&nas.name)
+            .ok_or_else(|| format!("{} has no connection open to here", nas.name))?;
+        return ask(&client, session, nas).await.map_err(|left| left.words);
+    }
+    let mut last = String::new();
+    for secret in nas.secrets(now_ms()) {
+        let client = toward(session, nas, secret, port).await?;
+        match ask(&client, session, nas).await {
+            Ok(words) => return Ok(words),
+            Err(left) if left.is_answered => return Err(left.words),
+            Err(left) => last = left.words,
+        }
+    }
+    Err(last)
+}
+
+/// Why a session goes on.
+struct Left {
+    words: String,
+    /// By the NAS, which then has the secret.
+    is_answered: bool,
+}
+
 /// Names the session in one way after the other, until the NAS ends it.
-async fn ask(client: &Client, session: &Session, nas: &Nas) -> Result<&'static str, String> {
+async fn ask(client: &Client, session: &Session, nas: &Nas) -> Result<&'static str, Left> {
+    let left = |words: String, is_answered| Left { words, is_answered };
     let mut last = None;
     for naming in nas.dialect.naming(session) {
         match client.disconnect(naming).await {
@@ -182,37 +219,36 @@ async fn ask(client: &Client, session: &Session, nas: &Nas) -> Result<&'static s
             Ok(outcome) => last = Some(outcome),
             Err(error) => {
                 let name = argument(Some(&nas.name), "NAME");
-                return Err(format!(
+                let words = format!(
                     "{error}; {name} must take Disconnect-Requests from this server (RFC 5176)"
-                ));
+                );
+                return Err(left(words, false));
             }
         }
     }
     match last {
-        None => Err("its reports hold nothing to name it by".to_owned()),
+        None => Err(left(
+            "its reports hold nothing to name it by".to_owned(),
+            true,
+        )),
         Some(outcome) if outcome.is_gone() => Ok("the NAS knows of no such session any more"),
-        Some(outcome) => Err(match outcome.cause() {
-            Some(cause) => format!("the NAS refused to end it: {cause}"),
-            None => "the NAS refused to end it, and gives no cause".to_owned(),
-        }),
+        Some(outcome) => {
+            let words = match outcome.cause() {
+                Some(cause) => format!("the NAS refused to end it: {cause}"),
+                None => "the NAS refused to end it, and gives no cause".to_owned(),
+            };
+            Err(left(words, true))
+        }
     }
 }
 
-/// A way to the NAS: down the connection that it has opened, else to its port for CoA.
+/// A way to the port of a NAS for CoA.
 async fn toward(
     session: &Session,
     nas: &Nas,
-    connections: &Connections,
+    secret: &SharedSecret,
     port: u16,
 ) -> Result<Client, String> {
-    let secret = match &nas.reach {
-        Reach::Udp(secret) | Reach::Tcp(secret) => secret,
-        Reach::Tls(_) | Reach::Dtls(_) => {
-            return connections
-                .toward(&nas.name)
-                .ok_or_else(|| format!("{} has no connection open to here", nas.name));
-        }
-    };
     let address = address(session.nas_address, nas).ok_or_else(|| {
         format!(
             "{} has many addresses ({}), and the session's reports name none of them",

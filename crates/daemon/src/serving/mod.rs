@@ -108,7 +108,9 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
         .map_err(ServeError::Start)?;
     let answers = !config.portal.http.is_empty();
     let mut certificates = Certificates::start(data, &found, answers).map_err(ServeError::Start)?;
-    let mut watch = Watch::start(data, config.routers).map_err(ServeError::Start)?;
+    let records = Records::new(books.decisions());
+    let watch = Watch::start(data, config.routers, records.clone());
+    let mut watch = watch.map_err(ServeError::Start)?;
     let ended = runtime.block_on(async {
         let parts = Parts {
             config,
@@ -116,6 +118,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
             world,
             hashing,
             books: &books,
+            records,
             dictionary,
             authority: certificates.shared(),
         };
@@ -150,6 +153,7 @@ struct Parts<'a> {
     world: World,
     hashing: Arc<Hashing>,
     books: &'a Bookkeeping,
+    records: Records,
     dictionary: Arc<Dictionary>,
     authority: certificates::Shared,
 }
@@ -169,7 +173,7 @@ struct AtWork {
 
 impl Parts<'_> {
     async fn start(self, store: portreeve_store::Sqlite) -> Result<AtWork, Failure> {
-        let records = Records::new(self.books.decisions());
+        let records = self.records.clone();
         let snapshot = self.world.snapshot();
         let watcher = Watcher::new(records.clone(), Arc::clone(&snapshot));
         let guard = LoopGuard::default();

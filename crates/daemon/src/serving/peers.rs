@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use ipnet::IpNet;
@@ -12,7 +13,7 @@ use portreeve::{
 };
 use portreeve_aaa::definition::{Nas, Require};
 
-use crate::commands::nas;
+use crate::{commands::nas, service::now_ms};
 
 /// The NASes by name, each with the peer made of it. A NAS that has not changed keeps its peer, and
 /// with it what has been learnt of it.
@@ -88,6 +89,18 @@ impl Peers {
             }
         }
         (peers, problems)
+    }
+
+    /// Those whose previous secret has no use any more, with until when it was accepted.
+    pub(super) fn with_spent_secrets(&self, now_ms: u64) -> Vec<(String, u64)> {
+        let previous = self.by_name.values().filter_map(|(nas, _)| {
+            let previous = nas.previous.as_ref()?;
+            Some((&nas.name, previous))
+        });
+        previous
+            .filter(|(_, previous)| previous.is_spent(now_ms))
+            .map(|(name, previous)| (name.clone(), previous.until_ms))
+            .collect()
     }
 
     /// Those that have shown to send Message-Authenticator, and are not yet held to it in the
@@ -185,7 +198,14 @@ fn peer_of(nas: &Nas) -> Option<Peer> {
         .require_message_authenticator(require, nas.latched)
         .limit_proxy_state(nas.limit_proxy_state)
         .transport(nas.transport());
-    Some(peer)
+    let Some(previous) = &nas.previous else {
+        return Some(peer);
+    };
+    let left = previous.until_ms.saturating_sub(now_ms());
+    let until = Instant::now().checked_add(Duration::from_millis(left))?;
+    let secret = Secret::new(previous.secret.expose()).ok()?;
+    let peer = peer.previous_secret(secret, until);
+    Some(peer.prefers_present_secret(previous.superseded))
 }
 
 #[cfg(test)]
@@ -219,6 +239,20 @@ mod tests {
         moved.reach = Reach::Udp(SharedSecret::new("another").unwrap());
         peers.put(&[moved]);
         assert!(!Arc::ptr_eq(&before, &peer(&peers, "192.0.2.1").unwrap()));
+    }
+
+    #[test]
+    fn a_previous_secret_makes_another_peer_until_it_is_spent() {
+        let mut peers = Peers::default();
+        let mut nas = nas("ap", "192.0.2.1/32");
+        peers.put(std::slice::from_ref(&nas));
+        let before = peer(&peers, "192.0.2.1").unwrap();
+        nas.replace_secret(SharedSecret::new("another").unwrap(), 1_000);
+        peers.put(std::slice::from_ref(&nas));
+        assert!(!Arc::ptr_eq(&before, &peer(&peers, "192.0.2.1").unwrap()));
+        assert_eq!(peers.with_spent_secrets(1_000), []);
+        let spent = peers.with_spent_secrets(u64::MAX);
+        assert_eq!(spent, [("ap".to_owned(), 1_000)]);
     }
 
     fn secured(name: &str, prefix: &str, marks: &[&str]) -> Nas {

@@ -1,6 +1,8 @@
 //! Looking after the routers that are enrolled, on a thread of its own: whether each answers and is
 //! as it was left, and a backup now and then.
 
+mod events;
+
 use std::{
     collections::HashMap,
     io,
@@ -8,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portreeve_routeros::check::{self, Severity};
+use portreeve_routeros::{
+    check::{self, Severity},
+    plan::Step,
+};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -16,10 +21,11 @@ use crate::{
     data::DataDir,
     failure::{Failure, chain},
     routers::{BackupWish, Folder, Known, Link, Retention, RouterError, Routers, State, ours},
+    service::Records,
 };
 
 /// How often is looked whether a router is due.
-const TICK: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_secs(1);
 /// How long one router may take.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// The longest that the first look at a router waits.
@@ -32,7 +38,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(data: &DataDir, config: config::Routers) -> io::Result<Self> {
+    pub(super) fn start(
+        data: &DataDir,
+        config: config::Routers,
+        records: Records,
+    ) -> io::Result<Self> {
         if config.check.is_none() && config.backup.is_none() {
             return Ok(Self {
                 thread: None,
@@ -47,6 +57,7 @@ impl Watch {
             data: data.clone(),
             routers: Routers::of(data),
             config,
+            records,
             due: HashMap::new(),
         };
         let thread = thread::Builder::new()
@@ -89,6 +100,7 @@ struct Rounds {
     data: DataDir,
     routers: Routers,
     config: config::Routers,
+    records: Records,
     due: HashMap<String, Due>,
 }
 
@@ -144,12 +156,14 @@ impl Rounds {
             return;
         };
         let now = crate::service::now_ms();
+        let mut steps = Vec::new();
         let saved = folder.saw(|state| match looked {
             Ok(looked) => {
                 state.checked_ms = Some(now);
                 state.answered_ms = Some(now);
                 state.trouble = None;
-                state.drift = looked.drift;
+                state.drift = looked.plan.as_ref().map(Vec::len);
+                steps = looked.plan.unwrap_or_default();
                 state.errors = Some(looked.errors);
                 state.warnings = Some(looked.warnings);
                 state.known = Some(looked.known);
@@ -159,7 +173,17 @@ impl Rounds {
         if let Err(error) = saved {
             return tracing::warn!("{}", chain(&error));
         }
-        tell(folder.name(), &before, &folder.state().unwrap_or_default());
+        let after = folder.state().unwrap_or_default();
+        tell(folder.name(), &before, &after);
+        let Ok(kept) = folder.read() else {
+            return;
+        };
+        let told = events::tell(&kept, &after, &steps, &self.records);
+        if told != after.told
+            && let Err(error) = folder.saw(|state| state.told = told)
+        {
+            tracing::warn!("{}", chain(&error));
+        }
     }
 
     async fn look(&self, folder: &Folder) -> Result<Looked, Failure> {
@@ -175,7 +199,7 @@ impl Rounds {
         };
         Ok(Looked {
             // Where there is no plan, the findings say why.
-            drift: plan.ok().map(|plan| plan.steps().len()),
+            plan: plan.ok().map(|plan| plan.steps().to_vec()),
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
             known: link.known().await?,
@@ -224,7 +248,7 @@ impl Rounds {
 
 /// What was seen of a router.
 struct Looked {
-    drift: Option<usize>,
+    plan: Option<Vec<Step>>,
     errors: usize,
     warnings: usize,
     known: Known,
@@ -249,26 +273,12 @@ async fn bounded<T>(
     }
 }
 
-/// Says what has changed.
+/// Says what a check has found that it did not find before; the rest are [`events`].
 fn tell(router: &str, before: &State, after: &State) {
-    match (&before.trouble, &after.trouble) {
-        (None, Some(trouble)) => {
-            return tracing::warn!(router, "the router cannot be looked at: {trouble}");
-        }
-        (_, Some(_)) => return,
-        (Some(_), None) => tracing::info!(router, "the router answers again"),
-        (None, None) => {}
+    if after.trouble.is_some() {
+        return;
     }
     let count = |number: Option<usize>| number.unwrap_or(0);
-    match (count(before.drift), count(after.drift)) {
-        (0, steps @ 1..) => tracing::warn!(
-            router,
-            steps,
-            "the router is no longer as it was left: portreeve router diff {router}"
-        ),
-        (1.., 0) => tracing::info!(router, "the router is as it was left again"),
-        _ => {}
-    }
     match (count(before.errors), count(after.errors)) {
         (before, errors) if errors > before => tracing::warn!(
             router,

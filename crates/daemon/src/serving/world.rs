@@ -20,7 +20,7 @@ use portreeve_proto::Dictionary;
 use portreeve_store::Sqlite;
 
 use super::{control::DefinitionsReport, peers::Peers, secured::Secured};
-use crate::service::{Hashing, Popularity, Sightings, Watcher};
+use crate::service::{Hashing, Popularity, Sightings, Watcher, now_ms};
 
 /// How often the store is asked for changes: well within the second that an administrator waits.
 const TICK: Duration = Duration::from_millis(250);
@@ -169,6 +169,7 @@ impl Rounds {
     fn go(&mut self) {
         let before = self.world.snapshot.load().seq();
         let outcome = self.take_over().and_then(|()| self.keep_latches());
+        let outcome = outcome.and_then(|()| self.forget_secrets());
         self.tell(outcome);
         let changed = self.world.snapshot.load().seq() != before;
         if let Some(secured) = &mut self.secured {
@@ -211,6 +212,18 @@ impl Rounds {
                 nas = name,
                 "sends Message-Authenticator; from now on it must"
             );
+        }
+        Ok(())
+    }
+
+    /// Removes previous secrets that have not been accepted for so long that nobody can mean them.
+    fn forget_secrets(&mut self) -> Result<(), StoreError> {
+        for (name, until_ms) in self.world.peers.with_spent_secrets(now_ms()) {
+            match self.store.forget_previous_secret(&name, until_ms) {
+                // It has been removed meanwhile.
+                Err(StoreError::NotFound { .. }) => {}
+                outcome => outcome?,
+            }
         }
         Ok(())
     }

@@ -196,6 +196,7 @@ impl Counters {
         [
             Discard::MessageAuthenticatorMissing,
             Discard::MessageAuthenticatorWrong,
+            Discard::PreviousSecretExpired,
             Discard::ProxyStateUnprotected,
             Discard::RequestAuthenticatorWrong,
         ]

@@ -67,10 +67,12 @@ pub(crate) fn ordered(mut found: Vec<Finding>) -> Vec<Finding> {
 
 /// What could not be read leaves checks out.
 pub(crate) fn unread(router: &RouterSide, found: &mut Vec<Finding>) {
-    let refused: Vec<_> = router.refused().collect();
+    let mut refused: Vec<_> = router.refused().collect();
     if refused.is_empty() {
         return;
     }
+    // What most depends on comes first, for not all are shown.
+    refused.sort_by_key(|(menu, _)| !menu.starts_with("/radius"));
     let grave = refused.iter().any(|(menu, _)| *menu == "/radius");
     let what = format!(
         "{} menus could not be read: checks are missing",

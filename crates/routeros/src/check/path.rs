@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use crate::{Record, Secret, monitor::Counters, time};
 
 use super::{
-    Code, Finding, Kind, Repair, Seen,
+    Code, Discarded, Finding, Kind, Repair, Seen,
     scene::{Scene, is_on, is_radsec, name_of, source_of},
 };
 
@@ -390,6 +390,14 @@ fn symptoms(scene: &Scene<'_>) -> Vec<String> {
     evidence
 }
 
+/// Reasons for which requests are thrown away that findings of their own tell of.
+const TOLD: [&str; 4] = [
+    "message_authenticator_missing",
+    "message_authenticator_wrong",
+    "request_authenticator_wrong",
+    "unknown_peer",
+];
+
 /// Requests go out and nothing at all comes back.
 fn silence(scene: &Scene<'_>, entry: &Record, counters: &Counters, found: &mut Vec<Finding>) {
     let answered = counters.accepts + counters.rejects + counters.bad_replies;
@@ -400,7 +408,17 @@ fn silence(scene: &Scene<'_>, entry: &Record, counters: &Counters, found: &mut V
         .seen()
         .filter(|seen| seen.kind == Kind::Authentication);
     let arrived: u64 = arrived.map(|seen| seen.count).sum();
-    let (what, fix) = if arrived > 0 {
+    let thrown = scene.all_discards();
+    let is_told = |one: &&Discarded| TOLD.contains(&one.reason.as_str());
+    if arrived == 0 && !thrown.is_empty() && thrown.iter().all(is_told) {
+        return; // They arrived. What was wrong is told elsewhere, or is right by now.
+    }
+    let (what, fix) = if arrived == 0 && !thrown.is_empty() {
+        (
+            "the router's requests arrive here and are thrown away",
+            "what each reason means, and what to do, stands in docs/reference/discards.md",
+        )
+    } else if arrived > 0 {
         (
             "the router's requests arrive here and its answers are lost on the way back",
             "look for a firewall that drops what comes from this server's port, and for a second \
@@ -429,6 +447,15 @@ fn silence(scene: &Scene<'_>, entry: &Record, counters: &Counters, found: &mut V
             .seen(format!(
                 "{arrived} requests of it were seen here in the last hours"
             ))
+            .all_seen(thrown.iter().map(|one| {
+                format!(
+                    "{} requests from {} thrown away ({}), the last {}",
+                    one.count,
+                    one.source,
+                    one.reason,
+                    scene.ago(one.last)
+                )
+            }))
             .all_seen(
                 entry
                     .get("status")

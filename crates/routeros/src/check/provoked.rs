@@ -294,6 +294,24 @@ fn a_wrong_secret_is_known_by_each_of_its_symptoms() {
 }
 
 #[test]
+fn what_arrives_and_is_thrown_away_is_not_unreachable() {
+    let silent = |reason: &str| {
+        let mut case = provider("7.24.5");
+        case.counters("requests=9 accepts=0 rejects=0 bad-replies=0 timeouts=9");
+        case.ours.requests.clear();
+        case.discard("192.168.88.1", reason);
+        case
+    };
+    // The secrets are the same by now, and the counters are of before.
+    assert_eq!(silent("message_authenticator_wrong").codes(), []);
+    assert_eq!(silent("unknown_peer").codes(), []);
+    let case = silent("malformed");
+    let found = diagnose(&case.router, &case.ours, &case.expected);
+    assert_eq!(found[0].code, Code::ServerUnreachable);
+    assert!(found[0].what.contains("thrown away"), "{found:#?}");
+}
+
+#[test]
 fn unsigned_requests_of_an_old_router_are_explained() {
     let mut case = provider("6.49.23");
     case.discard("192.168.88.1", "message_authenticator_missing");

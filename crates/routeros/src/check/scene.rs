@@ -143,6 +143,12 @@ impl<'a> Scene<'a> {
         self.ours.discards.iter().filter(fits).collect()
     }
 
+    /// What of this router was thrown away, for whatever reason.
+    pub(super) fn all_discards(&self) -> Vec<&'a Discarded> {
+        let fits = |one: &&Discarded| one.count > 0 && self.may_be_router(one.source);
+        self.ours.discards.iter().filter(fits).collect()
+    }
+
     /// The requests of this router that were understood.
     pub(super) fn seen(&self) -> impl Iterator<Item = &'a Seen> {
         self.ours

@@ -7,9 +7,12 @@
 //!
 //! * **The server takes both secrets of this router for a while**
 //!   ([`Overlap::Both`]). Server first; then a second entry with the new secret is put before the
-//!   old one; what is under way ends by the old one; after a while the old entry goes; then the
-//!   server forgets the old secret. At every moment each entry's secret is one that the server
-//!   takes. Nothing is lost and nothing waits.
+//!   old one, and the server is told; what is under way ends by the old one; after a while the old
+//!   entry goes; then the server forgets the old secret. At every moment each entry's secret is one
+//!   that the server takes. Nothing is lost and nothing waits, but for a log-in without a
+//!   Message-Authenticator and without a readable password (CHAP or MS-CHAP before RouterOS 7.15)
+//!   in the moment before the server is told: it is answered by the wrong secret once, and the
+//!   router asks again.
 //! * **The server takes one at a time** ([`Overlap::One`]). The second entry with the new secret
 //!   goes *behind* the old one first, where it is asked only when the old one does not answer.
 //!   Then the server changes over. From here on the old entry's requests are not answered (their
@@ -61,7 +64,18 @@ pub trait ServerSide {
     /// Why it could not. Nothing has been changed at the router then.
     fn prepare(&mut self) -> impl Future<Output = Result<Overlap, String>>;
 
-    /// From here on the server takes the new secret only.
+    /// From here on the router asks by the new secret first, where the server takes both: a request
+    /// that does not prove which it goes by is meant to go by the new one.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be told. The router is taken back then.
+    fn turned(&mut self) -> impl Future<Output = Result<(), String>> {
+        std::future::ready(Ok(()))
+    }
+
+    /// From here on the server takes the new secret only, or the router has no other any more, and
+    /// it may do so when it likes.
     ///
     /// # Errors
     ///
@@ -211,6 +225,7 @@ async fn stages<H: Hands, S: ServerSide>(
     match overlap {
         Overlap::Both => {
             add(hands, can, old, &new, Stand::Before, done).await?;
+            server.turned().await.map_err(Unrotated::Server)?;
             server.wait(drain).await;
             remove(hands, can, rotation, old, done).await?;
             server.commit().await.map_err(Unrotated::Server)

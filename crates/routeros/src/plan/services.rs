@@ -146,8 +146,15 @@ pub(super) fn dhcp(draft: &mut Draft<'_>, dhcp: &Dhcp) {
         .with("accounting", "yes")
         .with("interim-update", time::spell(dhcp.interim_update));
     let why = "leases are accounted for";
-    if draft.has("/ip/dhcp-server/config") {
-        draft.set("/ip/dhcp-server/config", None, &config, INTERIM, why);
+    let place = "/ip/dhcp-server/config";
+    if draft.can.takes(&format!("{place}/set"), "accounting") {
+        draft.set(place, None, &config, INTERIM, why);
+    } else {
+        let version = draft.can.version();
+        draft.note(
+            place,
+            format!("RouterOS {version} cannot set how leases are accounted for"),
+        );
     }
     let values = Record::new().with("use-radius", "yes");
     for id in chosen(draft, menu, &Which::Named(dhcp.servers.clone())) {

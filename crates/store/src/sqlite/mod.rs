@@ -42,6 +42,7 @@ const SCHEMA: Schema = Schema {
         include_str!("../../migrations/sqlite/0001_begin.sql"),
         include_str!("../../migrations/sqlite/0002_transports.sql"),
         include_str!("../../migrations/sqlite/0003_devices.sql"),
+        include_str!("../../migrations/sqlite/0004_previous_secrets.sql"),
     ],
     synchronous: "FULL",
 };
@@ -230,6 +231,10 @@ impl Store for Sqlite {
 
     fn latch_nas(&mut self, name: &str) -> Result<(), StoreError> {
         self.write(|transaction| nases::latch_nas(transaction, name))
+    }
+
+    fn forget_previous_secret(&mut self, name: &str, until_ms: u64) -> Result<(), StoreError> {
+        self.write(|transaction| nases::forget_previous_secret(transaction, name, until_ms))
     }
 
     fn journal_position(&mut self) -> Result<Option<JournalPosition>, StoreError> {

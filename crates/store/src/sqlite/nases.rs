@@ -2,7 +2,8 @@
 
 use portreeve_aaa::{
     definition::{
-        DialectName, Nas, PreSharedKey, Reach, Recognition, Require, SharedSecret, Transport,
+        DialectName, Nas, PreSharedKey, PreviousSecret, Reach, Recognition, Require, SharedSecret,
+        Transport,
     },
     port::{Definition, Put},
 };
@@ -11,10 +12,12 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use super::{
     definitions::{expect, lines, log, removed, there},
     fault::{Cause, Fault},
+    integer, natural,
 };
 
 const NAS_COLUMNS: &str = "SELECT name, prefix, transport, secret, marks, ca, psk_identity, psk,
-    max_connections, dialect, require_mac, latched, limit_proxy_state, remark FROM nases";
+    max_connections, dialect, require_mac, latched, limit_proxy_state, remark, previous_secret,
+    previous_until_ms, previous_superseded FROM nases";
 
 fn damaged() -> Fault {
     Cause::Value("nases").into()
@@ -29,6 +32,7 @@ fn read_nas(row: &Row<'_>) -> Result<Nas, Fault> {
         name: row.get("name")?,
         prefix: text(row, "prefix")?.parse().map_err(|_| damaged())?,
         reach: read_reach(row)?,
+        previous: read_previous(row)?,
         max_connections: row.get("max_connections")?,
         dialect: DialectName::parse(text(row, "dialect")?).ok_or_else(damaged)?,
         require_message_authenticator: Require::parse(text(row, "require_mac")?)
@@ -55,6 +59,19 @@ fn read_reach(row: &Row<'_>) -> Result<Reach, Fault> {
 fn read_secret(row: &Row<'_>) -> Result<SharedSecret, Fault> {
     let secret: Option<Vec<u8>> = row.get("secret")?;
     SharedSecret::new(secret.ok_or_else(damaged)?).map_err(|_| damaged())
+}
+
+fn read_previous(row: &Row<'_>) -> Result<Option<PreviousSecret>, Fault> {
+    let secret: Option<Vec<u8>> = row.get("previous_secret")?;
+    let until_ms: Option<i64> = row.get("previous_until_ms")?;
+    let Some((secret, until_ms)) = secret.zip(until_ms) else {
+        return Ok(None);
+    };
+    Ok(Some(PreviousSecret {
+        secret: SharedSecret::new(secret).map_err(|_| damaged())?,
+        until_ms: natural(until_ms),
+        superseded: row.get("previous_superseded")?,
+    }))
 }
 
 fn read_recognition(row: &Row<'_>) -> Result<Recognition, Fault> {
@@ -99,19 +116,25 @@ pub(super) fn put_nas(transaction: &Transaction<'_>, nas: &Nas, put: Put) -> Res
     if let Some(other) = in_the_way(transaction, nas, &prefix, psk)? {
         return Err(Fault::Exists(Definition::Nas, other));
     }
+    let previous = nas.previous.as_ref();
     let marks = recognition.map(|recognition| recognition.marks.as_slice());
     transaction
         .prepare_cached(
             "INSERT INTO nases (name, prefix, transport, secret, marks, ca, psk_identity, psk,
-                 max_connections, dialect, require_mac, latched, limit_proxy_state, remark)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 max_connections, dialect, require_mac, latched, limit_proxy_state, remark,
+                 previous_secret, previous_until_ms, previous_superseded)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                 $17)
              ON CONFLICT (name) DO UPDATE SET prefix = excluded.prefix,
                  transport = excluded.transport, secret = excluded.secret,
                  marks = excluded.marks, ca = excluded.ca,
                  psk_identity = excluded.psk_identity, psk = excluded.psk,
                  max_connections = excluded.max_connections, dialect = excluded.dialect,
                  require_mac = excluded.require_mac, latched = excluded.latched,
-                 limit_proxy_state = excluded.limit_proxy_state, remark = excluded.remark",
+                 limit_proxy_state = excluded.limit_proxy_state, remark = excluded.remark,
+                 previous_secret = excluded.previous_secret,
+                 previous_until_ms = excluded.previous_until_ms,
+                 previous_superseded = excluded.previous_superseded",
         )?
         .execute(params![
             nas.name,
@@ -128,6 +151,9 @@ pub(super) fn put_nas(transaction: &Transaction<'_>, nas: &Nas, put: Put) -> Res
             nas.latched,
             nas.limit_proxy_state,
             nas.comment,
+            previous.map(|previous| previous.secret.expose()),
+            previous.map(|previous| integer(previous.until_ms)),
+            previous.is_some_and(|previous| previous.superseded),
         ])?;
     log(transaction, Definition::Nas, &nas.name)
 }
@@ -167,6 +193,27 @@ pub(super) fn latch_nas(transaction: &Transaction<'_>, name: &str) -> Result<(),
     let count = transaction
         .prepare_cached("UPDATE nases SET latched = $1 WHERE name = $2 AND NOT latched")?
         .execute(params![true, name])?;
+    if count == 0 {
+        Ok(())
+    } else {
+        log(transaction, Definition::Nas, name)
+    }
+}
+
+pub(super) fn forget_previous_secret(
+    transaction: &Transaction<'_>,
+    name: &str,
+    until_ms: u64,
+) -> Result<(), Fault> {
+    let known = there(transaction, "SELECT 1 FROM nases WHERE name = $1", name)?;
+    expect(Put::Replace, known, Definition::Nas, name)?;
+    let count = transaction
+        .prepare_cached(
+            "UPDATE nases SET previous_secret = NULL, previous_until_ms = NULL,
+                 previous_superseded = 0
+             WHERE name = $1 AND previous_until_ms = $2",
+        )?
+        .execute(params![name, integer(until_ms)])?;
     if count == 0 {
         Ok(())
     } else {

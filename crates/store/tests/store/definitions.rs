@@ -311,6 +311,26 @@ pub(crate) fn a_pre_shared_key_identity_belongs_to_one_nas(store: &mut dyn Backe
         .unwrap();
 }
 
+pub(crate) fn a_previous_secret_is_kept_until_it_is_forgotten(store: &mut dyn Backend) {
+    let mut ap = nas("ap", "::/0");
+    ap.replace_secret(SharedSecret::new(vec![1, 0, 2]).unwrap(), 7_000);
+    ap.previous.as_mut().unwrap().superseded = true;
+    store.put_nas(&ap, Put::Create).unwrap();
+    assert_eq!(store.nas("ap").unwrap(), ap);
+    let before = seq(store);
+    // Somebody has replaced the secret once more meanwhile.
+    store.forget_previous_secret("ap", 6_999).unwrap();
+    assert_eq!((seq(store), store.nas("ap").unwrap()), (before, ap.clone()));
+    store.forget_previous_secret("ap", 7_000).unwrap();
+    ap.previous = None;
+    assert_eq!(changes(store, before).nases, [ap.clone()]);
+    let after = seq(store);
+    store.forget_previous_secret("ap", 7_000).unwrap();
+    assert_eq!(seq(store), after);
+    let gone = store.forget_previous_secret("c", 7_000);
+    assert!(is_missing(gone, Definition::Nas));
+}
+
 pub(crate) fn a_nas_is_latched_once(store: &mut dyn Backend) {
     store.put_nas(&nas("ap", "::/0"), Put::Create).unwrap();
     let before = seq(store);

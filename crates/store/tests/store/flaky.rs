@@ -72,6 +72,7 @@ impl Store for Flaky {
         put_nas(nas: &Nas, put: Put) -> ();
         remove_nas(name: &str) -> ();
         latch_nas(name: &str) -> ();
+        forget_previous_secret(name: &str, until_ms: u64) -> ();
         journal_position() -> Option<JournalPosition>;
         apply(batch: &Batch) -> Applied;
         sessions(filter: &SessionFilter) -> Vec<Session>;

@@ -48,6 +48,7 @@ macro_rules! every_behaviour {
                 over_tls_many_nases_may_share_a_prefix,
                 a_pre_shared_key_identity_belongs_to_one_nas,
                 a_nas_is_latched_once,
+                a_previous_secret_is_kept_until_it_is_forgotten,
                 each_change_is_told_once_with_its_present_state,
                 a_refused_change_leaves_no_trace,
                 who_lags_too_far_behind_reads_everything;

@@ -95,12 +95,18 @@ impl Radius {
         self.once("/ip/dhcp-server", "name", "dhcp1", server);
     }
 
+    /// A port that nothing else here uses.
     fn furnish_wired(&self) {
+        let has_fifth = self
+            .machine()
+            .find("/interface", "name", "ether5")
+            .is_some();
+        let port = if has_fifth { "ether5" } else { "ether1" };
         let server = Record::new()
-            .with("interface", "ether5")
+            .with("interface", port)
             .with("auth-types", "dot1x,mac-auth")
             .with("disabled", "false");
-        self.once("/interface/dot1x/server", "interface", "ether5", server);
+        self.once("/interface/dot1x/server", "interface", port, server);
     }
 
     /// Gives radios that have no network yet one.

@@ -49,7 +49,7 @@ impl Radius {
         shape.port_type = nas_port_type::VIRTUAL;
         shape.calling = attempt.from.map(|it| it.to_string()).unwrap_or_default();
         // Since 6.45 every way in uses MS-CHAPv2.
-        let method = if self.machine().release() >= Release::V6_49 {
+        let method = if self.machine().release() >= Release::V6_45 {
             Method::MsChapV2
         } else {
             Method::Pap

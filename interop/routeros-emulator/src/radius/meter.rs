@@ -24,6 +24,14 @@ impl Meter {
         self.down = self.down.saturating_add(more.down);
     }
 
+    /// What has passed since.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            up: self.up.saturating_sub(before.up),
+            down: self.down.saturating_sub(before.down),
+        }
+    }
+
     /// The other way round.
     pub(super) fn swapped(self) -> Self {
         Self {

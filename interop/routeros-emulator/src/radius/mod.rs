@@ -12,6 +12,7 @@ mod debug;
 mod dhcp;
 mod eap;
 mod entry;
+mod fast;
 mod furnish;
 mod hotspot;
 mod ike;
@@ -79,6 +80,8 @@ struct Inner {
     sessions: Mutex<Sessions>,
     incoming: Mutex<incoming::Tally>,
     swaps_octets: AtomicBool,
+    /// What firewall rules have put on the fast track.
+    tracked: Mutex<fast::Tracked>,
     /// What was granted to users of the router who are on their way in.
     logins: Mutex<HashMap<String, Terms>>,
 }
@@ -109,9 +112,11 @@ pub fn attach(machine: &Arc<Machine>) -> Radius {
         sessions: Mutex::default(),
         incoming: Mutex::default(),
         swaps_octets: AtomicBool::new(false),
+        tracked: Mutex::default(),
         logins: Mutex::default(),
     }));
     menus::attach(&radius);
+    fast::attach(&radius);
     login::attach(&radius);
     hotspot::attach(&radius);
     control::attach(&radius);
@@ -147,6 +152,13 @@ impl Radius {
     fn incoming(&self) -> MutexGuard<'_, incoming::Tally> {
         self.0
             .incoming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tracked(&self) -> MutexGuard<'_, fast::Tracked> {
+        self.0
+            .tracked
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -260,6 +272,7 @@ impl Radius {
             mac: opening.mac,
             terms: opening.terms,
             meter: Meter::default(),
+            queued: Meter::default(),
             pace: Meter::default(),
             began: now,
             heard: now,
@@ -379,8 +392,13 @@ impl Radius {
 
     fn pass(&self, now: Instant, elapsed: Duration) -> Vec<(u64, u32)> {
         let mut over = Vec::new();
+        let fast = self.fast_track();
         for session in self.sessions().iter_mut() {
-            if let Some(cause) = session.pass(now, elapsed) {
+            let before = session.meter;
+            let cause = session.pass(now, elapsed);
+            let moved = session.meter.since(before);
+            self.count(session, moved, fast.as_deref());
+            if let Some(cause) = cause {
                 over.push((session.number, cause));
             } else if session.is_due(now) {
                 report(session, status::INTERIM_UPDATE, None, now);
@@ -391,11 +409,13 @@ impl Radius {
 
     /// Lets octets pass at once.
     fn transfer(&self, number: u64, octets: Meter) -> bool {
+        let fast = self.fast_track();
         let mut sessions = self.sessions();
         let Some(session) = sessions.get_mut(number) else {
             return false;
         };
         session.meter.add(octets);
+        self.count(session, octets, fast.as_deref());
         session.heard = Instant::now();
         true
     }

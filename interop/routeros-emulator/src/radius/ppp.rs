@@ -6,6 +6,7 @@ use portreeve_proto::attr::nas_port_type;
 use super::{
     Opening, Radius, Refusal,
     entry::{Service, duration},
+    fast,
     local::{self, Own},
     proof::{Proof, agreed},
     session::Kind,
@@ -107,7 +108,10 @@ impl Radius {
             .with("limit-bytes-in", terms.quota.recv.unwrap_or(0).to_string())
             .with("limit-bytes-out", terms.quota.xmit.unwrap_or(0).to_string())
             .with("radius", by_radius.to_string());
-        let mut rows = vec![("/ppp/active", active)];
+        let mut rows = vec![
+            ("/ppp/active", active),
+            fast::interface(dial.service, &name),
+        ];
         rows.extend(local::side_rows((&name, &name), &terms, address));
         rows.extend(terms.routes.iter().filter_map(|it| route(it, &name)));
         let own_interim = duration(aaa.text("interim-update")).filter(|it| !it.is_zero());

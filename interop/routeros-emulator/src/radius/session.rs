@@ -89,6 +89,8 @@ pub(super) struct Session {
     pub(super) terms: Terms,
     /// What it has used.
     pub(super) meter: Meter,
+    /// What of it went through its queue.
+    pub(super) queued: Meter,
     /// What it uses each second.
     pub(super) pace: Meter,
     /// When it began.
@@ -289,6 +291,7 @@ pub(super) mod tests {
             mac: "AA:BB:CC:00:11:22".into(),
             terms: Terms::default(),
             meter: Meter::default(),
+            queued: Meter::default(),
             pace: Meter::default(),
             began: now,
             heard: now,

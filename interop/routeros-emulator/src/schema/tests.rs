@@ -31,7 +31,7 @@ fn each_version_has_what_came_with_it() {
         ("radius/add/radsec-timeout", Release::V7_20),
         ("radius/add/protocol", Release::V6_49),
         ("radius/incoming/set/vrf", Release::V7_9),
-        ("interface/dot1x/server", Release::V6_49),
+        ("interface/dot1x/server", Release::V6_45),
         ("ppp/aaa/set/enable-ipv6-accounting", Release::V7_15),
         ("console/inspect", Release::V7_9),
         ("file/read", Release::V7_15),

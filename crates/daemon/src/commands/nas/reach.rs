@@ -341,7 +341,11 @@ pub(super) fn keys_differ(nas: &Nas, all: &[Nas]) -> Result<(), BadReach> {
     let psk = |nas: &Nas| nas.reach.recognition()?.psk.clone();
     let others = || all.iter().filter(|other| other.name != nas.name);
     if let Some(key) = psk(nas) {
-        let mut secrets = others().filter_map(|other| Some((&other.name, other.secret()?)));
+        let mut secrets = others().flat_map(|other| {
+            let previous = other.previous.iter().map(|previous| &previous.secret);
+            let all = other.secret().into_iter().chain(previous);
+            all.map(|secret| (&other.name, secret))
+        });
         if let Some((name, _)) = secrets.find(|(_, secret)| key.is_secret(secret)) {
             return Err(BadReach::PskIsSecret { nas: name.clone() });
         }

@@ -105,25 +105,8 @@ fn row(router: &Described) -> Vec<String> {
 
 /// How it is, in a word or two.
 fn standing(router: &Described) -> String {
-    let state = &router.state;
     if router.enrolled.is_none() {
         return "cut short".to_owned();
     }
-    if state.trouble.is_some() {
-        return "not reached".to_owned();
-    }
-    let mut words = Vec::new();
-    match state.errors {
-        Some(0) | None => {}
-        Some(errors) => words.push(format!("{errors} errors")),
-    }
-    match state.drift {
-        Some(0) | None => {}
-        Some(steps) => words.push(format!("drifted in {steps}")),
-    }
-    if words.is_empty() {
-        "as left".to_owned()
-    } else {
-        words.join(", ")
-    }
+    router.state.standing()
 }

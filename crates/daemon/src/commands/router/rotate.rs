@@ -1,15 +1,20 @@
 //! `portreeve router rotate`: a new shared secret on both ends.
+//!
+//! From before the router has the new secret until after it was proven to use it, this server takes
+//! both. What is kept of the router says the old one until no entry of it has that any more, so a
+//! rotation that was cut short at any point is taken up by `router apply`, and nothing is lost
+//! meanwhile.
 
 use std::time::Duration;
 
 use clap::Args;
 use portreeve_aaa::{
-    definition::{Nas, Reach, SharedSecret},
+    definition::{PreviousSecret, Reach, SharedSecret},
     port::{Put, Store as _},
 };
 
 use portreeve_routeros::{
-    Login, Router, Secret,
+    Login, Router,
     plan::rotation::{self, Overlap, Rotation, ServerSide},
 };
 
@@ -18,11 +23,14 @@ use crate::{
     cli::Context,
     commands::nas,
     data::DataDir,
-    failure::Failure,
+    failure::{Failure, chain},
     routers::{Folder, Hidden, Journal, Kept, Link, RouterError, Routers, wait_for},
+    service::now_ms,
     serving::control,
 };
 
+/// How long both secrets are accepted should the rotation never come to its end.
+const OVERLAP: Duration = Duration::from_hours(24);
 /// How long a running server may take to learn of the new secret.
 const LEARNS: Duration = Duration::from_secs(5);
 
@@ -50,45 +58,47 @@ pub(super) fn run(arguments: &Rotate, context: &mut Context<'_>) -> Result<(), F
         ))
         .into());
     }
-    let entry = context.data.open()?.nas(&kept.nas)?;
     let question = format!("Give router '{name}' and nas '{}' a new secret?", kept.nas);
     if !arguments.yes && !ask::confirm(&question, "say --yes to do it")? {
         return Err(RouterError::Refused("nothing was changed".to_owned()).into());
     }
-    wait_for(rotate(arguments, &kept, &folder, &entry, context))
+    wait_for(rotate(arguments, &kept, &folder, context))
 }
 
 async fn rotate(
     arguments: &Rotate,
     kept: &Kept,
     folder: &Folder,
-    entry: &Nas,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let link = Link::open(kept).await?;
+    settled(kept, &link).await?;
     let mut renewed = kept.clone();
-    let secret = Hidden::new(nas::generate_secret()?);
-    let changed = Nas {
-        reach: Reach::Udp(SharedSecret::new(secret.reveal().as_bytes())?),
-        ..entry.clone()
-    };
-    changed.validate()?;
+    renewed.secret = Some(Hidden::new(nas::generate_secret()?));
+    let until_ms = nas::after(now_ms(), OVERLAP);
     let login = Login::new(&kept.user, kept.password.reveal());
     let reconnect = || {
         let (target, login) = (kept.target.clone(), login.clone());
         async move { Router::connect(&target, &login).await }
     };
     let mut journal: Journal = folder.undo()?.unwrap_or_default();
-    for server in kept.wanted().servers {
-        let rotation = Rotation {
-            tag: kept.wanted().tag,
-            address: server.address,
-            secret: Secret::new(secret.reveal()),
-        };
+    let wanted = renewed.wanted();
+    let mut left = wanted.servers.len();
+    for server in wanted.servers {
+        left -= 1;
         let mut ours = Ours {
             data: &context.data,
-            old: entry,
-            new: &changed,
+            folder,
+            old: kept,
+            new: &renewed,
+            until_ms,
+            is_begun: left + 1 < kept.bare.servers.len(),
+            is_last: left == 0,
+        };
+        let rotation = Rotation {
+            tag: wanted.tag.clone(),
+            address: server.address,
+            secret: server.secret,
         };
         let done = rotation::rotate(&link.router, &link.can, &rotation, &mut ours, reconnect);
         let undo = done
@@ -97,48 +107,98 @@ async fn rotate(
         journal.applied.push(undo);
         folder.write_undo(&journal)?;
     }
-    renewed.secret = Some(secret);
-    folder.write(&renewed)?;
     context.output.note("both ends have the new secret")?;
-    if arguments.no_test {
-        return Ok(());
+    if !arguments.no_test {
+        let proof = proof::prove(&renewed, &link, context).await?;
+        context.output.note(proof.words())?;
     }
-    let proof = proof::prove(&renewed, &link, context).await?;
-    Ok(context.output.note(proof.words())?)
+    // The router has no entry with the old one any more, and what it asked by it has ended.
+    let mut store = context.data.open()?;
+    store.forget_previous_secret(&kept.nas, until_ms)?;
+    Ok(context
+        .output
+        .note("the old secret is no longer accepted")?)
 }
 
-/// This server's end: one secret for each NAS, which a running server learns of within a second.
-/// What the router asks meanwhile is met with silence, and it asks again.
+/// Refuses a router whose entries are not as they are kept: it may be in the middle of a rotation
+/// that was cut short, and have any secret.
+async fn settled(kept: &Kept, link: &Link) -> Result<(), Failure> {
+    let plan = link.plan(&kept.wanted()).await?;
+    if plan.steps().iter().any(|step| step.menu == "/radius") {
+        let name = &kept.name;
+        return Err(RouterError::Refused(format!(
+            "router '{name}' is not as it was left: portreeve router apply {name}, then rotate"
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+/// This server's end: it takes both secrets from before the router has the new one, and a running
+/// server learns of that within a second.
 struct Ours<'a> {
     data: &'a DataDir,
-    old: &'a Nas,
-    new: &'a Nas,
+    folder: &'a Folder,
+    old: &'a Kept,
+    new: &'a Kept,
+    until_ms: u64,
+    /// Another entry of the router has the new secret already.
+    is_begun: bool,
+    /// After this one no entry has the old secret.
+    is_last: bool,
 }
 
 impl Ours<'_> {
-    async fn put(&self, nas: &Nas) -> Result<(), String> {
-        let written = self
-            .data
-            .open()
-            .and_then(|mut store| Ok(store.put_nas(nas, Put::Replace)?));
-        written.map_err(|failure| failure.words())?;
+    /// Takes both: the first is the present one.
+    async fn take(&self, present: &Kept, previous: &Kept, superseded: bool) -> Result<(), String> {
+        let put = || -> Result<(), Failure> {
+            let mut store = self.data.open()?;
+            let mut nas = store.nas(&self.old.nas)?;
+            nas.reach = Reach::Udp(secret_of(present)?);
+            nas.previous = Some(PreviousSecret {
+                secret: secret_of(previous)?,
+                until_ms: self.until_ms,
+                superseded,
+            });
+            nas.validate()?;
+            Ok(store.put_nas(&nas, Put::Replace)?)
+        };
+        put().map_err(|failure| failure.words())?;
         until_known(self.data)
             .await
             .map_err(|failure| failure.words())
     }
 }
 
+fn secret_of(kept: &Kept) -> Result<SharedSecret, Failure> {
+    let text = kept.secret.as_ref().map_or("", Hidden::reveal);
+    Ok(SharedSecret::new(text.as_bytes())?)
+}
+
 impl ServerSide for Ours<'_> {
     async fn prepare(&mut self) -> Result<Overlap, String> {
-        Ok(Overlap::One)
+        self.take(self.new, self.old, self.is_begun).await?;
+        Ok(Overlap::Both)
+    }
+
+    async fn turned(&mut self) -> Result<(), String> {
+        self.take(self.new, self.old, true).await
     }
 
     async fn commit(&mut self) -> Result<(), String> {
-        self.put(self.new).await
+        if self.is_last {
+            let written = self.folder.write(self.new);
+            written.map_err(|error| chain(&error))?;
+        }
+        Ok(())
     }
 
+    /// Both are taken still: what the router asked by the new entry may be under way.
     async fn revert(&mut self) -> Result<(), String> {
-        self.put(self.old).await
+        if self.is_begun {
+            return Ok(());
+        }
+        self.take(self.old, self.new, true).await
     }
 
     async fn wait(&mut self, time: Duration) {
@@ -158,5 +218,8 @@ async fn until_known(data: &DataDir) -> Result<(), Failure> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok(())
+    Err(RouterError::Refused(
+        "the running server does not take over changes: portreeve status says why".to_owned(),
+    )
+    .into())
 }

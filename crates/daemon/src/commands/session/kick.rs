@@ -1,48 +1,25 @@
 //! `portreeve session kick`: by Disconnect-Request (RFC 5176), and where that fails and the NAS is
 //! an enrolled router, by the router's own API.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr, UdpSocket},
-    time::Duration,
-};
+use std::net::IpAddr;
 
 use clap::Args;
-use portreeve::{
-    Client, blocking,
-    client::{DynamicOutcome, Retry},
-};
-use portreeve_aaa::{
-    definition::Nas,
-    port::{SessionFilter, Store as _},
-    session::Session,
-};
+use portreeve_aaa::session::Session;
 use portreeve_proto::{AttributeList, attr};
 use portreeve_routeros::sessions::{self, Removed, Wanted};
 use serde::Serialize;
 
+use super::asking::{Meant, NotDone, Which};
 use crate::{
     cli::{Context, Listing},
-    failure::{Failure, Unknown},
-    routers::{Kept, Link, RouterError, Routers, wait_for},
+    failure::Failure,
+    routers::{Kept, Link, RouterError, wait_for},
 };
-
-const DYNAMIC_PORT: u16 = 3799;
-/// How long each transmission waits for its answer, and how many there are.
-const WAIT: Duration = Duration::from_secs(1);
-const TRIES: u32 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Kick {
-    /// The session's id, as the NAS calls it (Acct-Session-Id)
-    #[arg(required_unless_present = "user")]
-    id: Option<String>,
-    /// All open sessions of a user
-    #[arg(long, conflicts_with = "id")]
-    user: Option<String>,
-    /// Only those at a NAS
-    #[arg(long)]
-    nas: Option<String>,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     listing: Listing,
 }
@@ -50,7 +27,7 @@ pub(crate) struct Kick {
 /// How a session was ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum How {
+pub(super) enum How {
     /// The NAS said yes to a Disconnect-Request.
     Disconnect,
     /// The NAS knows no such session any more.
@@ -59,6 +36,8 @@ enum How {
     Router,
     /// It is still there, as far as is known.
     Not,
+    /// Nothing was asked: this was a dry run.
+    Would,
 }
 
 #[derive(Serialize)]
@@ -70,49 +49,18 @@ struct Outcome {
     detail: String,
 }
 
-/// Why a Disconnect-Request did not end a session.
-enum NoDisconnect {
-    /// It was not sent.
-    NotSent(String),
-    NoAnswer,
-    Nak(String),
-}
-
-impl fmt::Display for NoDisconnect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSent(why) => write!(f, "no Disconnect-Request was sent: {why}"),
-            Self::NoAnswer => f.write_str("Disconnect-Request was not answered"),
-            Self::Nak(cause) => write!(f, "Disconnect-Request was refused: {cause}"),
-        }
-    }
-}
-
 pub(super) fn run(arguments: &Kick, context: &mut Context<'_>) -> Result<(), Failure> {
-    let filter = SessionFilter {
-        user: arguments.user.clone(),
-        nas: arguments.nas.clone(),
-        ..SessionFilter::default()
-    };
-    let mut store = context.data.open()?;
-    let mut found = store.sessions(&filter)?;
-    if let Some(id) = &arguments.id {
-        found.retain(|session| session.session_id == *id);
-    }
-    if found.is_empty() {
-        let whose = arguments.id.as_ref().or(arguments.user.as_ref());
-        return Err(Unknown::Session(whose.cloned().unwrap_or_default()).into());
-    }
-    let routers = Routers::of(&context.data);
     let mut outcomes = Vec::new();
-    for session in &found {
-        let nas = store.nas(&session.nas).ok();
-        let router = routers.of_nas(&session.nas);
-        let (how, detail) = kick(session, nas.as_ref(), router.as_ref());
+    for meant in arguments.which.find(context)? {
+        let (how, detail) = if arguments.which.dry_run {
+            would(&meant)
+        } else {
+            kick(&meant)
+        };
         let outcome = Outcome {
-            session: session.session_id.clone(),
-            user: session.user.clone(),
-            nas: session.nas.clone(),
+            session: meant.session.session_id,
+            user: meant.session.user,
+            nas: meant.session.nas,
             how,
             detail,
         };
@@ -132,21 +80,22 @@ pub(super) fn run(arguments: &Kick, context: &mut Context<'_>) -> Result<(), Fai
     Ok(())
 }
 
-fn kick(session: &Session, nas: Option<&Nas>, router: Option<&Kept>) -> (How, String) {
-    let trouble = match disconnect(session, nas, router) {
-        Ok(How::Gone) => {
+/// Ends a session, and says how, or what stands in the way.
+pub(super) fn kick(meant: &Meant) -> (How, String) {
+    let trouble = match disconnect(meant) {
+        Ok(()) => return (How::Disconnect, "ended by Disconnect-Request".to_owned()),
+        Err(trouble) if trouble.is_gone() => {
             return (
                 How::Gone,
                 "the NAS knows no such session any more".to_owned(),
             );
         }
-        Ok(how) => return (how, "ended by Disconnect-Request".to_owned()),
-        Err(trouble) => trouble,
+        Err(trouble) => format!("Disconnect-Request {trouble}"),
     };
-    let Some(kept) = router else {
-        return (How::Not, trouble.to_string());
+    let Some(kept) = &meant.router else {
+        return (How::Not, trouble);
     };
-    match wait_for(remove(session, kept)) {
+    match wait_for(remove(&meant.session, kept)) {
         Ok(0) => (
             How::Gone,
             format!("{trouble}; the router itself has no such session any more"),
@@ -162,64 +111,30 @@ fn kick(session: &Session, nas: Option<&Nas>, router: Option<&Kept>) -> (How, St
     }
 }
 
-/// Sends what a NAS is most likely to know the session by, then less of it.
-fn disconnect(
-    session: &Session,
-    nas: Option<&Nas>,
-    router: Option<&Kept>,
-) -> Result<How, NoDisconnect> {
-    let not = |why: &str| NoDisconnect::NotSent(why.to_owned());
-    let nas = nas.ok_or_else(|| not("the NAS is no longer defined"))?;
-    let secret = nas
-        .secret()
-        .ok_or_else(|| not("the NAS shares no secret with this server, for it comes over TLS"))?;
-    let coa = router.map(|kept| kept.wanted().coa);
-    let port = match &coa {
-        Some(None) => return Err(not("the router was set up not to take it")),
-        Some(Some(coa)) => coa.port,
-        None => DYNAMIC_PORT,
+fn would(meant: &Meant) -> (How, String) {
+    let asked = meant.rehearse(&ways(&meant.session));
+    let detail = match (asked, &meant.router) {
+        (Ok((address, list)), _) => format!("would be ended at {address}: {list}"),
+        (Err(trouble), Some(kept)) => format!(
+            "Disconnect-Request {trouble}; would be ended on the router '{}' itself",
+            kept.name
+        ),
+        (Err(trouble), None) => return (How::Not, format!("Disconnect-Request {trouble}")),
     };
-    let address = nas
-        .host()
-        .or(session.nas_address)
-        .ok_or_else(|| not("the address of the NAS is not known"))?;
-    let retry = Retry {
-        initial: WAIT,
-        maximum: WAIT,
-        count: TRIES,
-        duration: WAIT * TRIES,
-        jitter: 0.0,
-    };
-    let mut builder =
-        Client::udp(SocketAddr::new(address, port).to_string(), secret.expose()).retry(retry);
-    // RouterOS takes the secret of the entry with the address that a request comes from.
-    let source = router.map(|kept| kept.server).filter(|one| is_here(*one));
-    if let Some(source) = source {
-        builder = builder.source(source);
-    }
-    let client =
-        blocking::Client::new(builder).map_err(|error| NoDisconnect::NotSent(error.to_string()))?;
-    let mut last = NoDisconnect::NoAnswer;
-    for attributes in [whole(session), least(session)] {
-        match client.disconnect(attributes) {
-            Ok(outcome) if outcome.is_gone() => return Ok(How::Gone),
-            Ok(DynamicOutcome::Ack(_)) => return Ok(How::Disconnect),
-            Ok(outcome) => last = NoDisconnect::Nak(cause(&outcome)),
-            Err(portreeve::Error::NoAnswer { .. }) => return Err(NoDisconnect::NoAnswer),
-            Err(error) => return Err(NoDisconnect::NotSent(error.to_string())),
-        }
-    }
-    Err(last)
+    (How::Would, detail)
 }
 
-fn cause(outcome: &DynamicOutcome) -> String {
-    outcome
-        .cause()
-        .map_or_else(|| "without a reason".to_owned(), |cause| cause.to_string())
+fn disconnect(meant: &Meant) -> Result<(), NotDone> {
+    // By less of it another session of the user may be meant, once this one is gone.
+    let goes_on = |refused: &NotDone| !refused.is_gone();
+    meant.ask(&ways(&meant.session), goes_on, |client, list| {
+        client.disconnect(list)
+    })
 }
 
-fn is_here(address: IpAddr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok()
+/// What a NAS is most likely to know the session by, then less of it.
+fn ways(session: &Session) -> [AttributeList; 2] {
+    [whole(session), least(session)]
 }
 
 fn whole(session: &Session) -> AttributeList {

@@ -29,6 +29,7 @@ struct Server {
     overlap: Overlap,
     taken: Taken,
     waited: Duration,
+    turned: bool,
     fails: bool,
 }
 
@@ -40,7 +41,14 @@ impl ServerSide for Server {
         Ok(self.overlap)
     }
 
+    async fn turned(&mut self) -> Result<(), String> {
+        assert!(!self.turned && self.waited.is_zero());
+        self.turned = true;
+        Ok(())
+    }
+
     async fn commit(&mut self) -> Result<(), String> {
+        assert_eq!(self.turned, self.overlap == Overlap::Both);
         if self.fails {
             return Err("the store is away".to_owned());
         }
@@ -121,6 +129,7 @@ fn server(overlap: Overlap, taken: &Taken) -> Server {
         overlap,
         taken: taken.clone(),
         waited: Duration::ZERO,
+        turned: false,
         fails: false,
     }
 }
