@@ -12,7 +12,7 @@ use portreeve_interop::tools::Ended;
 use serde_json::{Value, json};
 
 /// How long the server may take until it looks after its routers.
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 
 fn identity(stage: &Stage, name: &str) {
     stage.router.run("/system/identity/set", &[("name", name)]);
@@ -371,16 +371,16 @@ fn the_server_fetches_backups_by_itself_and_keeps_as_many_as_it_should() {
     };
     identity(&stage, "four");
     // As if the last one were of long ago.
-    let state = stage
+    let path = stage
         .server
         .home()
         .path("data/routers")
         .join(NAME)
         .join("state.json");
-    let kept = fs::read_to_string(&state).must("the state");
+    let kept = fs::read_to_string(&path).must("the state");
     let mut kept: Value = serde_json::from_str(&kept).must("JSON");
     kept["backup_ms"] = json!(1);
-    fs::write(&state, kept.to_string()).must("write the state");
+    fs::write(&path, kept.to_string()).must("write the state");
     stage.server.restart();
     in_a_round(&stage, || why(&rows(&stage))[0] == "schedule");
     let rows = rows(&stage);

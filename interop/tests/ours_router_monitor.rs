@@ -2,10 +2,11 @@
 //! its services, readings, sessions, what is mended, and what is asked.
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use portreeve_interop::driven_router::text;
 use portreeve_interop::stage::{NAME, PASSWORD, Stage, USER, started};
-use portreeve_interop::{Must as _, eventually};
+use portreeve_interop::{Must as _, eventually, tools};
 use serde_json::{Value, json};
 
 const SERVICES: [&str; 3] = ["--udp", "--services", "ppp,login"];
@@ -217,6 +218,87 @@ fn readings_come_by_the_api_and_by_snmp() {
     );
 }
 
+/// An enrolled router whose SNMP a user with two passwords may ask.
+fn watched() -> Stage {
+    let stage = Stage::bare(started("7.24", &["--ports", "real", "--board", "hAP-ax2"]));
+    let enrolled = stage.enrol("api", &SERVICES);
+    assert!(enrolled.succeeded, "{}", enrolled.said());
+    let user = [
+        ("name", "watcher"),
+        ("security", "private"),
+        ("authentication-protocol", "SHA1"),
+        ("authentication-password", "first-password"),
+        ("encryption-protocol", "AES"),
+        ("encryption-password", "second-password"),
+    ];
+    stage.router.run("/snmp/community/add", &user);
+    stage.router.run("/snmp/set", &[("enabled", "yes")]);
+    let at = SocketAddr::new(stage.router.address, 161);
+    eventually(|| std::net::UdpSocket::bind(at).is_err());
+    stage
+}
+
+#[test]
+fn readings_come_by_snmp_of_version_3_and_only_to_who_has_both_passwords() {
+    let stage = watched();
+    // First by a program that has nothing of ours.
+    let address = stage.router.address.to_string();
+    let ask = |program: &str, first: &str, second: &str, object: &str| {
+        let how = [
+            "-v3", "-l", "authPriv", "-u", "watcher", "-a", "SHA", "-A", first,
+        ];
+        let mut command = Command::new(tools::program(program));
+        command
+            .args(how)
+            .args(["-x", "AES", "-X", second, "-On", "-r", "1"]);
+        tools::run(command.args([&*address, object]), "")
+    };
+    let (first, second) = ("first-password", "second-password");
+    let name = ask("snmpget", first, second, ".1.3.6.1.2.1.1.5.0");
+    assert!(name.stdout.contains("MikroTik"), "{}", name.said());
+    let walked = ask("snmpwalk", first, second, ".1.3.6.1.2.1.2.2.1.2");
+    assert!(walked.stdout.contains("ether1"), "{}", walked.said());
+    for (first, second) in [("other-password", second), (first, "other-password")] {
+        let refused = ask("snmpget", first, second, ".1.3.6.1.2.1.1.5.0");
+        assert!(!refused.succeeded, "{}", refused.said());
+    }
+
+    let how = [
+        "router",
+        "monitor",
+        NAME,
+        "--snmp",
+        "watcher",
+        "--snmp-passwords-stdin",
+        "--json",
+    ];
+    let home = stage.server.home();
+    let read = home.try_command_told(&how, "first-password\nsecond-password\n");
+    assert!(read.succeeded, "{}", read.said());
+    assert_eq!(
+        json_of(&read.stdout)["identity"],
+        "MikroTik",
+        "{}",
+        read.said()
+    );
+    for passwords in [
+        "wrong-password\nsecond-password\n",
+        "first-password\nwrong-password\n",
+    ] {
+        let refused = home.try_command_told(&how, passwords);
+        assert_eq!(refused.code, Some(1), "{}", refused.said());
+        assert!(
+            !refused.said().contains("-password\n"),
+            "{}",
+            refused.said()
+        );
+        assert!(refused.stderr.contains(NAME), "{}", refused.said());
+    }
+    // Without passwords the name of a user is no community.
+    let bare = stage.router(&["monitor", NAME, "--snmp", "watcher"]);
+    assert_eq!(bare.code, Some(1), "{}", bare.said());
+}
+
 /// The arguments of an enrolment that asks all it can.
 fn asking(stage: &Stage) -> Vec<String> {
     let address = stage.router.service("api").to_string();
@@ -310,7 +392,7 @@ fn ctrl_c_leaves_the_terminal_and_both_ends_as_they_were() {
         stage.router.run(menu, &[(name, "no")]);
     }
     let drifted = stage.router.export();
-    stage.router.faults(&json!({ "slow": 30 }));
+    stage.router.faults(&json!({ "slow": 100 }));
     let apply = ["router", "apply", NAME, "--yes"];
     let stopped = home.at_a_terminal(&apply, &[("1/2", "\u{3}")]);
     stage.router.faults(&json!({}));

@@ -1,7 +1,9 @@
-//! The SNMP agent: version 2c, the system group, processors, interfaces, and MikroTik's health.
+//! The SNMP agent: versions 2c and 3, the system group, processors, interfaces, and MikroTik's
+//! health.
 
 mod ber;
 mod tree;
+mod v3;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,7 +13,7 @@ use std::{
 
 use tokio::{net::UdpSocket, task::JoinHandle};
 
-use crate::{Machine, control};
+use crate::{Machine, Record, control};
 use ber::{Message, Value, Varbind};
 
 const GET: u8 = 0xA0;
@@ -95,15 +97,31 @@ async fn listen(machine: &Arc<Machine>) -> Option<JoinHandle<()>> {
 
 /// What is sent back; nothing to who asks wrongly.
 fn answer(machine: &Machine, datagram: &[u8], from: IpAddr) -> Option<Vec<u8>> {
-    let mut message = Message::read(datagram)?;
-    let community = machine.find("/snmp/community", "name", &message.community)?;
+    let Some(message) = Message::read(datagram) else {
+        let user = |name: &str| community(machine, name, from);
+        let answer = v3::answer(machine, datagram, user, respond)?;
+        return (!answer.is_empty()).then_some(answer);
+    };
+    let community = community(machine, &message.community, from)?;
+    // A name with passwords is no name of version 2c.
+    let bare = matches!(community.get("security"), None | Some("" | "none"));
+    respond(machine, message)
+        .filter(|_| bare)
+        .map(|message| message.write())
+}
+
+/// A community that whoever asks from there may read by.
+fn community(machine: &Machine, name: &str, from: IpAddr) -> Option<Record> {
+    let community = machine.find("/snmp/community", "name", name)?;
     let addresses = community.text("addresses");
     let open = matches!(addresses, "" | "0.0.0.0/0" | "::/0");
     let known = open || crate::serve::allowed(addresses, from);
     let readable = !matches!(community.get("read-access"), Some("false" | "no"));
-    if !known || !readable || community.is("disabled") {
-        return None;
-    }
+    (known && readable && !community.is("disabled")).then_some(community)
+}
+
+/// What is said to a question.
+fn respond(machine: &Machine, mut message: Message) -> Option<Message> {
     let tree = tree::of(machine);
     let values = match message.kind {
         GET => message
@@ -135,7 +153,7 @@ fn answer(machine: &Machine, datagram: &[u8], from: IpAddr) -> Option<Vec<u8>> {
     }
     message.kind = RESPONSE;
     message.values = values;
-    Some(message.write())
+    Some(message)
 }
 
 fn next(tree: &tree::Tree, name: &[u32]) -> Varbind {

@@ -37,9 +37,9 @@ pub(super) struct Message {
     pub(super) values: Vec<Varbind>,
 }
 
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const OCTETS: u8 = 0x04;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const OCTETS: u8 = 0x04;
 const NULL: u8 = 0x05;
 const OBJECT: u8 = 0x06;
 /// The number of version 2c.
@@ -52,8 +52,13 @@ impl Message {
         if integer(tagged(&mut whole, INTEGER)?)? != VERSION_2C {
             return None;
         }
-        let community = tagged(&mut whole, OCTETS)?;
-        let (kind, mut unit) = element(&mut whole)?;
+        let community = String::from_utf8(tagged(&mut whole, OCTETS)?.to_vec()).ok()?;
+        Self::read_unit(&mut whole, community)
+    }
+
+    /// The protocol data unit, which is the same in version 3.
+    pub(super) fn read_unit(rest: &mut &[u8], community: String) -> Option<Self> {
+        let (kind, mut unit) = element(rest)?;
         let request = integer(tagged(&mut unit, INTEGER)?)?;
         let status = integer(tagged(&mut unit, INTEGER)?)?;
         let index = integer(tagged(&mut unit, INTEGER)?)?;
@@ -73,7 +78,7 @@ impl Message {
             values.push(Varbind { name, value });
         }
         Some(Self {
-            community: String::from_utf8(community.to_vec()).ok()?,
+            community,
             kind,
             request,
             status,
@@ -83,6 +88,15 @@ impl Message {
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
+        let whole = [
+            number(INTEGER, VERSION_2C),
+            wrap(OCTETS, self.community.as_bytes()),
+            self.write_unit(),
+        ];
+        wrap(SEQUENCE, &whole.concat())
+    }
+
+    pub(super) fn write_unit(&self) -> Vec<u8> {
         let pairs = self.values.iter().flat_map(|pair| {
             let name = wrap(OBJECT, &object_octets(&pair.name));
             wrap(SEQUENCE, &[name, pair.value.write()].concat())
@@ -94,12 +108,7 @@ impl Message {
             number(INTEGER, self.index),
             wrap(SEQUENCE, &pairs),
         ];
-        let whole = [
-            number(INTEGER, VERSION_2C),
-            wrap(OCTETS, self.community.as_bytes()),
-            wrap(self.kind, &unit.concat()),
-        ];
-        wrap(SEQUENCE, &whole.concat())
+        wrap(self.kind, &unit.concat())
     }
 }
 
@@ -139,12 +148,12 @@ fn element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     Some((tag, contents))
 }
 
-fn tagged<'a>(rest: &mut &'a [u8], wanted: u8) -> Option<&'a [u8]> {
+pub(super) fn tagged<'a>(rest: &mut &'a [u8], wanted: u8) -> Option<&'a [u8]> {
     let (tag, contents) = element(rest)?;
     (tag == wanted).then_some(contents)
 }
 
-fn integer(octets: &[u8]) -> Option<i64> {
+pub(super) fn integer(octets: &[u8]) -> Option<i64> {
     if octets.is_empty() || octets.len() > 8 {
         return None;
     }
@@ -198,7 +207,7 @@ fn object_octets(name: &[u32]) -> Vec<u8> {
     octets
 }
 
-fn number(tag: u8, value: i64) -> Vec<u8> {
+pub(super) fn number(tag: u8, value: i64) -> Vec<u8> {
     let octets = value.to_be_bytes();
     // As few octets as keep the sign.
     let mut from = 0;
@@ -216,7 +225,7 @@ fn number(tag: u8, value: i64) -> Vec<u8> {
     wrap(tag, &octets[from..])
 }
 
-fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
+pub(super) fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
     let length = contents.len();
     let mut octets = vec![tag];
     match u8::try_from(length) {

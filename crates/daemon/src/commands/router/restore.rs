@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Restore, context: &mut Context<'_>) -> Result<(), 
     let Some(system) = system else {
         return Err(RouterError::Refused(format!(
             "backup {} holds no backup of the system: an export cannot be put back whole over \
-             what is there. Reset the router and import it with --export, or print it with --script",
+             what is there. Reset the router and import it with --export, or print it by --script",
             backup.id
         ))
         .into());
