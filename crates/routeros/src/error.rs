@@ -233,8 +233,8 @@ pub enum TlsTrouble {
     /// No trust was given, and a password goes to nobody unknown.
     #[error(
         "no certificate is trusted yet, so nothing is sent. Fetch the router's certificate, \
-         compare its SHA-256 fingerprint with the one that /certificate print detail shows on the router, \
-         and pin it"
+         compare its SHA-256 fingerprint with the one that /certificate print detail shows on the \
+         router, and pin it"
     )]
     NothingTrusted,
     /// The certificate comes from none of the CAs that are trusted.

@@ -8,9 +8,10 @@
 //! | RC4 | `7291A8EF`, length, 32 octets of salt; encrypted from here: `B1A1AC88`, body |
 //! | AES | `7391A8EF`, length, 32 octets of salt, HMAC of the rest; from here as with RC4 |
 //!
-//! The HMAC is one of SHA-256. RC4 is keyed with SHA-1 of salt and password; its first 768 octets are not used. AES-128-CTR
-//! is keyed with the first half of SHA-256 of salt and password, counts from the first half of
-//! the salt, and its first block is not used; the second half is the key of the HMAC.
+//! The HMAC is one of SHA-256. RC4 is keyed with SHA-1 of salt and password; its first 768 octets
+//! are not used. AES-128-CTR is keyed with the first half of SHA-256 of salt and password, counts
+//! from the first half of the salt, and its first block is not used; the second half is the key of
+//! the HMAC.
 //!
 //! The body is a list of stores: name, index and data, each with its length before it. The index
 //! has three numbers for each entry of the data: its place, its length, and 5.

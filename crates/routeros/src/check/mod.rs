@@ -1,6 +1,6 @@
 //! What is wrong between a router and this server, and why: `portreeve router check`.
 //!
-//! [`gather`] reads the router; [`OurSide`] is what the server knows; [`diagnose`] is pure and
+//! [`gather()`] reads the router; [`OurSide`] is what the server knows; [`diagnose`] is pure and
 //! judges both together.
 
 mod accounting;

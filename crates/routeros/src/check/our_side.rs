@@ -32,7 +32,7 @@ pub struct OurSide {
     pub refusals: Vec<Refused>,
     /// How CoA and Disconnect to this router went.
     pub dynamic: Dynamic,
-    /// Now, by this server's clock. `None`: the moment of [`super::gather`].
+    /// Now, by this server's clock. `None`: the moment of [`super::gather()`].
     pub clock: Option<SystemTime>,
     /// Whether this server's clock follows a time server, where that is known.
     pub clock_synchronised: Option<bool>,
