@@ -1,5 +1,5 @@
-//! Runs the whole story of a router and prints it as the page that `docs/story.md` is: the commands
-//! and what they really said.
+//! Runs the whole story of a router and prints it as the section that the README has of it:
+//! the commands and what they really said.
 //!
 //! `cargo build -p portreeve-daemon -p routeros-emulator`, then
 //! `PORTREEVE_BIN=target/debug/portreeve cargo run -p portreeve-interop --example story`.

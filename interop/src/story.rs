@@ -1,5 +1,5 @@
 //! The whole story of a router, from enrolling it to putting it back, as an administrator would
-//! type it: every command with what it prints. The page in `docs/` is made of it.
+//! type it: every command with what it prints. A section of the README is made of it.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,13 +15,13 @@ use crate::world::{User, World};
 use crate::{Must as _, eventually};
 
 const PASSWORD: &str = "not-the-factory-one";
-/// How the page begins.
+/// How the section begins.
 const INTRODUCTION: &str = "\
-# A router's whole story
+## A router's whole story
 
-Made by `cargo run -p portreeve-interop --example story > docs/story.md`: each command was run, and
-what stands under it is what it printed. The router is the emulated RouterOS of the tests, on an
-address of this machine; what happens at it, and not on the command line, stands in brackets.
+Made by `cargo run -p portreeve-interop --example story`: each command was run, and what stands under it is what it printed. A test
+tells it again and compares. The router is the emulated RouterOS of the tests, on an address of this machine; what happens at it,
+and not on the command line, stands in brackets.
 ";
 
 /// One thing that happened.
@@ -369,7 +369,7 @@ impl Story {
                         page += "```\n";
                     }
                     is_open = true;
-                    format!("\n## {title}\n\n```\n")
+                    format!("\n### {title}\n\n```\n")
                 }
                 Happening::Aside(text) => format!("[{text}]\n"),
                 Happening::Command { typed, said, code } => {
@@ -404,11 +404,16 @@ pub fn stable(page: &str) -> Vec<String> {
     page.lines().map(plain).collect()
 }
 
-/// The page that is kept.
+/// The section as the README has it.
 ///
 /// # Panics
 /// If it is not there.
 pub fn kept() -> String {
-    let path = crate::tools::root().join("docs/story.md");
-    fs::read_to_string(&path).must(&path.display().to_string())
+    let path = crate::tools::root().join("README.md");
+    let readme = fs::read_to_string(&path).must(&path.display().to_string());
+    let heading = INTRODUCTION.lines().next().must("a heading");
+    let begin = readme.find(heading).must("the section of the story");
+    let section = &readme[begin..];
+    let end = section.find("\n\n## ").map_or(section.len(), |end| end + 1);
+    section[..end].to_owned()
 }

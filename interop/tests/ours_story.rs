@@ -13,8 +13,8 @@ fn the_page_of_the_story_is_what_happens() {
     let line = differs.unwrap_or_else(|| kept.len().min(told.len()));
     assert!(
         kept == told,
-        "docs/story.md is another story from line {} on; make it anew with: cargo run -p \
-         portreeve-interop --example story > docs/story.md\nkept: {:?}\ntold: {:?}\n{page}",
+        "the README tells another story from its line {} on; make it anew with: cargo run -p \
+         portreeve-interop --example story\nkept: {:?}\ntold: {:?}\n{page}",
         line + 1,
         kept.get(line),
         told.get(line)

@@ -147,12 +147,12 @@ impl State {
         words.extend(
             self.errors
                 .filter(|errors| *errors > 0)
-                .map(|errors| format!("{errors} errors")),
+                .map(|errors| counted(errors, "error")),
         );
         words.extend(
             self.drift
                 .filter(|drift| *drift > 0)
-                .map(|drift| format!("drifted in {drift}")),
+                .map(|drift| format!("drifted in {}", counted(drift, "place"))),
         );
         if words.is_empty() {
             "as left".to_owned()
@@ -169,6 +169,11 @@ pub(crate) struct Told {
     pub(crate) drift: usize,
     /// Whether it could not be looked at.
     pub(crate) away: bool,
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use clap::Args;
 use portreeve_routeros::plan::{Plan, Secrets};
 use serde::Serialize;
 
-use super::{ask, progress};
+use super::{ask, plain, progress};
 use crate::{
     cli::{Context, Listing},
     failure::Failure,
@@ -176,7 +176,7 @@ pub(super) fn apply(arguments: &Apply, context: &mut Context<'_>) -> Result<(), 
     let words = match (plan.is_empty(), arguments.dry_run) {
         (true, _) => format!("router '{name}' is as wanted: nothing to do"),
         (false, true) => "nothing was changed: this was a dry run".to_owned(),
-        (false, false) => format!("router '{name}' is as wanted: {steps} steps"),
+        (false, false) => format!("router '{name}' is as wanted: {}", plain::steps(steps)),
     };
     Ok(context.output.note(words)?)
 }
@@ -194,8 +194,8 @@ pub(super) fn undo(arguments: &Undo, context: &mut Context<'_>) -> Result<(), Fa
         return Ok(context.output.note(words)?);
     }
     let question = format!(
-        "Take back the {steps} steps that were applied to router '{name}'? Its users are then no \
-         longer asked for here."
+        "Take back {} of router '{name}'? Its users are then no longer asked for here.",
+        plain::steps(steps)
     );
     if !arguments.yes && !ask::confirm(&question, "say --yes to do it")? {
         return Err(RouterError::Refused("nothing was changed".to_owned()).into());
@@ -207,9 +207,10 @@ pub(super) fn undo(arguments: &Undo, context: &mut Context<'_>) -> Result<(), Fa
     })?;
     folder.saw(|state| state.drift = None)?;
     Ok(context.output.note(format!(
-        "{taken} steps taken back; the router is still enrolled, and this server's user '{user}' \
+        "{} taken back; the router is still enrolled, and this server's user '{user}' \
          is still on it with its group: portreeve router apply {name} does the steps again, \
          portreeve router remove {name} takes the user away too",
+        plain::steps(taken),
         user = kept.user
     ))?)
 }

@@ -191,7 +191,7 @@ fn enrolled_at(
 
 pub(super) fn agree(yes: bool, steps: usize, output: &mut Output<'_>) -> Result<(), Failure> {
     output.flush()?;
-    let question = format!("Do this ({steps} steps)?");
+    let question = format!("Do this ({})?", plain::steps(steps));
     if yes || ask::confirm(&question, "say --yes to do it, or --dry-run to see it only")? {
         return Ok(());
     }

@@ -21,11 +21,19 @@ pub(super) fn verb(verb: Verb) -> &'static str {
     }
 }
 
+/// So many steps.
+pub(super) fn steps(count: usize) -> String {
+    match count {
+        1 => "1 step".to_owned(),
+        _ => format!("{count} steps"),
+    }
+}
+
 /// Why a plan was not carried out, and what was made good.
 pub(super) fn failed(failed: &Failed) -> String {
     let back = match (failed.rolled_back, &failed.undo) {
         (0, None) => "nothing was changed".to_owned(),
-        (steps, None) => format!("{steps} steps were taken back: it is as it was"),
+        (done, None) => format!("{} taken back: it is as it was", steps(done)),
         (_, Some(_)) => {
             "not all could be taken back; try again: portreeve router undo NAME".to_owned()
         }

@@ -6,7 +6,7 @@ use portreeve_routeros::{
     plan::{self, Step, Undo},
 };
 
-use super::{ask, backup, progress, retreat};
+use super::{ask, backup, plain, progress, retreat};
 use crate::{
     cli::Context,
     failure::Failure,
@@ -59,9 +59,10 @@ pub(super) fn run(arguments: &Remove, context: &mut Context<'_>) -> Result<(), F
         }
     };
     match wait_for(put_back(&kept, &login, &folder, context)) {
-        Ok(steps) => context
-            .output
-            .note(format!("{steps} steps taken back on router '{name}'"))?,
+        Ok(steps) => context.output.note(format!(
+            "{} taken back on router '{name}'",
+            plain::steps(steps)
+        ))?,
         Err(failure) if arguments.force => {
             context.output.warn(failure.words())?;
             context.output.warn(format!(
