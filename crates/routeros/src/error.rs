@@ -28,7 +28,8 @@ pub enum Error {
     #[error(
         "{address} takes the connection and closes it at once. Either the router's service \
          {service} is only for other addresses (/ip service print detail, address=), or all of \
-         its sessions are in use (max-sessions), or the router is starting"
+         its sessions are in use (max-sessions), or the router is starting, or this is not the \
+         port of {service}"
     )]
     TurnedAway {
         /// The host and the port.
