@@ -1,6 +1,6 @@
 //! Every shipped sample configuration passes the server's own `check`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Violation;
@@ -26,9 +26,10 @@ pub(crate) fn check(root: &Path, tree: &Tree) -> Vec<Violation> {
             "make it build; samples were not checked",
         )];
     }
+    let server = server(root);
     samples
         .iter()
-        .filter_map(|sample| judge(root, sample))
+        .filter_map(|sample| judge(root, &server, sample))
         .collect()
 }
 
@@ -59,7 +60,13 @@ fn build(root: &Path) -> Result<(), String> {
     }
 }
 
-fn judge(root: &Path, sample: &str) -> Option<Violation> {
+/// Where `build` puts the server.
+fn server(root: &Path) -> PathBuf {
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    root.join(target).join("debug/portreeve")
+}
+
+fn judge(root: &Path, server: &Path, sample: &str) -> Option<Violation> {
     let cure = "mend the sample: a newcomer copies it";
     let data = match tempfile::tempdir() {
         Ok(data) => data,
@@ -71,8 +78,7 @@ fn judge(root: &Path, sample: &str) -> Option<Violation> {
             ));
         }
     };
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    let output = Command::new(root.join(target).join("debug/portreeve"))
+    let output = Command::new(server)
         .arg("check")
         .arg("--config")
         .arg(sample)
@@ -132,7 +138,12 @@ mod tests {
     #[test]
     fn a_server_that_is_not_there_approves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let violation = judge(folder.path(), "docs/examples/home.toml").unwrap();
+        let violation = judge(
+            folder.path(),
+            &folder.path().join("portreeve"),
+            "docs/examples/home.toml",
+        )
+        .unwrap();
         assert!(
             violation.what.contains("does not start"),
             "{}",

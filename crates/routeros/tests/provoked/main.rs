@@ -111,9 +111,12 @@ async fn examine(stage: &Stage, case: &Case, known: &[Finding]) -> Result<(), St
         found
     };
     let found = look().await;
+    // A timeout that is short so that the case is quick is too short on a busy machine.
+    let is_hasty = case.steps.iter().any(|step| step.contains("timeout=100ms"));
     let others: Vec<_> = codes(&found)
         .into_iter()
         .filter(|code| *code != case.code && !case.also.contains(code))
+        .filter(|code| !(is_hasty && *code == Code::TimeoutShort))
         .collect();
     if !others.is_empty() {
         return Err(format!("{others:?} too: {found:#?}"));
