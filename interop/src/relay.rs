@@ -130,16 +130,17 @@ fn relay(
         }
         *fates.lock().must("the fates") = sky.fates();
         while let Some((to_server, bytes)) = sky.leave(Instant::now()) {
+            // Kept first: who gets it may look at once what has passed.
+            passed.lock().must("the packets").push(Passed {
+                to_server,
+                bytes: bytes.clone(),
+            });
             if to_server {
                 back.send(&bytes).ok();
             } else if let Some(client) = client {
                 before(&bytes);
                 front.send_to(&bytes, client).ok();
             }
-            passed
-                .lock()
-                .must("the packets")
-                .push(Passed { to_server, bytes });
         }
     }
 }
