@@ -19,8 +19,10 @@ const PASSWORD: &str = "not-the-factory-one";
 const INTRODUCTION: &str = "\
 ## A router's whole story
 
-Made by `cargo run -p portreeve-interop --example story`: each command was run, and what stands under it is what it printed. A test
-tells it again and compares. The router is the emulated RouterOS of the tests, on an address of this machine; what happens at it,
+Made by `cargo run -p portreeve-interop --example story`: each command was run, and what stands \
+under it is what it printed. A test
+tells it again and compares. The router is the emulated RouterOS of the tests, on an address of \
+this machine; what happens at it,
 and not on the command line, stands in brackets.
 ";
 
