@@ -1,7 +1,7 @@
 //! Reports of sessions in every order, twice, late and under ids used again.
 
 use portreeve_aaa::{
-    accounting::{Counters, Event, Status, TerminateCause},
+    accounting::{Absence, Counters, Event, Status, TerminateCause},
     grant::ClassId,
     session::{Change, EndedBy, Note, Session, Sessions, Trimmed},
 };
@@ -122,6 +122,25 @@ proptest! {
     }
 
     #[test]
+    fn an_absence_is_taken_in_anywhere_among_the_reports(
+        (told, at) in story().prop_flat_map(|events| {
+            let count = events.len();
+            (Just(events), 0..=count)
+        }),
+        seen in 0_u64..20_000,
+    ) {
+        let straight = only(applied(&told));
+        let gone = Absence { seen_ms: T0 + seen * 1000, sessions: vec![straight.key.clone()] };
+        let mut sessions = applied(&told[..at]);
+        drop(sessions.close(&gone));
+        for event in &told[at..] {
+            drop(sessions.apply(event));
+        }
+        // The Stop has the last word, wherever it was thought that there would be none.
+        prop_assert_eq!(only(sessions), straight);
+    }
+
+    #[test]
     fn counters_of_32_bits_are_carried_over_their_wraps(steps in proptest::collection::vec(
         0_u64..2_000_000_000, 1..40,
     )) {
@@ -211,6 +230,57 @@ fn a_session_that_goes_on_after_a_restart_is_open_again() {
     assert_eq!(sessions.open().count(), 1);
     let stop = report(Status::Stop, "s1", 700, 5, true);
     assert_eq!(sessions.apply(&stop).changes[0].1, Change::Closed);
+}
+
+fn absent(sessions: &Sessions, seen_ms: u64) -> Absence {
+    Absence {
+        seen_ms,
+        sessions: sessions.open().map(|session| session.key.clone()).collect(),
+    }
+}
+
+#[test]
+fn a_session_that_its_nas_has_no_more_is_closed_until_it_is_heard_of() {
+    let mut sessions = applied(&[report(Status::InterimUpdate, "s1", 300, 5, true)]);
+    let gone = absent(&sessions, T0 + 400_000);
+    assert_eq!(sessions.close(&gone).changes[0].1, Change::Closed);
+    assert_eq!(sessions.close(&gone).changes, []);
+    assert_eq!(sessions.open().count(), 0);
+    let ended = only(sessions).ended.unwrap();
+    assert_eq!((ended.at_ms, ended.by), (T0 + 400_000, EndedBy::Absent));
+
+    let mut sessions = applied(&[report(Status::InterimUpdate, "s1", 300, 5, true)]);
+    drop(sessions.close(&gone));
+    let late = report(Status::InterimUpdate, "s1", 350, 5, true);
+    assert_eq!(sessions.apply(&late).changes[0].1, Change::Updated);
+    let alive = report(Status::InterimUpdate, "s1", 401, 6, true);
+    assert_eq!(sessions.apply(&alive).changes[0].1, Change::Reopened);
+    // What was seen before the newest report is no longer so.
+    assert_eq!(sessions.close(&gone).changes, []);
+    let stop = report(Status::Stop, "s1", 500, 7, true);
+    assert_eq!(sessions.apply(&stop).changes[0].1, Change::Closed);
+    assert_eq!(only(sessions).ended.unwrap().by, EndedBy::Stop);
+}
+
+#[test]
+fn a_stop_tells_better_when_a_session_ended_than_its_absence() {
+    let mut sessions = applied(&[report(Status::InterimUpdate, "s1", 300, 5, true)]);
+    drop(sessions.close(&absent(&sessions, T0 + 400_000)));
+    let stop = report(Status::Stop, "s1", 310, 7, true);
+    assert_eq!(sessions.apply(&stop).changes[0].1, Change::Updated);
+    let session = only(sessions);
+    let ended = session.ended.unwrap();
+    assert_eq!((ended.at_ms, ended.by), (T0 + 310_000, EndedBy::Stop));
+    assert_eq!(session.input_octets, 7);
+}
+
+#[test]
+fn the_absence_of_a_session_is_not_that_of_the_next_one_of_its_id() {
+    let mut sessions = applied(&[event(Status::Start, "s1", T0)]);
+    let gone = absent(&sessions, T0 + 2 * HOUR);
+    drop(sessions.apply(&event(Status::Start, "s1", T0 + HOUR)));
+    assert_eq!(sessions.close(&gone).changes, []);
+    assert_eq!(sessions.open().count(), 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use portreeve_aaa::{
-    accounting::{Event, Record},
+    accounting::{Absence, Event, Journaled, Record},
     port::{Applied, Batch, Digest, Entry, JournalPosition, StoreError},
     session::{Change, Effects, Note, SessionKey, Sessions, Trimmed},
 };
@@ -202,9 +202,10 @@ impl<B: Backend> Applier<B> {
         let mut stretch = Stretch::default();
         stretch.batch.position = last.end;
         stretch.progress.records = read.records.len() as u64;
+        let mut told = Vec::new();
         for record in read.records {
             match interpret(&record) {
-                Some(entry) => stretch.batch.entries.push(entry),
+                Some(one) => told.push(one),
                 None => stretch.unreadable.push(Unreadable {
                     position: record.end,
                     octets: record.payload,
@@ -212,9 +213,16 @@ impl<B: Backend> Applier<B> {
             }
         }
         stretch.progress.unreadable = stretch.unreadable.len() as u64;
-        self.fetch(&stretch.batch.entries)?;
-        for entry in &stretch.batch.entries {
-            let Effects { changes, note } = self.sessions.apply(&entry.event);
+        self.fetch(&told)?;
+        for one in told {
+            let Effects { changes, note } = match one {
+                Told::Report(entry) => {
+                    let effects = self.sessions.apply(&entry.event);
+                    stretch.batch.entries.push(entry);
+                    effects
+                }
+                Told::Absence(absence) => self.sessions.close(&absence),
+            };
             stretch.progress.changes.extend(changes);
             stretch.progress.notes.extend(note);
         }
@@ -222,17 +230,26 @@ impl<B: Backend> Applier<B> {
         Ok(Some(stretch))
     }
 
-    /// Has at hand every session of the store that an entry is of.
-    fn fetch(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+    /// Has at hand every session of the store that is told of.
+    fn fetch(&mut self, told: &[Told]) -> Result<(), StoreError> {
         let mut asked = HashSet::new();
-        for entry in entries {
-            if let Some(key) = self.sessions.missing(&entry.event)
-                && !asked.contains(&key)
-            {
-                if let Some(session) = self.store.session(&key)? {
-                    self.sessions.admit(session);
+        for one in told {
+            let missing: Vec<SessionKey> = match one {
+                Told::Report(entry) => self.sessions.missing(&entry.event).into_iter().collect(),
+                Told::Absence(absence) => {
+                    let keys = absence.sessions.iter();
+                    keys.filter(|key| self.sessions.is_missing(key))
+                        .cloned()
+                        .collect()
                 }
-                asked.insert(key);
+            };
+            for key in missing {
+                if !asked.contains(&key) {
+                    if let Some(session) = self.store.session(&key)? {
+                        self.sessions.admit(session);
+                    }
+                    asked.insert(key);
+                }
             }
         }
         Ok(())
@@ -265,18 +282,28 @@ fn rest(stop: &AtomicBool, pause: Duration) {
     }
 }
 
+/// What a record of the journal says.
+#[expect(clippy::large_enum_variant, reason = "nearly all are reports")]
+enum Told {
+    Report(Entry),
+    Absence(Absence),
+}
+
 /// What a record of the journal says, if anything can be made of it.
-fn interpret(record: &journal::Record) -> Option<Entry> {
+fn interpret(record: &journal::Record) -> Option<Told> {
     let position = record.end;
-    let record = Record::decode(&record.payload).ok()?;
+    let record = match Journaled::decode(&record.payload).ok()? {
+        Journaled::Report(record) => record,
+        Journaled::Absence(absence) => return Some(Told::Absence(absence)),
+    };
     let event = Event::read(&record).ok()?;
     let digest = digest(&record)?;
-    Some(Entry {
+    Some(Told::Report(Entry {
         position,
         record,
         event,
         digest,
-    })
+    }))
 }
 
 /// The first half of a SHA-256 over what makes a record the one it is.

@@ -26,6 +26,7 @@ pub enum RecordError {
     Version(u8),
 }
 
+/// Not 2, which is that of an absence.
 const VERSION: u8 = 1;
 const IPV4: u8 = 4;
 const IPV6: u8 = 6;
@@ -91,19 +92,19 @@ impl Record {
     }
 }
 
-fn put_bounded(octets: &[u8], out: &mut Vec<u8>) {
+pub(super) fn put_bounded(octets: &[u8], out: &mut Vec<u8>) {
     let len = u16::try_from(octets.len()).unwrap_or(u16::MAX);
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(&octets[..usize::from(len)]);
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RecordError> {
+pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RecordError> {
     let (head, tail) = rest.split_first_chunk::<N>().ok_or(RecordError::Damaged)?;
     *rest = tail;
     Ok(*head)
 }
 
-fn take_bounded<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], RecordError> {
+pub(super) fn take_bounded<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], RecordError> {
     let len = usize::from(u16::from_be_bytes(take(rest)?));
     let (head, tail) = rest.split_at_checked(len).ok_or(RecordError::Damaged)?;
     *rest = tail;
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_later_version_is_told_from_damage() {
-        assert_eq!(Record::decode(&[2, 0]), Err(RecordError::Version(2)));
+        assert_eq!(Record::decode(&[3, 0]), Err(RecordError::Version(3)));
         assert_eq!(Record::decode(&[]), Err(RecordError::Damaged));
     }
 }

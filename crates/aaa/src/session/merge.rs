@@ -115,12 +115,9 @@ impl Session {
                 Some(ended) if ended.by == EndedBy::Stop => ended.min(told),
                 _ => told,
             });
-        } else if let Some(Ended {
-            at_ms,
-            by: EndedBy::NasReboot,
-            ..
-        }) = self.ended
-            && event.time_ms > at_ms
+        } else if let Some(ended) = self.ended
+            && ended.by.is_presumed()
+            && event.time_ms > ended.at_ms
         {
             self.ended = None;
         }

@@ -90,8 +90,18 @@ pub struct Ended {
 pub enum EndedBy {
     /// The NAS restarted; a later report of the session opens it again.
     NasReboot,
+    /// The NAS was looked at and did not have it any more; a later report opens it again. When it
+    /// ended lies between its last report and then.
+    Absent,
     /// Its Stop; final.
     Stop,
     /// The NAS began another session under the same id and never said that this one had ended.
     Superseded,
+}
+
+impl EndedBy {
+    /// Whether a later report of the session shows that it has not ended.
+    pub(crate) const fn is_presumed(self) -> bool {
+        matches!(self, Self::NasReboot | Self::Absent)
+    }
 }

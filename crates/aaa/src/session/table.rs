@@ -5,7 +5,7 @@ use std::{
 
 use super::{EndedBy, Session, SessionKey};
 use crate::{
-    accounting::{Event, Status, TerminateCause},
+    accounting::{Absence, Event, Status, TerminateCause},
     grant::ClassId,
 };
 
@@ -49,7 +49,7 @@ pub enum Change {
     Closed,
     /// It is new.
     Opened,
-    /// It had been closed for its NAS's restart, and goes on.
+    /// It had been taken for over, and goes on.
     Reopened,
     /// Its description or counters may have changed.
     Updated,
@@ -96,11 +96,16 @@ impl Sessions {
     /// not have it either.
     pub fn missing(&self, event: &Event) -> Option<SessionKey> {
         let octets = identify(event)?;
-        let absent = !self.latest.contains_key(octets.as_slice());
-        absent.then_some(SessionKey {
+        let key = SessionKey {
             octets,
             incarnation: 0,
-        })
+        };
+        self.is_missing(&key).then_some(key)
+    }
+
+    /// Whether a session is not at hand.
+    pub fn is_missing(&self, key: &SessionKey) -> bool {
+        !self.latest.contains_key(key.octets.as_slice())
     }
 
     /// Takes in a session from the store. One that is at hand already, as late or later, stays.
@@ -121,6 +126,25 @@ impl Sessions {
             Status::AccountingOn | Status::AccountingOff => self.restart(event),
             Status::Other(_) => Effects::nothing(Note::StatusNotKept),
         }
+    }
+
+    /// Closes the sessions that were seen to be gone, but for those that were heard of since: each
+    /// is at hand, where it was looked up as for an event.
+    pub fn close(&mut self, absence: &Absence) -> Effects {
+        let over = absence.sessions.iter().filter_map(|key| {
+            let (octets, session) = self.latest.get_key_value(key.octets.as_slice())?;
+            let is_gone = session.key.incarnation == key.incarnation
+                && session.ended.is_none()
+                && session.updated_ms <= absence.seen_ms;
+            is_gone.then(|| Arc::clone(octets))
+        });
+        let over: Vec<_> = over.collect();
+        self.presume_ended(
+            over,
+            absence.seen_ms,
+            EndedBy::Absent,
+            TerminateCause::LOST_CARRIER,
+        )
     }
 
     /// The sessions that have changed since this was last asked, each once, earlier incarnations
@@ -283,9 +307,8 @@ impl Sessions {
 
     /// Closes the sessions that a NAS had before it restarted.
     fn restart(&mut self, event: &Event) -> Effects {
-        let mut effects = Effects::default();
         let Some(open) = self.open.get(&event.nas) else {
-            return effects;
+            return Effects::default();
         };
         let over: Vec<_> = open
             .iter()
@@ -298,13 +321,27 @@ impl Sessions {
             })
             .cloned()
             .collect();
+        let cause = TerminateCause::NAS_REBOOT;
+        self.presume_ended(over, event.time_ms, EndedBy::NasReboot, cause)
+    }
+
+    /// Closes open sessions for want of their Stops.
+    fn presume_ended(
+        &mut self,
+        over: Vec<Arc<[u8]>>,
+        at_ms: u64,
+        by: EndedBy,
+        cause: TerminateCause,
+    ) -> Effects {
+        let mut effects = Effects::default();
         for octets in over {
-            if let Some(session) = self.latest.get_mut(&octets) {
-                let cause = TerminateCause::NAS_REBOOT;
-                session.presume_ended(event.time_ms, EndedBy::NasReboot, cause);
-                effects.changes.push((session.key.clone(), Change::Closed));
-            }
-            self.mark_closed(&event.nas, &octets);
+            let Some(session) = self.latest.get_mut(&octets) else {
+                continue;
+            };
+            session.presume_ended(at_ms, by, cause);
+            effects.changes.push((session.key.clone(), Change::Closed));
+            let nas = session.nas.clone();
+            self.mark_closed(&nas, &octets);
             self.ended.push_back(Arc::clone(&octets));
             self.dirty.insert(octets);
         }

@@ -6,8 +6,9 @@ use std::{
 };
 
 use portreeve_aaa::{
+    accounting::Absence,
     port::{Applied, JournalPosition, RowFilter, SessionFilter, Store as _},
-    session::{Change, Session, Sessions},
+    session::{Change, EndedBy, Session, Sessions},
 };
 use portreeve_store::{
     Applier, ApplierOptions, Backend as _, Sqlite,
@@ -319,4 +320,41 @@ fn a_stopped_applier_leaves_the_rest_for_later() {
     let mut applier = Applier::new(journal.reader(), store(dir.path()), small()).unwrap();
     applier.run(&AtomicBool::new(true), |_| panic!("nothing was to be done"));
     assert_eq!(drain(&mut applier), 1);
+}
+
+#[test]
+fn sessions_seen_to_be_gone_are_closed_once_and_without_a_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(dir.path(), None);
+    append_all(&journal, &day());
+    drain(&mut Applier::new(journal.reader(), store(dir.path()), small()).unwrap());
+    let mut store = store(dir.path());
+    let rows = store.accounting_count().unwrap();
+    let open = store.open_sessions().unwrap();
+    assert_eq!(open.len(), 4);
+    let gone = Absence {
+        seen_ms: NOW + 60 * MINUTE,
+        sessions: open.iter().map(|session| session.key.clone()).collect(),
+    };
+    let mut octets = Vec::new();
+    gone.encode(&mut octets);
+    for _ in 0..2 {
+        journal.append_blocking(octets.clone()).unwrap();
+        // None of them need be at hand.
+        let options = ApplierOptions {
+            sessions: 1,
+            ..small()
+        };
+        let mut applier = Applier::new(journal.reader(), self::store(dir.path()), options).unwrap();
+        assert_eq!(drain(&mut applier), 1);
+    }
+    assert!(store.open_sessions().unwrap().is_empty());
+    assert_eq!(store.accounting_count().unwrap(), rows);
+    assert!(store.unreadable(10).unwrap().is_empty());
+    let all = sessions(&mut store);
+    let closed = all.iter().filter(|session| {
+        let ended = session.ended.unwrap();
+        ended.by == EndedBy::Absent && ended.at_ms == gone.seen_ms
+    });
+    assert_eq!(closed.count(), 4);
 }
