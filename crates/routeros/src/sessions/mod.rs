@@ -9,8 +9,11 @@ use crate::{
     check::{self, Menu},
 };
 
+mod compare;
 mod tables;
 
+use compare::same_user;
+pub use compare::{Believed, Presence, compare};
 use tables::{TABLES, Table};
 
 /// What a session is of.
@@ -27,6 +30,8 @@ pub enum Service {
     Dhcp,
     /// Wired 802.1X.
     Dot1x,
+    /// IKE, by `XAuth` or EAP.
+    Ipsec,
     /// A log-in to the router itself.
     Login,
 }
@@ -80,12 +85,11 @@ impl Wanted {
             && self.address.is_none()
             && self.mac.is_none()
             && self.session_id.is_none();
-        let same_user = |user: &str| {
-            // A user may be a MAC address, which is written in many ways.
-            user == active.user || (mac(user).is_some() && mac(user) == mac(&active.user))
-        };
         !nothing
-            && self.user.as_deref().is_none_or(same_user)
+            && self
+                .user
+                .as_deref()
+                .is_none_or(|user| same_user(user, &active.user))
             && self
                 .address
                 .is_none_or(|address| active.address == Some(address))

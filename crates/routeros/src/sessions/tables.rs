@@ -135,6 +135,16 @@ pub(super) const TABLES: &[Table] = &[
         bytes: Bytes::None,
     },
     Table {
+        service: Service::Ipsec,
+        menu: "/ip/ipsec/active-peers",
+        properties: &[".id", "id", "dynamic-address", "remote-address", "uptime"],
+        user: &["id"],
+        address: &["dynamic-address"],
+        mac: &[],
+        session_id: &[],
+        bytes: Bytes::None,
+    },
+    Table {
         service: Service::Dhcp,
         menu: "/ip/dhcp-server/lease",
         properties: &[
