@@ -153,6 +153,11 @@ impl DrivenRouter {
 
     /// What the API says to a log-in, as it came.
     pub fn api_log_in(&self, user: &str, password: &str) -> String {
+        self.api_session(user, password).1
+    }
+
+    /// Logs in by the API: the session, which lasts until it is dropped, and what the API says.
+    pub fn api_session(&self, user: &str, password: &str) -> (TcpStream, String) {
         let api = self.service("api");
         let mut stream = TcpStream::connect(api).must("connect to the API");
         stream.set_read_timeout(Some(PATIENCE)).must("a time limit");
@@ -170,7 +175,7 @@ impl DrivenRouter {
                 Ok(length) => said.extend_from_slice(&octets[..length]),
             }
         }
-        String::from_utf8_lossy(&said).into_owned()
+        (stream, String::from_utf8_lossy(&said).into_owned())
     }
 
     /// Imports every file of a folder as a certificate or a key, as an administrator would.

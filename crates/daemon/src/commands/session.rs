@@ -5,7 +5,7 @@ mod set;
 use clap::Subcommand;
 use portreeve_aaa::{
     port::{SessionFilter, Store},
-    session::Session,
+    session::{Ended, EndedBy, Session},
 };
 use serde::Serialize;
 
@@ -113,6 +113,18 @@ fn state(session: &Session) -> String {
     }
 }
 
+/// When a session has ended, and how that is known where no Stop says it.
+fn ended(ended: Ended) -> String {
+    let at = rows::moment(ended.at_ms);
+    let how = match ended.by {
+        EndedBy::Stop => return at,
+        EndedBy::NasReboot => "the NAS started again",
+        EndedBy::Absent => "or before: the NAS did not have it any more then",
+        EndedBy::Superseded => "or later: its NAS began another under the same id",
+    };
+    format!("{at} ({how})")
+}
+
 fn show(arguments: &Show, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = SessionFilter {
         open_only: false,
@@ -171,10 +183,7 @@ fn print(session: &Session, context: &mut Context<'_>) -> Result<(), Failure> {
     );
     some("started", Some(rows::moment(session.started_ms)));
     some("updated", Some(rows::moment(session.updated_ms)));
-    some(
-        "ended",
-        session.ended.map(|ended| rows::moment(ended.at_ms)),
-    );
+    some("ended", session.ended.map(ended));
     some("time", Some(rows::duration(session.session_time_s.into())));
     let traffic = |octets, packets| format!("{octets} octets in {packets} packets");
     some(
@@ -207,6 +216,8 @@ struct Described<'a> {
     started: String,
     updated: String,
     ended: Option<String>,
+    /// How that is known.
+    ended_by: Option<EndedBy>,
     terminate_cause: Option<String>,
     session_time_s: u32,
     input_octets: u64,
@@ -235,6 +246,7 @@ impl<'a> Described<'a> {
             started: rows::rfc3339(session.started_ms),
             updated: rows::rfc3339(session.updated_ms),
             ended: ended.map(|ended| rows::rfc3339(ended.at_ms)),
+            ended_by: ended.map(|ended| ended.by),
             terminate_cause: ended
                 .and_then(|ended| ended.cause)
                 .map(|cause| cause.to_string()),

@@ -15,6 +15,7 @@ use self::security::Secured;
 use super::rows;
 use crate::{
     cli::{Context, Listing},
+    data::DataDir,
     failure::Failure,
     output::{Colour, Output},
     routers::Routers,
@@ -45,6 +46,18 @@ pub(crate) enum NotServing {
     },
     #[error("the server's control socket does not answer")]
     Stuck(#[source] io::Error),
+}
+
+impl NotServing {
+    /// Why the server on a data directory could not be asked.
+    pub(crate) fn of(error: io::Error, data: &DataDir) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Self::NotRunning {
+                path: data.path().to_owned(),
+            },
+            _ => Self::Stuck(error),
+        }
+    }
 }
 
 /// Why a probe got no answer.
@@ -109,12 +122,8 @@ fn standings(routers: &Routers) -> Vec<RouterSeen> {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<(), Failure> {
-    let report = control::ask(&context.data).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => NotServing::NotRunning {
-            path: context.data.path().to_owned(),
-        },
-        _ => NotServing::Stuck(error),
-    })?;
+    let report =
+        control::ask(&context.data).map_err(|error| NotServing::of(error, &context.data))?;
     let nases = context.data.open()?.nases()?;
     let probes: Vec<Probe> = [
         ("auth", &report.listen.auth),

@@ -15,6 +15,9 @@ pub struct Routers {
     pub check: Option<Duration>,
     /// Between two backups of one router, ten minutes to a year; `None` where it makes none.
     pub backup: Option<Duration>,
+    /// How long a session is silent before it is looked for on its router, ten seconds to a week;
+    /// `None` where it is not.
+    pub silent: Option<Duration>,
     /// How many backups of a router are kept, 1 to 10000.
     pub keep: usize,
     /// For how many days a backup is kept, 1 to 3650; `None` where only their number counts.
@@ -26,6 +29,7 @@ impl Default for Routers {
         Self {
             check: Some(Duration::from_hours(1)),
             backup: Some(Duration::from_hours(24)),
+            silent: Some(Duration::from_mins(10)),
             keep: 30,
             keep_days: None,
         }
@@ -36,6 +40,7 @@ impl Routers {
     pub(super) fn read(&mut self, section: &mut Section<'_, '_>) {
         span(section, "check", LEAST..=7 * DAY, &mut self.check);
         span(section, "backup", 10 * MINUTE..=365 * DAY, &mut self.backup);
+        span(section, "silent", LEAST..=7 * DAY, &mut self.silent);
         section.number("keep", 1..=10_000, &mut self.keep);
         let mut days = self.keep_days.unwrap_or(0);
         section.number("keep_days", 0..=3_650, &mut days);
@@ -81,10 +86,13 @@ mod tests {
 
     #[test]
     fn spans_are_read_and_nought_is_never() {
-        let read = parse("[routers]\ncheck = '90m'\nbackup = '0'\nkeep = 7\nkeep_days = 90\n");
+        let read = parse(
+            "[routers]\ncheck = '90m'\nbackup = '0'\nsilent = '20m'\nkeep = 7\nkeep_days = 90\n",
+        );
         let expected = Routers {
             check: Some(Duration::from_mins(90)),
             backup: None,
+            silent: Some(Duration::from_mins(20)),
             keep: 7,
             keep_days: Some(90),
         };
@@ -99,6 +107,7 @@ mod tests {
             "check = 'often'",
             "backup = '1m'",
             "backup = ''",
+            "silent = '9s'",
         ] {
             let said = parse(&format!("[routers]\n{line}\n"))
                 .unwrap_err()

@@ -97,6 +97,7 @@ fn the_sample_shows_every_key() {
         "# link_url =",
         "check =",
         "backup =",
+        "silent =",
         "keep_days =",
     ];
     for key in known {

@@ -1,4 +1,7 @@
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use portreeve_routeros::{
     Secret, Target,
@@ -86,6 +89,13 @@ impl Kept {
             };
         }
         wanted
+    }
+
+    /// Where it is reached; with no address where it is reached by name.
+    pub(crate) fn place(&self) -> SocketAddr {
+        let ip = self.target.host.parse();
+        let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        SocketAddr::new(ip, self.target.port)
     }
 
     /// Whether it comes over `RadSec`.

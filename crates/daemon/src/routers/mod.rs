@@ -7,6 +7,7 @@ mod folder;
 mod kept;
 mod link;
 pub(crate) mod ours;
+pub(crate) mod presence;
 
 use std::{fs, io, path::PathBuf};
 

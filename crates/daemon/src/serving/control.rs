@@ -1,5 +1,5 @@
-//! How a running server is asked how it is: a socket in its data directory that only its owner can
-//! open.
+//! How a running server is asked how it is, and to settle the sessions of a router: a socket in its
+//! data directory that only its owner can open.
 
 use std::{
     collections::BTreeMap,
@@ -23,10 +23,16 @@ use tokio::{
     time::timeout,
 };
 
-use super::{bookkeeping, world};
+use super::{
+    bookkeeping,
+    settle::{Settled, Settler},
+    world,
+};
 use crate::{
     data::DataDir,
+    failure::Failure,
     forwarding::Forwarding,
+    routers::{RouterError, Routers, presence, wait_for},
     service::{Seen, Sightings},
 };
 
@@ -36,7 +42,13 @@ const PATH_MAX: usize = 107;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The most octets of an answer.
 const ANSWER_MAX: u64 = 16 << 20;
-const QUESTION: &[u8] = b"status\n";
+/// How long a router is waited for, and how long the server that waits.
+const SETTLING: Duration = Duration::from_mins(1);
+const SETTLED: Duration = Duration::from_secs(65);
+/// The longest question: `settle` and the name of a router.
+const QUESTION_MAX: usize = 80;
+const STATUS: &str = "status";
+const SETTLE: &str = "settle ";
 
 /// How a server is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,9 +153,13 @@ pub(crate) struct DefinitionsReport {
     pub(crate) trouble: Option<String>,
 }
 
-/// Something that knows how the server is.
-pub(super) trait Reports: Send + Sync + 'static {
+/// What the server is asked.
+pub(super) trait Answers: Send + Sync + 'static {
+    /// How it is.
     fn report(&self) -> Report;
+
+    /// To close the sessions that a router has no more. May block for as long as the router takes.
+    fn settle(&self, router: &str) -> Result<Settled, String>;
 }
 
 /// Where a running server reads how it is.
@@ -157,9 +173,10 @@ pub(super) struct Health {
     pub(super) journal: bookkeeping::Gauge,
     pub(super) definitions: world::Gauge,
     pub(super) forwarding: Option<Arc<Forwarding>>,
+    pub(super) settler: Settler,
 }
 
-impl Reports for Health {
+impl Answers for Health {
     fn report(&self) -> Report {
         let counters = self.meter.counters();
         let requests = [
@@ -206,6 +223,19 @@ impl Reports for Health {
             pools: self.forwarding.as_deref().map(pools).unwrap_or_default(),
         }
     }
+
+    fn settle(&self, router: &str) -> Result<Settled, String> {
+        let folder = Routers::of(&self.settler.data).find(router);
+        let settled = folder.map_err(Failure::from).and_then(|folder| {
+            wait_for(async {
+                let settling = self.settler.settle(&folder, presence::GRACE);
+                let late = || RouterError::Refused(format!("router '{router}' takes too long"));
+                let settled = timeout(SETTLING, settling).await;
+                settled.map_err(|_| Failure::from(late()))?
+            })
+        });
+        settled.map_err(|failure| failure.words())
+    }
 }
 
 fn pools(forwarding: &Forwarding) -> BTreeMap<String, PoolReport> {
@@ -246,16 +276,16 @@ impl Control {
     }
 
     /// Answers until dropped.
-    pub(super) async fn serve(self, reports: Arc<dyn Reports>) {
+    pub(super) async fn serve(self, answers: Arc<dyn Answers>) {
         loop {
             let Ok((stream, _)) = self.listener.accept().await else {
                 // Out of file descriptors, most likely: it gets better or it does not.
                 tokio::time::sleep(PATIENCE).await;
                 continue;
             };
-            let reports = Arc::clone(&reports);
+            let answers = Arc::clone(&answers);
             // Whoever asks and does not listen is their own affair.
-            tokio::spawn(async move { timeout(PATIENCE, answer(stream, reports)).await.ok() });
+            tokio::spawn(async move { answer(stream, answers).await.ok() });
         }
     }
 }
@@ -266,27 +296,59 @@ impl Drop for Control {
     }
 }
 
-async fn answer(mut stream: tokio::net::UnixStream, reports: Arc<dyn Reports>) -> io::Result<()> {
-    let mut question = [0; QUESTION.len()];
-    stream.read_exact(&mut question).await?;
-    if question == *QUESTION {
-        stream
-            .write_all(&serde_json::to_vec(&reports.report())?)
-            .await?;
+async fn answer(mut stream: tokio::net::UnixStream, answers: Arc<dyn Answers>) -> io::Result<()> {
+    let question = timeout(PATIENCE, question(&mut stream)).await??;
+    let octets = if question == STATUS {
+        serde_json::to_vec(&answers.report())?
+    } else if let Some(router) = question.strip_prefix(SETTLE) {
+        let router = router.to_owned();
+        let settled = tokio::task::spawn_blocking(move || answers.settle(&router)).await?;
+        serde_json::to_vec(&settled)?
+    } else {
+        Vec::new()
+    };
+    let give = async {
+        stream.write_all(&octets).await?;
+        stream.shutdown().await
+    };
+    timeout(PATIENCE, give).await?
+}
+
+/// A line; nothing where there is none.
+async fn question(stream: &mut tokio::net::UnixStream) -> io::Result<String> {
+    let mut line = Vec::new();
+    while line.len() < QUESTION_MAX {
+        match stream.read_u8().await? {
+            b'\n' => return Ok(String::from_utf8(line).unwrap_or_default()),
+            octet => line.push(octet),
+        }
     }
-    stream.shutdown().await
+    Ok(String::new())
 }
 
 /// Asks the server on a data directory how it is.
 pub(crate) fn ask(data: &DataDir) -> io::Result<Report> {
+    Ok(serde_json::from_slice(&put(data, STATUS, PATIENCE)?)?)
+}
+
+/// Has the server on a data directory close the sessions that a router has no more.
+///
+/// # Errors
+/// No server answers. The inner one: it says why it did not.
+pub(crate) fn settle(data: &DataDir, router: &str) -> io::Result<Result<Settled, String>> {
+    let question = format!("{SETTLE}{router}");
+    Ok(serde_json::from_slice(&put(data, &question, SETTLED)?)?)
+}
+
+fn put(data: &DataDir, question: &str, patience: Duration) -> io::Result<Vec<u8>> {
     let short = Short::of(&data.socket())?;
     let mut stream = UnixStream::connect(&short.path)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(QUESTION)?;
+    stream.write_all(format!("{question}\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
-    Ok(serde_json::from_slice(&answer)?)
+    Ok(answer)
 }
 
 /// A path short enough for a socket: a long one goes through the open directory.
@@ -342,9 +404,17 @@ mod tests {
         }
     }
 
-    impl Reports for Fixed {
+    impl Answers for Fixed {
         fn report(&self) -> Report {
             fixed()
+        }
+
+        fn settle(&self, router: &str) -> Result<Settled, String> {
+            let closed = || vec!["81100001".to_owned()];
+            match router {
+                "attic" => Ok(Settled { closed: closed() }),
+                other => Err(format!("no {other}")),
+            }
         }
     }
 
@@ -357,10 +427,17 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let server = tokio::spawn(control.serve(Arc::new(Fixed)));
         let asking = data.clone();
-        let answer = tokio::task::spawn_blocking(move || ask(&asking))
-            .await
-            .unwrap();
-        assert_eq!(answer.unwrap(), fixed());
+        let answers = tokio::task::spawn_blocking(move || {
+            let nobody = "x".repeat(100);
+            assert!(settle(&asking, &nobody).is_err());
+            assert!(put(&asking, "sing", PATIENCE).unwrap().is_empty());
+            let [known, unknown] = ["attic", "cellar"].map(|name| settle(&asking, name));
+            (ask(&asking), known, unknown)
+        });
+        let (report, known, unknown) = answers.await.unwrap();
+        assert_eq!(report.unwrap(), fixed());
+        assert_eq!(known.unwrap().unwrap().closed, ["81100001"]);
+        assert_eq!(unknown.unwrap().unwrap_err(), "no cellar");
         server.abort();
         server.await.unwrap_err();
         assert!(!data.socket().exists());

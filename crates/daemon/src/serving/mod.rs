@@ -10,6 +10,7 @@ mod forwarding;
 mod logging;
 mod peers;
 pub(crate) mod secured;
+mod settle;
 mod watch;
 pub(crate) mod welcome;
 mod world;
@@ -32,6 +33,7 @@ use self::{
     certificates::Certificates,
     control::{Control, Listening},
     secured::{CredentialsError, Secured},
+    settle::Settler,
     watch::Watch,
     world::{Keeper, World},
 };
@@ -109,7 +111,12 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
     let answers = !config.portal.http.is_empty();
     let mut certificates = Certificates::start(data, &found, answers).map_err(ServeError::Start)?;
     let records = Records::new(books.decisions());
-    let watch = Watch::start(data, config.routers, records.clone());
+    let settler = Settler {
+        data: data.clone(),
+        journal: books.journal(),
+        records: records.clone(),
+    };
+    let watch = Watch::start(config.routers, settler.clone());
     let mut watch = watch.map_err(ServeError::Start)?;
     let ended = runtime.block_on(async {
         let parts = Parts {
@@ -119,6 +126,7 @@ pub(crate) fn run(config: &Config, data: &DataDir, output: &mut Output<'_>) -> R
             hashing,
             books: &books,
             records,
+            settler,
             dictionary,
             authority: certificates.shared(),
         };
@@ -154,6 +162,7 @@ struct Parts<'a> {
     hashing: Arc<Hashing>,
     books: &'a Bookkeeping,
     records: Records,
+    settler: Settler,
     dictionary: Arc<Dictionary>,
     authority: certificates::Shared,
 }
@@ -225,6 +234,7 @@ impl Parts<'_> {
             journal: self.books.gauge(),
             definitions: keeper.gauge(),
             forwarding: forwarding.forwarding.clone(),
+            settler: self.settler,
         };
         let control = tokio::spawn(control.serve(Arc::new(health)));
         let endings = endings::start(self.data, &self.authority, &running, self.config.coa);

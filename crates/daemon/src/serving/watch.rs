@@ -1,5 +1,6 @@
 //! Looking after the routers that are enrolled, on a thread of its own: whether each answers and is
-//! as it was left, and a backup now and then.
+//! as it was left, whether it still has the sessions that have gone silent, and a backup now and
+//! then.
 
 mod events;
 
@@ -16,12 +17,11 @@ use portreeve_routeros::{
 };
 use tokio::sync::oneshot;
 
+use super::settle::Settler;
 use crate::{
     config,
-    data::DataDir,
     failure::{Failure, chain},
     routers::{BackupWish, Folder, Known, Link, Retention, RouterError, Routers, State, ours},
-    service::Records,
 };
 
 /// How often is looked whether a router is due.
@@ -38,12 +38,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(
-        data: &DataDir,
-        config: config::Routers,
-        records: Records,
-    ) -> io::Result<Self> {
-        if config.check.is_none() && config.backup.is_none() {
+    pub(super) fn start(config: config::Routers, settler: Settler) -> io::Result<Self> {
+        if config.check.is_none() && config.backup.is_none() && config.silent.is_none() {
             return Ok(Self {
                 thread: None,
                 stop: None,
@@ -54,10 +50,9 @@ impl Watch {
             .build()?;
         let (stop, stopped) = oneshot::channel();
         let mut rounds = Rounds {
-            data: data.clone(),
-            routers: Routers::of(data),
+            routers: Routers::of(&settler.data),
             config,
-            records,
+            settler,
             due: HashMap::new(),
         };
         let thread = thread::Builder::new()
@@ -89,18 +84,19 @@ impl Watch {
     }
 }
 
-/// When a router is next looked at, and next backed up.
+/// When a router is next looked at, its silent sessions are next looked for, and it is next backed
+/// up.
 #[derive(Debug, Clone, Copy)]
 struct Due {
     check: Option<Instant>,
+    sessions: Option<Instant>,
     backup: Option<Instant>,
 }
 
 struct Rounds {
-    data: DataDir,
     routers: Routers,
     config: config::Routers,
-    records: Records,
+    settler: Settler,
     due: HashMap<String, Due>,
 }
 
@@ -143,6 +139,10 @@ impl Rounds {
             self.check(&folder).await;
             next.check = self.config.check.map(|every| now + jittered(every));
         }
+        if is_due(due.sessions) {
+            self.settle(&folder).await;
+            next.sessions = self.config.silent.map(|span| now + jittered(span));
+        }
         if is_due(due.backup) {
             self.back_up(&folder).await;
             next.backup = self.config.backup.map(|every| now + jittered(every));
@@ -178,7 +178,7 @@ impl Rounds {
         let Ok(kept) = folder.read() else {
             return;
         };
-        let told = events::tell(&kept, &after, &steps, &self.records);
+        let told = events::tell(&kept, &after, &steps, &self.settler.records);
         if told != after.told
             && let Err(error) = folder.saw(|state| state.told = told)
         {
@@ -191,7 +191,7 @@ impl Rounds {
         let link = Link::open(&kept).await?;
         let plan = link.plan(&kept.wanted()).await;
         let router = link.said(check::gather(&link.router, &link.can).await)?;
-        let ours = ours::side(&kept, &self.data)?;
+        let ours = ours::side(&kept, &self.settler.data)?;
         let findings = check::diagnose(&router, &ours, &ours::expectation(&kept));
         let count = |severity| {
             let found = findings.iter().filter(|one| one.severity == severity);
@@ -204,6 +204,18 @@ impl Rounds {
             warnings: count(Severity::Warning),
             known: link.known().await?,
         })
+    }
+
+    async fn settle(&self, folder: &Folder) {
+        let Some(span) = self.config.silent else {
+            return;
+        };
+        let settling = self.settler.settle(folder, span);
+        if let Some(Err(trouble)) = bounded(folder, settling).await {
+            // That a router is not reached is told by the looks at it.
+            let router = folder.name();
+            tracing::debug!(router, "silent sessions were not looked for: {trouble}");
+        }
     }
 
     async fn back_up(&self, folder: &Folder) {
@@ -301,6 +313,7 @@ fn first_due(config: &config::Routers, state: &State) -> Due {
         check: config
             .check
             .map(|every| now + jittered(every.min(FIRST)) / 2),
+        sessions: config.silent.map(|span| now + jittered(span.min(FIRST))),
         backup: config.backup.map(|every| {
             let passed = since(state.backup_ms).unwrap_or(every);
             now + every.saturating_sub(passed).max(jittered(every.min(FIRST)))

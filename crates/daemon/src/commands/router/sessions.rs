@@ -1,5 +1,7 @@
 //! `portreeve router sessions`.
 
+mod compare;
+
 use clap::Args;
 use portreeve_routeros::sessions::{self, Active, Removed, Wanted};
 
@@ -30,6 +32,8 @@ pub(crate) struct Sessions {
     /// End them
     #[arg(long)]
     remove: bool,
+    #[command(flatten)]
+    comparison: compare::Comparison,
     /// Ask nothing
     #[arg(long, short = 'y')]
     yes: bool,
@@ -41,6 +45,9 @@ pub(super) fn run(arguments: &Sessions, context: &mut Context<'_>) -> Result<(),
     let kept = Routers::of(&context.data)
         .one(arguments.name.as_deref())?
         .read()?;
+    if arguments.comparison.is_wanted() {
+        return arguments.comparison.run(&kept, arguments.listing, context);
+    }
     let wanted = Wanted {
         user: arguments.of.clone(),
         address: arguments.address,

@@ -12,8 +12,10 @@ use serde::Serialize;
 use super::asking::{Meant, NotDone, Which};
 use crate::{
     cli::{Context, Listing},
+    data::DataDir,
     failure::Failure,
     routers::{Kept, Link, RouterError, wait_for},
+    serving::control,
 };
 
 #[derive(Debug, Args)]
@@ -55,7 +57,7 @@ pub(super) fn run(arguments: &Kick, context: &mut Context<'_>) -> Result<(), Fai
         let (how, detail) = if arguments.which.dry_run {
             would(&meant)
         } else {
-            kick(&meant)
+            kick(&meant, &context.data)
         };
         let outcome = Outcome {
             session: meant.session.session_id,
@@ -80,8 +82,29 @@ pub(super) fn run(arguments: &Kick, context: &mut Context<'_>) -> Result<(), Fai
     Ok(())
 }
 
-/// Ends a session, and says how, or what stands in the way.
-pub(super) fn kick(meant: &Meant) -> (How, String) {
+/// Ends a session, and says how, or what stands in the way. One that its router has no more is
+/// closed here too.
+pub(super) fn kick(meant: &Meant, data: &DataDir) -> (How, String) {
+    let (how, detail) = end(meant);
+    match (how, &meant.router) {
+        (How::Gone, Some(kept)) => (how, format!("{detail}; {}", settle(meant, kept, data))),
+        _ => (how, detail),
+    }
+}
+
+/// Has the server close what the router has no more, and says whether the session was among it.
+fn settle(meant: &Meant, kept: &Kept, data: &DataDir) -> String {
+    let id = &meant.session.session_id;
+    match control::settle(data, &kept.name) {
+        Ok(Ok(settled)) if settled.closed.contains(id) => "closed here".to_owned(),
+        _ => format!(
+            "to close it here: portreeve router sessions {} --compare --clear",
+            kept.name
+        ),
+    }
+}
+
+fn end(meant: &Meant) -> (How, String) {
     let trouble = match disconnect(meant) {
         Ok(()) => return (How::Disconnect, "ended by Disconnect-Request".to_owned()),
         Err(trouble) if trouble.is_gone() => {

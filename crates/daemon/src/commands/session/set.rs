@@ -19,6 +19,7 @@ use super::{
 use crate::{
     attributes,
     cli::{Context, Listing},
+    data::DataDir,
     failure::{Failure, Misuse},
 };
 
@@ -144,7 +145,7 @@ pub(super) fn run(arguments: &Set, context: &mut Context<'_>) -> Result<(), Fail
         let said = said.unwrap_or_default().into_iter();
         let said: Vec<String> = said.map(|it| it.to_string()).collect();
         let list = list.map_err(|error| error.to_string());
-        let (how, detail) = set(&meant, list, &said, arguments);
+        let (how, detail) = set(&meant, list, &said, arguments, &context.data);
         let outcome = Outcome {
             session: meant.session.session_id,
             user: meant.session.user,
@@ -176,6 +177,7 @@ fn set(
     list: Result<AttributeList, String>,
     said: &[String],
     arguments: &Set,
+    data: &DataDir,
 ) -> (How, String) {
     let trouble = match list {
         Err(trouble) => trouble,
@@ -209,7 +211,7 @@ fn set(
     if arguments.which.dry_run {
         return (How::Would, format!("{trouble}; it would be ended instead"));
     }
-    match kick::kick(meant) {
+    match kick::kick(meant, data) {
         (kick::How::Not, detail) => (How::Not, format!("not changed: {trouble}; {detail}")),
         (kick::How::Gone, detail) => (How::Gone, detail),
         (_, detail) => (How::Kicked, format!("not changed: {trouble}; {detail}")),

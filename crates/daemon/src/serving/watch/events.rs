@@ -1,8 +1,6 @@
 //! What is told when a router's standing changes: once for each change, in the log and among the
 //! decisions.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use portreeve_aaa::decision::CheckOutcome;
 use portreeve_routeros::plan::{Step, Verb};
 
@@ -109,7 +107,7 @@ pub(super) fn tell(kept: &Kept, state: &State, steps: &[Step], records: &Records
         } else {
             tracing::warn!(router, reason, cure = shown, "{sentence}");
         }
-        records.notice(&kept.nas, place(kept), |mut draft| {
+        records.notice(&kept.nas, kept.place(), |mut draft| {
             if matches!(event, Event::Drifted(_)) {
                 for step in steps.iter().take(PLACES) {
                     draft.check(&step.menu, CheckOutcome::Failed, &detail(step));
@@ -130,14 +128,6 @@ fn detail(step: &Step) -> String {
         Verb::Remove => format!("something was added; {}", step.why),
         Verb::Move => format!("in another place; {}", step.why),
     }
-}
-
-fn place(kept: &Kept) -> SocketAddr {
-    let ip = kept.target.host.parse();
-    SocketAddr::new(
-        ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-        kept.target.port,
-    )
 }
 
 #[cfg(test)]
