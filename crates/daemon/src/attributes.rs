@@ -51,7 +51,7 @@ pub(crate) fn dictionary(config: &Config) -> Result<Dictionary, BadDictionary> {
 
 /// As [`dictionary`], with the configuration of a data directory.
 pub(crate) fn dictionary_of(data: &DataDir) -> Result<Dictionary, Failure> {
-    Ok(dictionary(&Config::of(data, None)?)?)
+    Ok(dictionary(&Config::in_force(data, None)?)?)
 }
 
 /// Refuses lines that the server could not use, the first one first.

@@ -23,13 +23,14 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The configuration file [default: portreeve.toml in the data directory, if it is there]
+    /// The configuration file [default: that of the running server, else portreeve.toml in the data
+    /// directory]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<(), Failure> {
-    let config = Config::of(&context.data, arguments.config.as_deref())?;
+    let config = Config::in_force(&context.data, arguments.config.as_deref())?;
     let dictionary = attributes::dictionary(&config)?;
     context.output.line("configuration   well formed")?;
     let mut problems = files::problems(&config.tls);

@@ -40,8 +40,8 @@ pub(crate) struct Arguments {
     secrets: Secrets,
     #[command(flatten)]
     delivery: Delivery,
-    /// The configuration file, whose [profile] gives the defaults [default: portreeve.toml in the
-    /// data directory, if it is there]
+    /// The configuration file, whose [profile] gives the defaults [default: that of the running
+    /// server, else portreeve.toml in the data directory]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -125,7 +125,7 @@ struct Delivery {
 }
 
 pub(crate) fn run(arguments: Arguments, context: &mut Context<'_>) -> Result<(), Failure> {
-    let config = Config::of(&context.data, arguments.config.as_deref())?;
+    let config = Config::in_force(&context.data, arguments.config.as_deref())?;
     let mut store = context.data.open()?;
     let found = user::find(&mut store, &arguments.user)?;
     let mut authority = Authority::open(&context.data)?;

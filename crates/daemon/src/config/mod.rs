@@ -39,7 +39,7 @@ pub use self::{
     routers::Routers,
     tls::Tls,
 };
-use crate::data::DataDir;
+use crate::{data::DataDir, serving::control};
 
 /// The name of the file in the data directory.
 pub const FILE: &str = "portreeve.toml";
@@ -47,6 +47,8 @@ pub const FILE: &str = "portreeve.toml";
 /// The configuration of the server, each value in its range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The file it was read from, if from any.
+    pub file: Option<PathBuf>,
     /// `[listen]`
     pub listen: Listen,
     /// `[server]`
@@ -209,6 +211,7 @@ impl Default for Config {
             ]
         };
         Self {
+            file: None,
             listen: Listen {
                 auth: everywhere(1812),
                 accounting: everywhere(1813),
@@ -251,6 +254,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The named file, else that of the server that runs on the data directory, else as
+    /// [`of`](Self::of): what a command goes by.
+    ///
+    /// # Errors
+    /// As `of`.
+    pub(crate) fn in_force(data: &DataDir, named: Option<&Path>) -> Result<Self, Problems> {
+        let running = || control::configuration(data).ok().flatten();
+        let named = named.map(Path::to_owned).or_else(running);
+        Self::of(data, named.as_deref())
+    }
+
     /// The named file, which has to be there; else that of the data directory, which need not be.
     ///
     /// # Errors
@@ -273,6 +287,7 @@ impl Config {
         let text =
             String::from_utf8(octets).map_err(|_| Problems::unreadable(file, Fault::NotText))?;
         let mut config = Self::parse(file, &text)?;
+        config.file = Some(std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
         let folder = file.parent().unwrap_or(Path::new("."));
         for include in &mut config.dictionary.include {
             *include = folder.join(&include);

@@ -63,7 +63,7 @@ pub(crate) fn expectation(kept: &Kept) -> Expectation {
 
 /// All that this server knows of a router.
 pub(crate) fn side(kept: &Kept, data: &DataDir) -> Result<OurSide, Failure> {
-    let config = Config::of(data, None)?;
+    let config = Config::in_force(data, None)?;
     let mut store = data.open()?;
     let mut side = OurSide {
         router_address: kept.target.host.parse().ok(),

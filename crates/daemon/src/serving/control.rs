@@ -1,5 +1,5 @@
-//! How a running server is asked how it is, and to settle the sessions of a router: a socket in its
-//! data directory that only its owner can open.
+//! How a running server is asked how it is and what it goes by, and to settle the sessions of a
+//! router: a socket in its data directory that only its owner can open.
 
 use std::{
     collections::BTreeMap,
@@ -48,6 +48,7 @@ const SETTLED: Duration = Duration::from_secs(65);
 /// The longest question: `settle` and the name of a router.
 const QUESTION_MAX: usize = 80;
 const STATUS: &str = "status";
+const CONFIGURATION: &str = "configuration";
 const SETTLE: &str = "settle ";
 
 /// How a server is.
@@ -158,6 +159,9 @@ pub(super) trait Answers: Send + Sync + 'static {
     /// How it is.
     fn report(&self) -> Report;
 
+    /// Which file it goes by, if by any.
+    fn configuration(&self) -> Option<PathBuf>;
+
     /// To close the sessions that a router has no more. May block for as long as the router takes.
     fn settle(&self, router: &str) -> Result<Settled, String>;
 }
@@ -174,6 +178,7 @@ pub(super) struct Health {
     pub(super) definitions: world::Gauge,
     pub(super) forwarding: Option<Arc<Forwarding>>,
     pub(super) settler: Settler,
+    pub(super) configuration: Option<PathBuf>,
 }
 
 impl Answers for Health {
@@ -222,6 +227,10 @@ impl Answers for Health {
             definitions: self.definitions.read(),
             pools: self.forwarding.as_deref().map(pools).unwrap_or_default(),
         }
+    }
+
+    fn configuration(&self) -> Option<PathBuf> {
+        self.configuration.clone()
     }
 
     fn settle(&self, router: &str) -> Result<Settled, String> {
@@ -300,6 +309,8 @@ async fn answer(mut stream: tokio::net::UnixStream, answers: Arc<dyn Answers>) -
     let question = timeout(PATIENCE, question(&mut stream)).await??;
     let octets = if question == STATUS {
         serde_json::to_vec(&answers.report())?
+    } else if question == CONFIGURATION {
+        serde_json::to_vec(&answers.configuration())?
     } else if let Some(router) = question.strip_prefix(SETTLE) {
         let router = router.to_owned();
         let settled = tokio::task::spawn_blocking(move || answers.settle(&router)).await?;
@@ -329,6 +340,15 @@ async fn question(stream: &mut tokio::net::UnixStream) -> io::Result<String> {
 /// Asks the server on a data directory how it is.
 pub(crate) fn ask(data: &DataDir) -> io::Result<Report> {
     Ok(serde_json::from_slice(&put(data, STATUS, PATIENCE)?)?)
+}
+
+/// Asks the server on a data directory which file it goes by, if by any.
+pub(crate) fn configuration(data: &DataDir) -> io::Result<Option<PathBuf>> {
+    Ok(serde_json::from_slice(&put(
+        data,
+        CONFIGURATION,
+        PATIENCE,
+    )?)?)
 }
 
 /// Has the server on a data directory close the sessions that a router has no more.
@@ -409,6 +429,10 @@ mod tests {
             fixed()
         }
 
+        fn configuration(&self) -> Option<PathBuf> {
+            Some(PathBuf::from("/etc/portreeve.toml"))
+        }
+
         fn settle(&self, router: &str) -> Result<Settled, String> {
             let closed = || vec!["81100001".to_owned()];
             match router {
@@ -431,6 +455,8 @@ mod tests {
             let nobody = "x".repeat(100);
             assert!(settle(&asking, &nobody).is_err());
             assert!(put(&asking, "sing", PATIENCE).unwrap().is_empty());
+            let file = configuration(&asking).unwrap();
+            assert_eq!(file.as_deref(), Some(Path::new("/etc/portreeve.toml")));
             let [known, unknown] = ["attic", "cellar"].map(|name| settle(&asking, name));
             (ask(&asking), known, unknown)
         });

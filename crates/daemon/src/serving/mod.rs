@@ -206,10 +206,7 @@ impl Parts<'_> {
             mac: self.config.mac.clone(),
             interim_interval_s: self.config.accounting.interim_interval_s,
         };
-        let control = Control::open(self.data).map_err(|source| ServeError::Control {
-            path: self.data.socket(),
-            source,
-        })?;
+        let control = self.control()?;
         let secured = self.secured(&guard)?;
         let portal = self.portal().await?;
         let started = self
@@ -235,6 +232,7 @@ impl Parts<'_> {
             definitions: keeper.gauge(),
             forwarding: forwarding.forwarding.clone(),
             settler: self.settler,
+            configuration: self.config.file.clone(),
         };
         let control = tokio::spawn(control.serve(Arc::new(health)));
         let endings = endings::start(self.data, &self.authority, &running, self.config.coa);
@@ -254,6 +252,13 @@ impl Parts<'_> {
 }
 
 impl Parts<'_> {
+    fn control(&self) -> Result<Control, ServeError> {
+        Control::open(self.data).map_err(|source| ServeError::Control {
+            path: self.data.socket(),
+            source,
+        })
+    }
+
     fn server(
         &self,
         service: Service,

@@ -56,7 +56,7 @@ pub(super) struct How {
     #[arg(long, requires = "p12")]
     legacy_p12: bool,
     /// The configuration file, for the address of the portal that the certificate says [default:
-    /// portreeve.toml in the data directory, if it is there]
+    /// that of the running server, else portreeve.toml in the data directory]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -71,7 +71,7 @@ pub(super) struct To {
 
 impl How {
     fn published(&self, context: &Context<'_>) -> Result<Option<Published>, Failure> {
-        let config = Config::of(&context.data, self.config.as_deref())?;
+        let config = Config::in_force(&context.data, self.config.as_deref())?;
         Ok(config.portal.url.as_deref().map(Published::below))
     }
 

@@ -115,7 +115,7 @@ pub(super) fn run(arguments: &Take, context: &mut Context<'_>) -> Result<(), Fai
 }
 
 fn take(folders: &[Folder], arguments: &Take, context: &mut Context<'_>) -> Result<(), Failure> {
-    let config = Config::of(&context.data, None)?;
+    let config = Config::in_force(&context.data, None)?;
     let retention = Retention::of(&config.routers);
     let (mut taken, mut failed) = (Vec::new(), false);
     for folder in folders {
@@ -271,7 +271,7 @@ const OWN: &str = "portreeve-own-backup";
 
 fn on_router(folder: &Folder, arguments: &Take, context: &mut Context<'_>) -> Result<(), Failure> {
     let kept = drift::enrolled(folder)?;
-    let config = Config::of(&context.data, None)?;
+    let config = Config::in_force(&context.data, None)?;
     let mail = arguments.mail.clone().zip(arguments.mail_server.clone());
     let plan = Schedule {
         name: OWN.to_owned(),

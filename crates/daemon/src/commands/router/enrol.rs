@@ -117,7 +117,7 @@ struct Ours {
 impl Ours {
     /// As the running server says, else as it is configured.
     fn of(context: &Context<'_>) -> Result<Self, Failure> {
-        let config = Config::of(&context.data, None)?;
+        let config = Config::in_force(&context.data, None)?;
         let running = control::ask(&context.data).ok().map(|report| report.listen);
         let (auth, accounting, tls) = match running {
             Some(listen) => (listen.auth, listen.accounting, listen.tls),

@@ -81,7 +81,7 @@ impl Which {
         let routers = Routers::of(&context.data);
         let usual = match self.port {
             Some(port) => port,
-            None => Config::of(&context.data, None)?.coa.port,
+            None => Config::in_force(&context.data, None)?.coa.port,
         };
         let meant = found.into_iter().map(|session| {
             let nas = store.nas(&session.nas).ok();
