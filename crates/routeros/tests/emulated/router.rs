@@ -1,26 +1,41 @@
 //! The emulator as a child process, with its control port.
 
-#[path = "program.rs"]
-mod program;
-
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    process::{Child, Command as Process, Stdio},
+    process::{Child, ChildStdout, Command as Process, Stdio},
     time::Duration,
 };
 
 use portreeve_routeros::{Capabilities, Login, Router, Target, Transport, capability};
-use program::program;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::program::program;
+
+/// The versions that the emulator has, oldest first.
+pub(crate) const VERSIONS: [&str; 8] = [
+    "6.42", "6.49", "7.9", "7.12", "7.15", "7.18", "7.20", "7.24",
+];
+/// Of its first user.
+pub(crate) const PASSWORD: &str = "a router's p\u{e4}ssword";
 
 /// A router that runs until this is dropped.
 pub(crate) struct Emulated {
-    process: Child,
+    pub(crate) version: String,
     pub(crate) services: BTreeMap<String, SocketAddr>,
+    process: Child,
     control: SocketAddr,
-    user: String,
+    login: Login,
+    // What it says later has a place to go.
+    _said: BufReader<ChildStdout>,
+}
+
+/// Runs a test once for each version.
+pub(crate) async fn each_version(test: impl AsyncFn(Emulated)) {
+    for version in VERSIONS {
+        test(Emulated::start(version)).await;
+    }
 }
 
 impl Emulated {
@@ -36,9 +51,15 @@ impl Emulated {
     /// With another name for its first user.
     pub(crate) fn of_user(version: &str, board: &str, user: &str) -> Self {
         println!("RouterOS {version} on {board}");
+        // Another program may take a port that it has found free: then it starts again.
+        let mut attempts = (0..5).filter_map(|_| Self::try_start(version, board, user));
+        attempts.next().unwrap()
+    }
+
+    fn try_start(version: &str, board: &str, user: &str) -> Option<Self> {
         let mut process = Process::new(program())
-            .args(["--version", version, "--board", board, "--password", "pass"])
-            .args(["--user", user, "--control", "0"])
+            .args(["--version", version, "--board", board])
+            .args(["--user", user, "--password", PASSWORD, "--control", "0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -46,33 +67,47 @@ impl Emulated {
         let mut line = String::new();
         let mut said = BufReader::new(process.stdout.take().unwrap());
         said.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            process.wait().unwrap();
+            return None;
+        }
         let told: serde_json::Value = serde_json::from_str(&line).unwrap();
         let services = told["services"].as_object().unwrap().iter();
-        Self {
-            process,
+        Some(Self {
+            version: version.to_owned(),
             services: services
                 .map(|(name, at)| (name.clone(), at.as_str().unwrap().parse().unwrap()))
                 .collect(),
+            process,
             control: told["control"].as_str().unwrap().parse().unwrap(),
-            user: user.to_owned(),
-        }
+            login: Login::new(user, PASSWORD),
+            _said: said,
+        })
     }
 
+    /// The way to one of its services.
     pub(crate) fn target(&self, transport: Transport) -> Target {
         let at = self.services[transport.service()];
-        let timeout = Duration::from_secs(30);
         Target {
             port: at.port(),
-            timeout,
+            timeout: Duration::from_secs(30),
             ..Target::new(at.ip().to_string(), transport)
         }
     }
 
-    pub(crate) async fn router(&self, transport: Transport) -> (Router, Capabilities) {
-        let login = Login::new(&*self.user, "pass");
-        let router = Router::connect(&self.target(transport), &login)
-            .await
-            .unwrap();
+    /// Who may everything.
+    pub(crate) fn login(&self) -> Login {
+        self.login.clone()
+    }
+
+    pub(crate) async fn router(&self, transport: Transport) -> Router {
+        let target = self.target(transport);
+        Router::connect(&target, &self.login).await.unwrap()
+    }
+
+    /// The same, and what it can do.
+    pub(crate) async fn probed(&self, transport: Transport) -> (Router, Capabilities) {
+        let router = self.router(transport).await;
         let can = capability::probe(&router).await.unwrap();
         (router, can)
     }

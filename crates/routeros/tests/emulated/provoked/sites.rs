@@ -296,14 +296,14 @@ pub(crate) fn certificate(ours: &mut OurSide) -> &mut RadsecCertificate {
 /// Access over SFTP, to a host key that is seen for the first time.
 #[cfg(feature = "sftp")]
 async fn sftp(stage: &Stage) -> portreeve_routeros::files::sftp::Access {
-    use portreeve_routeros::{Login, files::sftp};
+    use portreeve_routeros::files::sftp;
     let at = stage.emulated.services["ssh"];
     let (host, timeout) = (at.ip().to_string(), Duration::from_secs(20));
     let seen = sftp::host_key_of(&host, at.port(), timeout).await;
     sftp::Access {
         host,
         port: at.port(),
-        login: Login::new("keeper", "pass"),
+        login: stage.emulated.login(),
         host_key: seen.unwrap(),
         timeout,
     }

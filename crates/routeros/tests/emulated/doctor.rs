@@ -1,30 +1,19 @@
 //! Troubles provoked on an emulated router, found through `gather` and `diagnose`, mended, and put
-//! back. The emulator knows nothing of this crate.
-
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-#![expect(
-    clippy::print_stdout,
-    reason = "a failed test says at which version it was"
-)]
-
-#[path = "emulated/controlled.rs"]
-mod controlled;
+//! back.
 
 use std::{
     net::{IpAddr, Ipv4Addr, UdpSocket},
     time::SystemTime,
 };
 
-use controlled::Emulated;
 use portreeve_routeros::{
     Capabilities, Command, Error, Id, Login, Record, Router, Secret, Transport,
     check::{self, Code, Expectation, Finding, Nas, OurSide, ResponseTimes, diagnose},
     harden, monitor, sessions,
 };
 
-const VERSIONS: [&str; 8] = [
-    "6.42", "6.49", "7.9", "7.12", "7.15", "7.18", "7.20", "7.24",
-];
+use super::router::{Emulated, VERSIONS};
+
 /// Where one of each kind is enough.
 const KINDS: [&str; 3] = ["6.42", "7.12", "7.24"];
 const SECRET: &str = "kW2nDf8sQx5bVt1mZr7yHj4c";
@@ -113,11 +102,11 @@ fn codes(found: &[Finding]) -> Vec<Code> {
 async fn a_healthy_router_raises_no_alarm_by_either_way() {
     for version in VERSIONS {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         heal(&router, &can).await;
         assert_eq!(look(&router, &can, &ours()).await, [], "{version}");
         if can.version().major >= 7 {
-            let (rest, can) = emulated.router(Transport::Rest).await;
+            let (rest, can) = emulated.probed(Transport::Rest).await;
             assert_eq!(look(&rest, &can, &ours()).await, [], "{version} by REST");
         }
     }
@@ -127,7 +116,7 @@ async fn a_healthy_router_raises_no_alarm_by_either_way() {
 async fn the_firewall_from_the_factory_keeps_strangers_out_and_our_coa_too() {
     for (version, board) in [("6.49", "hAP-ac2"), ("7.24", "hAP-ax2")] {
         let emulated = Emulated::of(version, board);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         heal(&router, &can).await;
         // This server is outside, where the default route leads.
         let outside: IpAddr = "203.0.113.10".parse().unwrap();
@@ -190,7 +179,7 @@ const TROUBLES: [(&str, &str, Code, bool); 10] = [
 async fn troubles_are_found_mended_and_put_back() {
     for version in KINDS {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         let id = heal(&router, &can).await;
         for (menu, values, code, mendable) in TROUBLES {
             let item = (menu == "/radius").then_some(&id);
@@ -225,7 +214,7 @@ async fn troubles_are_found_mended_and_put_back() {
 async fn a_rule_that_drops_coa_is_found_and_gets_one_before_it() {
     for version in ["6.49", "7.24"] {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         heal(&router, &can).await;
         for text in [
             "chain=input action=jump jump-target=guard protocol=udp",
@@ -270,7 +259,7 @@ async fn a_rule_that_drops_coa_is_found_and_gets_one_before_it() {
 async fn local_users_duplicates_and_a_wrong_clock_are_found() {
     for version in ["6.42", "7.9", "7.24"] {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         heal(&router, &can).await;
         let user = record("name=anna password=x");
         let id = router.add("/ppp/secret", &user).await.unwrap();
@@ -302,7 +291,7 @@ async fn a_server_that_does_not_answer_is_found_from_the_counters_and_the_log() 
     let port = silent.local_addr().unwrap().port();
     for version in ["6.49", "7.12", "7.24"] {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         let id = heal(&router, &can).await;
         let values =
             record("service=ppp,login timeout=100ms").with("authentication-port", port.to_string());
@@ -358,7 +347,7 @@ async fn a_server_that_does_not_answer_is_found_from_the_counters_and_the_log() 
 async fn log_ins_are_listed_and_ended_as_each_version_does() {
     for version in VERSIONS {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         let user = record("name=guest group=read password=pw");
         router.add("/user", &user).await.unwrap();
         let login = Login::new("guest", "pw");
@@ -414,7 +403,7 @@ async fn dial(emulated: &Emulated, router: &Router) -> u64 {
 async fn a_caller_is_listed_found_and_hung_up() {
     for version in KINDS {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         dial(&emulated, &router).await;
         let all = sessions::list(&router, &can).await.unwrap();
         let mut of_ppp = all
@@ -460,7 +449,7 @@ async fn a_caller_is_listed_found_and_hung_up() {
 async fn a_factory_router_is_told_how_open_it_is() {
     for version in KINDS {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         let side = harden::gather(&router, &can).await.unwrap();
         let found = codes(&harden::examine(&side));
         for code in [
@@ -489,7 +478,7 @@ async fn a_factory_router_is_told_how_open_it_is() {
 async fn readings_are_taken_of_every_version() {
     for version in VERSIONS {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         let reading = monitor::read(&router, &can).await.unwrap();
         assert_eq!(reading.identity.as_deref(), Some("MikroTik"), "{version}");
         assert!(
@@ -513,7 +502,7 @@ async fn snmp_tells_what_the_api_tells() {
 
     for version in KINDS {
         let emulated = Emulated::start(version);
-        let (router, can) = emulated.router(Transport::Api).await;
+        let (router, can) = emulated.probed(Transport::Api).await;
         router
             .set("/snmp", None, &record("enabled=yes"))
             .await

@@ -9,7 +9,7 @@ mod services;
 
 use portreeve_routeros::check::{Code, OurSide, Severity};
 
-use crate::sites::Site;
+use crate::provoked::sites::Site;
 
 /// One way to provoke a finding.
 pub(crate) struct Case {

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use portreeve_routeros::{Secret, check::Code as C};
 
 use super::{Case, EITHER, NEW, case};
-use crate::sites::Site::{Branch, Provider};
-use crate::sites::certificate;
+use crate::provoked::sites::Site::{Branch, Provider};
+use crate::provoked::sites::certificate;
 
 pub(super) const ALL: &[Case] = &[
     case(

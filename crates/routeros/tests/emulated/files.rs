@@ -1,21 +1,6 @@
-//! REST, the probe, files and backups against the emulator, in every version it has.
-//!
-//! The emulator is a program of its own and knows nothing of this crate.
+//! REST, the probe, files and backups, in every version.
 
-#![cfg(feature = "sftp")]
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-
-#[path = "emulated/program.rs"]
-mod program;
-
-use std::{
-    collections::BTreeMap,
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command as Process, Stdio},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use portreeve_routeros::{
     Capabilities, Command, Error, Id, Login, Query, Record, Router, Secret, Target, Transport,
@@ -24,87 +9,35 @@ use portreeve_routeros::{
     dial,
     files::{self, Files},
 };
-use program::program;
 use serde_json::Value;
+
+use super::router::{Emulated, PASSWORD};
 
 /// The versions before and with REST.
 const SIX: [&str; 2] = ["6.42", "6.49"];
 const SEVEN: [&str; 6] = ["7.9", "7.12", "7.15", "7.18", "7.20", "7.24"];
 
-struct Emulator {
-    process: Child,
-    services: BTreeMap<String, SocketAddr>,
-}
-
-impl Emulator {
-    /// Another program may take a port that the emulator has found free: then it starts again.
-    fn start(version: &str) -> Self {
-        let mut attempts = (0..5).filter_map(|_| Self::try_start(version));
-        attempts.next().unwrap()
-    }
-
-    fn try_start(version: &str) -> Option<Self> {
-        let mut process = Process::new(program())
-            .args(["--version", version, "--password", "pass"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        if line.is_empty() {
-            process.wait().unwrap();
-            return None;
-        }
-        let said: Value = serde_json::from_str(&line).unwrap();
-        let services = said["services"].as_object().unwrap();
-        let services = services
-            .iter()
-            .map(|(name, at)| (name.clone(), at.as_str().unwrap().parse().unwrap()))
-            .collect();
-        Some(Self { process, services })
-    }
-
-    fn target(&self, transport: Transport) -> Target {
-        let at = self.services[transport.service()];
-        let mut target = Target::new(at.ip().to_string(), transport);
-        target.port = at.port();
-        target.trust = Trust::Unknown;
-        target
-    }
-
-    /// Access over SFTP, to a host key that is seen for the first time.
-    async fn sftp(&self) -> files::sftp::Access {
-        let at = self.services["ssh"];
-        let within = Duration::from_secs(20);
-        let host = at.ip().to_string();
-        let seen = files::sftp::host_key_of(&host, at.port(), within).await;
-        files::sftp::Access {
-            host,
-            port: at.port(),
-            login: Login::new("admin", "pass"),
-            host_key: seen.unwrap(),
-            timeout: within,
-        }
-    }
-
-    async fn files<'a>(&self, router: &'a Router, capabilities: &'a Capabilities) -> Files<'a> {
-        Files::new(router, capabilities).with_sftp(self.sftp().await)
-    }
-
-    async fn router(&self, transport: Transport) -> Router {
-        let login = Login::new("admin", "pass");
-        Router::connect(&self.target(transport), &login)
-            .await
-            .unwrap()
+/// Access over SFTP, to a host key that is seen for the first time.
+async fn sftp(emulated: &Emulated) -> files::sftp::Access {
+    let at = emulated.services["ssh"];
+    let within = Duration::from_secs(20);
+    let host = at.ip().to_string();
+    let seen = files::sftp::host_key_of(&host, at.port(), within).await;
+    files::sftp::Access {
+        host,
+        port: at.port(),
+        login: emulated.login(),
+        host_key: seen.unwrap(),
+        timeout: within,
     }
 }
 
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
+async fn files<'a>(
+    emulated: &Emulated,
+    router: &'a Router,
+    capabilities: &'a Capabilities,
+) -> Files<'a> {
+    Files::new(router, capabilities).with_sftp(sftp(emulated).await)
 }
 
 /// Every version and transport.
@@ -136,8 +69,8 @@ fn schema(version: &str) -> Value {
 #[tokio::test]
 async fn the_probe_finds_what_each_version_has() {
     for (version, transport) in ways() {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(transport).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(transport).await;
         let found = capability::probe(&router).await.unwrap();
         let at = format!("{version} {transport:?}");
         assert!(found.version().to_string().starts_with(version), "{at}");
@@ -202,8 +135,8 @@ fn same_as_the_routers_own(found: &Capabilities, schema: &Value, at: &str) {
 #[tokio::test]
 async fn the_two_transports_are_one_router() {
     for (version, transport) in ways() {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(transport).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(transport).await;
         let at = format!("{version} {transport:?}");
         let entry = |address: &str| {
             let entry = Record::new()
@@ -288,9 +221,9 @@ async fn wrong_things_are_the_same_errors(router: &Router, at: &str) {
 #[tokio::test]
 async fn versions_without_rest_say_so() {
     for version in SIX {
-        let emulator = Emulator::start(version);
-        let target = emulator.target(Transport::Rest);
-        let error = Router::connect(&target, &Login::new("admin", "pass"))
+        let emulated = Emulated::start(version);
+        let target = emulated.target(Transport::Rest);
+        let error = Router::connect(&target, &emulated.login())
             .await
             .unwrap_err();
         assert!(
@@ -298,8 +231,8 @@ async fn versions_without_rest_say_so() {
             "{version}: {error:?}"
         );
     }
-    let emulator = Emulator::start("7.18");
-    let target = emulator.target(Transport::Rest);
+    let emulated = Emulated::start("7.18");
+    let target = emulated.target(Transport::Rest);
     let error = Router::connect(&target, &Login::new("admin", "wrong"))
         .await
         .unwrap_err();
@@ -309,8 +242,8 @@ async fn versions_without_rest_say_so() {
 #[tokio::test]
 async fn files_come_back_as_they_went() {
     for (version, transport) in ways() {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(transport).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(transport).await;
         let capabilities = capability::probe(&router).await.unwrap();
         let files = Files::new(&router, &capabilities);
         let at = format!("{version} {transport:?}");
@@ -342,10 +275,10 @@ async fn files_come_back_as_they_went() {
 #[tokio::test]
 async fn exports_and_backups_are_whole() {
     for (version, transport) in ways() {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(transport).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(transport).await;
         let capabilities = capability::probe(&router).await.unwrap();
-        let files = emulator.files(&router, &capabilities).await;
+        let files = files(&emulated, &router, &capabilities).await;
         let at = format!("{version} {transport:?}");
         let entry = Record::new()
             .with("address", "192.0.2.1")
@@ -396,10 +329,10 @@ async fn exports_and_backups_are_whole() {
 #[tokio::test]
 async fn an_export_puts_back_what_was_there() {
     for (version, transport) in ways() {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(transport).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(transport).await;
         let capabilities = capability::probe(&router).await.unwrap();
-        let files = emulator.files(&router, &capabilities).await;
+        let files = files(&emulated, &router, &capabilities).await;
         let at = format!("{version} {transport:?}");
         let entry = Record::new()
             .with("address", "192.0.2.1")
@@ -440,10 +373,10 @@ async fn an_export_puts_back_what_was_there() {
 #[tokio::test]
 async fn the_router_takes_backups_of_itself() {
     for (version, transport) in ways() {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(transport).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(transport).await;
         let capabilities = capability::probe(&router).await.unwrap();
-        let files = emulator.files(&router, &capabilities).await;
+        let files = files(&emulated, &router, &capabilities).await;
         let at = format!("{version} {transport:?}");
         let schedule = backup::Schedule {
             name: "nightly".to_owned(),
@@ -481,10 +414,10 @@ async fn the_router_takes_backups_of_itself() {
 #[tokio::test]
 async fn sftp_takes_any_file_and_only_the_pinned_key() {
     for version in ["6.42", "6.49", "7.12", "7.24"] {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(Transport::Api).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(Transport::Api).await;
         let capabilities = capability::probe(&router).await.unwrap();
-        let access = emulator.sftp().await;
+        let access = sftp(&emulated).await;
         assert!(
             access.host_key.starts_with("SHA256:"),
             "{version}: {access:?}"
@@ -517,8 +450,8 @@ async fn sftp_takes_any_file_and_only_the_pinned_key() {
 #[tokio::test]
 async fn rest_over_tls_is_of_the_pinned_router_only() {
     for version in SEVEN {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(Transport::Api).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(Transport::Api).await;
         let new = Command::new("/certificate/add").with("name", "web");
         let new = new
             .with("common-name", "router.example")
@@ -540,7 +473,7 @@ async fn rest_over_tls_is_of_the_pinned_router_only() {
             .unwrap();
         let mut target = Target::new("127.0.0.1", Transport::RestSsl);
         target.port = u16::try_from(service[0].number("port").unwrap()).unwrap();
-        let login = Login::new("admin", "pass");
+        let login = emulated.login();
         let refused = Router::connect(&target, &login).await.unwrap_err();
         assert!(
             matches!(refused, Error::Tls { .. }),
@@ -568,15 +501,15 @@ async fn rest_over_tls_is_of_the_pinned_router_only() {
 #[tokio::test]
 async fn the_names_of_mailed_backups_have_a_date() {
     for version in SIX.into_iter().chain(SEVEN) {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(Transport::Api).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(Transport::Api).await;
         let capabilities = capability::probe(&router).await.unwrap();
         let files = Files::new(&router, &capabilities);
         let schedule = backup::Schedule {
             name: "nightly".to_owned(),
             first: jiff::civil::datetime(2027, 1, 23, 3, 30, 0, 0),
             interval: Duration::from_hours(24),
-            password: Secret::new("pass"),
+            password: Secret::new(PASSWORD),
             mail: Some(backup::Mail {
                 server: "192.0.2.25".to_owned(),
                 port: 587,
@@ -617,16 +550,16 @@ async fn the_names_of_mailed_backups_have_a_date() {
 #[tokio::test]
 async fn a_loaded_backup_brings_back_what_was_there() {
     for version in ["6.42", "6.49", "7.12", "7.24"] {
-        let emulator = Emulator::start(version);
-        let router = emulator.router(Transport::Api).await;
+        let emulated = Emulated::start(version);
+        let router = emulated.router(Transport::Api).await;
         let capabilities = capability::probe(&router).await.unwrap();
-        let files = emulator.files(&router, &capabilities).await;
+        let files = files(&emulated, &router, &capabilities).await;
         let entry = Record::new()
             .with("address", "192.0.2.1")
             .with("secret", "s3cret");
         let entry = entry.with("service", "ppp");
         let id = router.add("/radius", &entry).await.unwrap();
-        let password = Secret::new("pass");
+        let password = Secret::new(PASSWORD);
         let saved = backup::save(&files, &password).await.unwrap();
         router.remove("/radius", &id).await.unwrap();
         let wrong = backup::load(&files, &saved, &Secret::new("other"))
@@ -637,11 +570,11 @@ async fn a_loaded_backup_brings_back_what_was_there() {
             "{version}: {wrong:?}"
         );
         backup::load(&files, &saved, &password).await.unwrap();
-        let login = Login::new("admin", "pass");
+        let login = emulated.login();
         let end = tokio::time::Instant::now() + Duration::from_secs(30);
         loop {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            let again = Router::connect(&emulator.target(Transport::Api), &login).await;
+            let again = Router::connect(&emulated.target(Transport::Api), &login).await;
             let found = match &again {
                 Ok(again) => again
                     .print("/radius", &["secret"], &[])

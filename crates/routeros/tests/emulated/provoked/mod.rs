@@ -1,19 +1,7 @@
 //! Every finding of the doctor, provoked on an emulated router, found through what it reads there,
-//! mended where it offers to, and taken back. The emulator knows nothing of this crate, and what
-//! the server knows comes from a server that the router asks.
+//! mended where it offers to, and taken back; what the server knows
+//! comes from a server that the router asks.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what fails here fails the test"
-)]
-#![expect(
-    clippy::print_stdout,
-    reason = "a failed test says at which version it was"
-)]
-
-#[path = "../emulated/controlled.rs"]
-mod controlled;
 mod healthy;
 mod server;
 mod sites;

@@ -12,8 +12,8 @@ use portreeve_routeros::{
 use tokio::net::UdpSocket;
 
 use super::{
+    super::router::Emulated,
     US,
-    controlled::Emulated,
     server::{SECRET, Server},
     sites::{self, Site},
 };
@@ -54,7 +54,7 @@ impl Stage {
         } else {
             Transport::Api
         };
-        let (router, can) = emulated.router(transport).await;
+        let (router, can) = emulated.probed(transport).await;
         let server = Server::start().await;
         let free = UdpSocket::bind((US, 0)).await.unwrap();
         let incoming = free.local_addr().unwrap().port();
@@ -389,7 +389,7 @@ impl Stage {
         let target = self.emulated.target(self.transport);
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            if let Ok(router) = Router::connect(&target, &Login::new("keeper", "pass")).await {
+            if let Ok(router) = Router::connect(&target, &self.emulated.login()).await {
                 self.router = router;
                 return;
             }

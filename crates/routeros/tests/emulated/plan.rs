@@ -1,41 +1,24 @@
 //! Plans against the emulator, in every version it has: there, again, and back.
-//!
-//! The emulator is a program of its own and knows nothing of this crate.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of a test may fail it"
-)]
-
-#[path = "emulated/program.rs"]
-mod program;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    collections::BTreeSet,
+    io::{self, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command as Process, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
 use portreeve_routeros::{
-    Capabilities, Command, Error, Login, Record, Router, Secret, Target, Transport, backup,
-    capability,
+    Capabilities, Command, Error, Login, Record, Router, Secret, Transport, backup, capability,
     files::Files,
     plan::{
         self, Dhcp, Dot1x, Enterprise, Failed, Hotspot, Ipsec, Logging, LoginService, Plan, Ppp,
         Progress, Server, Trouble, Undo, Wanted, Wireless, observe, rotation,
     },
 };
-use program::program;
-use serde_json::Value;
 
-const VERSIONS: [&str; 8] = [
-    "6.42", "6.49", "7.9", "7.12", "7.15", "7.18", "7.20", "7.24",
-];
+use super::router::{Emulated, VERSIONS};
 
 /// A device with Wi-Fi, bridge, firewall and DHCP server as it comes.
 fn device(version: &str) -> &'static str {
@@ -43,51 +26,6 @@ fn device(version: &str) -> &'static str {
         "hAP-ac2"
     } else {
         "hAP-ax2"
-    }
-}
-
-struct Emulator {
-    process: Child,
-    services: BTreeMap<String, SocketAddr>,
-}
-
-impl Emulator {
-    fn start(version: &str, board: &str) -> Self {
-        let mut process = Process::new(program())
-            .args(["--version", version, "--password", "pass", "--board", board])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        let services = said["services"].as_object().unwrap().iter();
-        let services = services
-            .filter_map(|(name, at)| Some((name.clone(), at.as_str()?.parse().ok()?)))
-            .collect();
-        Self { process, services }
-    }
-
-    fn target(&self, transport: Transport) -> Target {
-        let at = self.services[transport.service()];
-        let mut target = Target::new(at.ip().to_string(), transport);
-        target.port = at.port();
-        target
-    }
-
-    async fn router(&self, transport: Transport) -> Router {
-        let login = Login::new("admin", "pass");
-        Router::connect(&self.target(transport), &login)
-            .await
-            .unwrap()
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
     }
 }
 
@@ -275,7 +213,7 @@ fn assert_same(found: &str, expected: &str, version: &str) {
 }
 
 struct Ready {
-    emulator: Emulator,
+    emulated: Emulated,
     router: Router,
     can: Capabilities,
     wanted: Wanted,
@@ -283,15 +221,15 @@ struct Ready {
 }
 
 async fn ready(version: &str, board: &str, transport: Transport) -> Ready {
-    let emulator = Emulator::start(version, board);
-    let router = emulator.router(transport).await;
+    let emulated = Emulated::of(version, board);
+    let router = emulated.router(transport).await;
     let can = capability::probe(&router).await.unwrap();
     furnish(&router, &can).await;
     let wanted = wanted(&router, &can).await;
     let start = state(&router, &can).await;
     assert!(start.contains("10.9.9.9"), "{version}: {start}");
     Ready {
-        emulator,
+        emulated,
         router,
         can,
         wanted,
@@ -381,10 +319,10 @@ async fn a_session_lost_midway_leaves_nothing_behind() {
         let plan = planned(&at.router, &at.can, &at.wanted).await;
         for lost in [0, 5, plan.steps().len() - 1] {
             let wire = Wire::default();
-            let mut target = at.emulator.target(Transport::Api);
+            let mut target = at.emulated.target(Transport::Api);
             let direct = target.clone();
-            target.port = wire.to(at.emulator.services["api"]).port();
-            let login = Login::new("admin", "pass");
+            target.port = wire.to(at.emulated.services["api"]).port();
+            let login = at.emulated.login();
             let shaky = Router::connect(&target, &login).await.unwrap();
             let cutting = |progress: Progress<'_>| {
                 if let Progress::Before { index, .. } = progress
@@ -418,7 +356,7 @@ async fn somebody_elses_edit_stops_the_work_and_stays() {
     for version in ["6.49", "7.24"] {
         let at = ready(version, device(version), Transport::Api).await;
         let first = planned(&at.router, &at.can, &at.wanted).await;
-        let other = at.emulator.router(Transport::Api).await;
+        let other = at.emulated.router(Transport::Api).await;
         let edit = Record::new().with("interim-update", "7m");
         other.set("/ppp/aaa", None, &edit).await.unwrap();
         let edited = state(&other, &at.can).await;
@@ -442,7 +380,7 @@ async fn who_may_not_write_changes_nothing() {
             .with("group", "read")
             .with("password", "pass");
         at.router.add("/user", &user).await.unwrap();
-        let target = at.emulator.target(Transport::Api);
+        let target = at.emulated.target(Transport::Api);
         let login = Login::new("looker", "pass");
         let looker = Router::connect(&target, &login).await.unwrap();
         let before = state(&at.router, &at.can).await;

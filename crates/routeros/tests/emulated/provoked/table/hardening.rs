@@ -3,7 +3,7 @@
 use portreeve_routeros::check::Code as C;
 
 use super::{Case, EITHER, KINDS, case};
-use crate::sites::Site::Hardened;
+use crate::provoked::sites::Site::Hardened;
 
 pub(super) const ALL: &[Case] = &[
     case(

@@ -3,7 +3,7 @@
 use portreeve_routeros::check::Code as C;
 
 use super::{Case, EITHER, KINDS, NEW, case};
-use crate::sites::Site::{Hotel, Office, Provider};
+use crate::provoked::sites::Site::{Hotel, Office, Provider};
 
 pub(super) const ALL: &[Case] = &[
     case(

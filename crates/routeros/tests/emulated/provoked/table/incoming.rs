@@ -3,7 +3,7 @@
 use portreeve_routeros::check::Code as C;
 
 use super::{Case, KINDS, case};
-use crate::sites::Site::Provider;
+use crate::provoked::sites::Site::Provider;
 
 pub(super) const ALL: &[Case] = &[
     case(
@@ -33,7 +33,7 @@ pub(super) const ALL: &[Case] = &[
     .ours(|ours| {
         ours.addresses
             .push(std::net::Ipv4Addr::new(127, 0, 0, 2).into());
-        ours.dynamic.source = Some(crate::US);
+        ours.dynamic.source = Some(crate::provoked::US);
     }),
     case(
         C::IncomingFirewall,

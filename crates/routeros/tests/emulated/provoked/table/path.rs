@@ -3,7 +3,7 @@
 use portreeve_routeros::check::Code as C;
 
 use super::{Case, KINDS, NEW, case};
-use crate::sites::Site::Provider;
+use crate::provoked::sites::Site::Provider;
 
 pub(super) const ALL: &[Case] = &[
     case(

@@ -9,7 +9,7 @@ use portreeve_routeros::{
     plan::{self, Dhcp, Dot1x, Enterprise, Hotspot, LoginService, Ppp, Server, Wanted, Wireless},
 };
 
-use super::{controlled::Emulated, server::SECRET, sites::Site, stage::Stage};
+use super::{super::router::Emulated, server::SECRET, sites::Site, stage::Stage};
 
 /// What is wrong, but for what an old version is known for and for what is merely worth knowing.
 fn alarms(found: Vec<Finding>) -> Vec<Finding> {
@@ -179,7 +179,7 @@ async fn healthy(version: &str) {
     by_hand(version).await;
     // A router that serves everything, all of it set up by others.
     let emulated = Emulated::start(version);
-    let (router, can) = emulated.router(Transport::Api).await;
+    let (router, can) = emulated.probed(Transport::Api).await;
     emulated.ask("POST", "/do/furnish", "{}").await;
     close(&router).await;
     by_plan(&router, &can, address("192.0.2.10"), address("192.0.2.1")).await;
@@ -192,7 +192,7 @@ async fn healthy(version: &str) {
     for board in boards {
         for server in ["192.168.88.10", "203.0.113.10"] {
             let emulated = Emulated::of(version, board);
-            let (router, can) = emulated.router(Transport::Api).await;
+            let (router, can) = emulated.probed(Transport::Api).await;
             let route = [("dst-address", "0.0.0.0/0"), ("gateway", "ether1")];
             let route = route.into_iter().collect();
             router.add("/ip/route", &route).await.unwrap();
