@@ -59,7 +59,8 @@ fn a_home_router_exports_its_default_configuration() {
     for line in [
         "/interface bridge\n",
         "add name=WAN",
-        "interface=bridge list=LAN",
+        "add comment=defconf interface=bridge list=LAN",
+        "add bridge=bridge comment=defconf interface=ether2\n",
         "comment=\"defconf: masquerade\"",
         "add address-pool=default-dhcp",
     ] {
