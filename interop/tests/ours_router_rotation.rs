@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portreeve_interop::driven_router::{DrivenRouter, own_address};
+use portreeve_interop::driven_router::{DrivenRouter, own_address, text};
 use portreeve_interop::portreeve::{Portreeve, Setup};
 use portreeve_interop::tools::{Ended, json_rows, radclient, radclient_bare};
 use portreeve_interop::world::{SECRET, World};
@@ -27,6 +27,10 @@ struct Stage {
 
 impl Stage {
     fn enrolled(version: &str) -> Self {
+        Self::enrolled_with(version, &[])
+    }
+
+    fn enrolled_with(version: &str, more: &[&str]) -> Self {
         let router = DrivenRouter::with(version, own_address(), &["--password", PASSWORD]);
         router.act("furnish", &json!({}));
         let mut world = World::household();
@@ -52,6 +56,7 @@ impl Stage {
             "--timeout",
             "2s",
         ];
+        let arguments = [&arguments[..], more].concat();
         let ended = server.home().try_command_told(&arguments, PASSWORD);
         assert!(ended.succeeded, "{}", ended.said());
         let silence = discards(&server);
@@ -221,8 +226,9 @@ fn a_rotation_that_is_cut_short_loses_nothing_and_is_taken_up() {
     assert!(again.stderr.contains("router apply"), "{}", again.said());
     stage.good(&["router", "apply", NAME, "--yes"]);
     assert_eq!(stage.secrets().first().map(String::as_str), old.as_str());
+    // It is the one that is not forgotten after a day.
+    assert_eq!(stage.nas()["secret"], old);
     stage.comings_and_goings(&never);
-    // This server signs by the new secret first, which the router has no more.
     let open = || {
         let listed = stage
             .server
@@ -243,6 +249,44 @@ fn a_rotation_that_is_cut_short_loses_nothing_and_is_taken_up() {
     stage.comings_and_goings(&never);
     nobody_refused(&stage.server);
     assert_eq!(discards(&stage.server), []);
+}
+
+#[test]
+fn a_rotation_that_fails_at_the_second_server_leaves_both_ends_as_they_were() {
+    let stage = Stage::enrolled_with("7.24", &["--backup-server", "127.0.0.9"]);
+    let old = stage.nas()["secret"].clone();
+    assert_eq!(stage.router.menu("/radius").len(), 2);
+    // Somebody takes the second entry away before its twin is made.
+    let twin = json!({"editor": {
+        "after": 1,
+        "path": "/radius/add",
+        "user": "admin",
+        "command": "/radius/remove",
+        "arguments": {".id": text(&stage.router.menu("/radius")[1], ".id")},
+    }});
+    stage.router.faults(&twin);
+    let home = stage.server.home();
+    let rotated = home.try_command(&["router", "rotate", NAME, "--yes"]);
+    assert_eq!(rotated.code, Some(1), "{}", rotated.said());
+    stage.router.faults(&json!({}));
+    assert_eq!(stage.secrets().len(), 1, "{}", rotated.said());
+    assert_eq!(stage.secrets().first().map(String::as_str), old.as_str());
+    let nas = stage.nas();
+    assert_eq!(nas["secret"], old, "{}", rotated.said());
+    let never = AtomicBool::new(true);
+    stage.comings_and_goings(&never);
+
+    stage.good(&["router", "apply", NAME, "--yes"]);
+    assert_eq!(stage.router.menu("/radius").len(), 2);
+    stage.good(&["router", "rotate", NAME, "--yes"]);
+    assert_eq!(stage.secrets().len(), 1);
+    assert_eq!(
+        stage.secrets().first().map(String::as_str),
+        stage.nas()["secret"].as_str()
+    );
+    assert_ne!(stage.nas()["secret"], old);
+    stage.comings_and_goings(&never);
+    nobody_refused(&stage.server);
 }
 
 /// Asks to be let in, and to have something recorded.

@@ -4,9 +4,10 @@ use clap::Args;
 use portreeve_routeros::plan::{Plan, Secrets};
 use serde::Serialize;
 
-use super::{ask, plain, progress};
+use super::{ask, plain, progress, secret};
 use crate::{
     cli::{Context, Listing},
+    data::DataDir,
     failure::Failure,
     output::Output,
     routers::{Folder, Journal, Kept, Link, RouterError, Routers, wait_for},
@@ -143,15 +144,19 @@ pub(super) fn apply(arguments: &Apply, context: &mut Context<'_>) -> Result<(), 
     let kept = enrolled(&folder)?;
     let _guard = folder.lock()?;
     let json = arguments.listing.json;
-    let output = &mut context.output;
+    let (data, output) = (&context.data, &mut context.output);
     let done: (Plan, usize) = wait_for(async {
         let link = Link::open(&kept).await?;
         let plan = link.plan(&kept.wanted()).await?;
         if !json {
             progress::show(&plan, output)?;
         }
-        if plan.is_empty() || arguments.dry_run {
+        if arguments.dry_run {
             return Ok::<_, Failure>((plan, 0));
+        }
+        if plan.is_empty() {
+            settle(&kept, data, output).await?;
+            return Ok((plan, 0));
         }
         output.flush()?;
         let question = format!("Do this to router '{}'?", kept.name);
@@ -161,6 +166,7 @@ pub(super) fn apply(arguments: &Apply, context: &mut Context<'_>) -> Result<(), 
         }
         let steps = progress::carry_out_or_not(&link, &kept, &folder, &plan, output).await?;
         remember(&folder, &link.plan(&kept.wanted()).await)?;
+        settle(&kept, data, output).await?;
         Ok((plan, steps))
     })?;
     let (plan, steps) = done;
@@ -179,6 +185,17 @@ pub(super) fn apply(arguments: &Apply, context: &mut Context<'_>) -> Result<(), 
         (false, false) => format!("router '{name}' is as wanted: {}", plain::steps(steps)),
     };
     Ok(context.output.note(words)?)
+}
+
+/// Has this server go by the secret that the router has again.
+async fn settle(kept: &Kept, data: &DataDir, output: &mut Output<'_>) -> Result<(), Failure> {
+    if secret::settle(data, kept).await? {
+        output.note(format!(
+            "nas '{}' has the router's secret for its present one again",
+            kept.nas
+        ))?;
+    }
+    Ok(())
 }
 
 pub(super) fn undo(arguments: &Undo, context: &mut Context<'_>) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ mod remove;
 mod restore;
 mod retreat;
 mod rotate;
+mod secret;
 mod sessions;
 mod way;
 mod wishes;

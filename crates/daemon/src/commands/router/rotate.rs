@@ -8,17 +8,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use portreeve_aaa::{
-    definition::{PreviousSecret, Reach, SharedSecret},
-    port::{Put, Store as _},
-};
-
+use portreeve_aaa::port::Store as _;
 use portreeve_routeros::{
     Login, Router,
-    plan::rotation::{self, Overlap, Rotation, ServerSide},
+    plan::{
+        self,
+        rotation::{self, Overlap, Rotation, ServerSide},
+    },
 };
 
-use super::{ask, drift, proof};
+use super::{ask, drift, proof, secret};
 use crate::{
     cli::Context,
     commands::nas,
@@ -26,13 +25,10 @@ use crate::{
     failure::{Failure, chain},
     routers::{Folder, Hidden, Journal, Kept, Link, RouterError, Routers, wait_for},
     service::now_ms,
-    serving::control,
 };
 
 /// How long both secrets are accepted should the rotation never come to its end.
 const OVERLAP: Duration = Duration::from_hours(24);
-/// How long a running server may take to learn of the new secret.
-const LEARNS: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(crate) struct Rotate {
@@ -82,6 +78,7 @@ async fn rotate(
         async move { Router::connect(&target, &login).await }
     };
     let mut journal: Journal = folder.undo()?.unwrap_or_default();
+    let before = journal.applied.len();
     let wanted = renewed.wanted();
     let mut left = wanted.servers.len();
     for server in wanted.servers {
@@ -101,11 +98,23 @@ async fn rotate(
             secret: server.secret,
         };
         let done = rotation::rotate(&link.router, &link.can, &rotation, &mut ours, reconnect);
-        let undo = done
-            .await
-            .map_err(|error| RouterError::Refused(error.to_string()))?;
-        journal.applied.push(undo);
-        folder.write_undo(&journal)?;
+        match done.await {
+            Ok(undo) => {
+                journal.applied.push(undo);
+                folder.write_undo(&journal)?;
+            }
+            Err(error) => {
+                let mut words = error.to_string();
+                if let Err(trouble) = go_back(kept, folder, &mut journal, before, context).await {
+                    words = format!(
+                        "{words}; then {}: portreeve router apply {}",
+                        trouble.words(),
+                        kept.name
+                    );
+                }
+                return Err(RouterError::Refused(words).into());
+            }
+        }
     }
     context.output.note("both ends have the new secret")?;
     if !arguments.no_test {
@@ -118,6 +127,34 @@ async fn rotate(
     Ok(context
         .output
         .note("the old secret is no longer accepted")?)
+}
+
+/// Gives those entries their old secret again that have the new one already, where a later one
+/// failed. This server takes both for as long as it was told to.
+async fn go_back(
+    kept: &Kept,
+    folder: &Folder,
+    journal: &mut Journal,
+    before: usize,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
+    if journal.applied.len() == before {
+        return Ok(());
+    }
+    // The connection may be what failed.
+    let link = Link::open(kept).await?;
+    while journal.applied.len() > before
+        && let Some(undo) = journal.applied.last_mut()
+    {
+        let undone = link.said(plan::undo(&link.router, undo).await)?;
+        if let Some(left) = undone.left.first() {
+            return Err(RouterError::Refused(left.to_string()).into());
+        }
+        journal.applied.pop();
+        folder.write_undo(journal)?;
+    }
+    secret::settle(&context.data, kept).await?;
+    Ok(())
 }
 
 /// Refuses a router whose entries are not as they are kept: it may be in the middle of a rotation
@@ -151,28 +188,10 @@ struct Ours<'a> {
 impl Ours<'_> {
     /// Takes both: the first is the present one.
     async fn take(&self, present: &Kept, previous: &Kept, superseded: bool) -> Result<(), String> {
-        let put = || -> Result<(), Failure> {
-            let mut store = self.data.open()?;
-            let mut nas = store.nas(&self.old.nas)?;
-            nas.reach = Reach::Udp(secret_of(present)?);
-            nas.previous = Some(PreviousSecret {
-                secret: secret_of(previous)?,
-                until_ms: self.until_ms,
-                superseded,
-            });
-            nas.validate()?;
-            Ok(store.put_nas(&nas, Put::Replace)?)
-        };
-        put().map_err(|failure| failure.words())?;
-        until_known(self.data)
-            .await
-            .map_err(|failure| failure.words())
+        let how = (self.until_ms, superseded);
+        let taken = secret::take(self.data, present, previous, how).await;
+        taken.map_err(|failure| failure.words())
     }
-}
-
-fn secret_of(kept: &Kept) -> Result<SharedSecret, Failure> {
-    let text = kept.secret.as_ref().map_or("", Hidden::reveal);
-    Ok(SharedSecret::new(text.as_bytes())?)
 }
 
 impl ServerSide for Ours<'_> {
@@ -204,22 +223,4 @@ impl ServerSide for Ours<'_> {
     async fn wait(&mut self, time: Duration) {
         tokio::time::sleep(time).await;
     }
-}
-
-/// Waits until a running server decides by what is in the store now.
-async fn until_known(data: &DataDir) -> Result<(), Failure> {
-    let wanted = data.open()?.definitions()?.seq;
-    let deadline = tokio::time::Instant::now() + LEARNS;
-    while tokio::time::Instant::now() < deadline {
-        match control::ask(data) {
-            Ok(report) if report.definitions.seq < wanted => {}
-            // None runs, or it knows.
-            _ => return Ok(()),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Err(RouterError::Refused(
-        "the running server does not take over changes: portreeve status says why".to_owned(),
-    )
-    .into())
 }
