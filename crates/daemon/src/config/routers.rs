@@ -29,7 +29,7 @@ impl Default for Routers {
         Self {
             check: Some(Duration::from_hours(1)),
             backup: Some(Duration::from_hours(24)),
-            silent: Some(Duration::from_mins(10)),
+            silent: Some(Duration::from_mins(15)),
             keep: 30,
             keep_days: None,
         }
