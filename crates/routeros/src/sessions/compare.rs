@@ -1,6 +1,12 @@
-use std::{cmp::Reverse, time::Duration};
+use std::{
+    borrow::Cow,
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+    time::Duration,
+};
 
-use super::{Active, Service, Wanted, mac, same_session};
+use super::{Active, Service, Wanted, mac};
 
 /// What an accounting server believes of a session that no report has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,16 +46,18 @@ const BY_SESSION_ID: u8 = 8;
 /// be it, it is the one that shares most with it and began when it did. So a session whose user
 /// has come back since is gone.
 pub fn compare(believed: &[Believed], active: &[Active]) -> Vec<Presence> {
-    let mut pairs: Vec<_> = (believed.iter().enumerate())
-        .flat_map(|(ours, one)| {
-            let fitting = active.iter().enumerate();
-            fitting.filter_map(move |(theirs, other)| {
-                let shared = shared(one, other)?;
-                let apart = other.uptime.map(|uptime| uptime.abs_diff(one.age));
-                Some((Reverse(shared), apart, one.age, ours, theirs))
-            })
-        })
-        .collect();
+    let theirs: Vec<Traits<'_>> = active.iter().map(Traits::of_active).collect();
+    let index = Index::of(&theirs);
+    let mut pairs = Vec::new();
+    for (place, one) in believed.iter().enumerate() {
+        let ours = Traits::of_believed(one);
+        for other in index.alike(&ours) {
+            if let Some(shared) = shared(&ours, &theirs[other]) {
+                let apart = theirs[other].apart(one.age);
+                pairs.push((Reverse(shared), apart, one.age, place, other));
+            }
+        }
+    }
     pairs.sort_unstable();
     let mut found: Vec<Presence> = believed.iter().map(at_first).collect();
     let mut is_taken = vec![false; active.len()];
@@ -73,49 +81,132 @@ fn at_first(believed: &Believed) -> Presence {
     }
 }
 
-/// What the two have in common; `None` where they cannot be one.
-fn shared(believed: &Believed, active: &Active) -> Option<u8> {
-    let known = &believed.known;
-    let user = known
-        .user
-        .as_deref()
-        .is_some_and(|user| same_user(user, &active.user));
-    let address = known.address.is_some() && known.address == active.address;
-    let macs = (known.mac.as_deref().and_then(mac), active.mac.as_ref());
-    let same_mac = match &macs {
-        (Some(ours), Some(theirs)) => Some(ours == *theirs),
-        _ => None,
-    };
-    let mut shared = 0;
-    for (has, worth) in [
-        (user, BY_USER),
-        (address, BY_ADDRESS),
-        (same_mac == Some(true), BY_MAC),
-    ] {
-        shared |= if has { worth } else { 0 };
-    }
-    let fits = match (&known.session_id, &active.session_id) {
-        (Some(ours), Some(theirs)) if same_session(ours, theirs) => {
-            return Some(shared | BY_SESSION_ID);
+/// What a session is known by, each in the one form that it is compared in.
+struct Traits<'a> {
+    service: Option<Service>,
+    user: Option<String>,
+    address: Option<IpAddr>,
+    mac: Option<Cow<'a, str>>,
+    session_id: Option<String>,
+    lasted: Option<Duration>,
+}
+
+impl<'a> Traits<'a> {
+    fn of_believed(believed: &'a Believed) -> Self {
+        let known = &believed.known;
+        Self {
+            service: None,
+            user: known.user.as_deref().map(user_key),
+            address: known.address,
+            mac: known.mac.as_deref().and_then(mac).map(Cow::Owned),
+            session_id: known.session_id.as_deref().map(session_key),
+            lasted: Some(believed.age),
         }
+    }
+
+    fn of_active(active: &'a Active) -> Self {
+        Self {
+            service: Some(active.service),
+            user: Some(user_key(&active.user)),
+            address: active.address,
+            mac: active.mac.as_deref().map(Cow::Borrowed),
+            session_id: active.session_id.as_deref().map(session_key),
+            lasted: active.uptime,
+        }
+    }
+
+    /// How far from that it has lasted, where that is known.
+    fn apart(&self, age: Duration) -> Option<Duration> {
+        Some(self.lasted?.abs_diff(age))
+    }
+}
+
+/// The places of active sessions by each of their traits.
+#[derive(Default)]
+struct Index<'a> {
+    users: HashMap<&'a str, Vec<usize>>,
+    addresses: HashMap<IpAddr, Vec<usize>>,
+    macs: HashMap<&'a str, Vec<usize>>,
+    session_ids: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(theirs: &'a [Traits<'_>]) -> Self {
+        let mut index = Self::default();
+        for (place, one) in theirs.iter().enumerate() {
+            if let Some(user) = &one.user {
+                index.users.entry(user).or_default().push(place);
+            }
+            if let Some(address) = one.address {
+                index.addresses.entry(address).or_default().push(place);
+            }
+            if let Some(mac) = &one.mac {
+                index.macs.entry(mac).or_default().push(place);
+            }
+            if let Some(id) = &one.session_id {
+                index.session_ids.entry(id).or_default().push(place);
+            }
+        }
+        index
+    }
+
+    /// Those that have any trait in common with a session.
+    fn alike(&self, ours: &Traits<'_>) -> BTreeSet<usize> {
+        let found = [
+            ours.user.as_deref().and_then(|it| self.users.get(it)),
+            ours.address.and_then(|it| self.addresses.get(&it)),
+            ours.mac.as_deref().and_then(|it| self.macs.get(it)),
+            ours.session_id
+                .as_deref()
+                .and_then(|it| self.session_ids.get(it)),
+        ];
+        found.into_iter().flatten().flatten().copied().collect()
+    }
+}
+
+/// What the two have in common; `None` where they cannot be one.
+fn shared(ours: &Traits<'_>, theirs: &Traits<'_>) -> Option<u8> {
+    let alike = |has: bool, worth: u8| if has { worth } else { 0 };
+    let has_user = ours.user.is_some() && ours.user == theirs.user;
+    let has_mac = ours.mac.is_some() && ours.mac == theirs.mac;
+    let has_address = ours.address.is_some() && ours.address == theirs.address;
+    let shared = alike(has_user, BY_USER) | alike(has_mac, BY_MAC) | alike(has_address, BY_ADDRESS);
+    let fits = match (&ours.session_id, &theirs.session_id) {
+        (Some(one), Some(other)) if one == other => return Some(shared | BY_SESSION_ID),
         // A menu may write an id in a way of its own; nobody comes back this soon.
-        (Some(_), Some(_)) => active
-            .uptime
-            .is_some_and(|uptime| uptime.abs_diff(believed.age) <= NEAR),
+        (Some(_), Some(_)) => {
+            let apart = ours.lasted.and_then(|lasted| theirs.apart(lasted));
+            apart.is_some_and(|apart| apart <= NEAR)
+        }
         // Leases are of MAC addresses, also of those that have other sessions.
-        _ if active.service == Service::Dhcp => user,
-        _ => same_mac != Some(false),
+        _ if theirs.service == Some(Service::Dhcp) => has_user,
+        _ => has_mac || ours.mac.is_none() || theirs.mac.is_none(),
     };
     (fits && shared > 0).then_some(shared)
 }
 
 /// A user may be a MAC address, which is written in many ways.
+fn user_key(user: &str) -> String {
+    mac(user).unwrap_or_else(|| user.to_owned())
+}
+
+/// Acct-Session-Id is written `81100005`, and shown by some menus as `0x81100005`.
+fn session_key(id: &str) -> String {
+    id.trim_start_matches("0x").to_ascii_lowercase()
+}
+
 pub(super) fn same_user(one: &str, other: &str) -> bool {
-    one == other || (mac(one).is_some() && mac(one) == mac(other))
+    user_key(one) == user_key(other)
+}
+
+pub(super) fn same_session(one: &str, other: &str) -> bool {
+    session_key(one) == session_key(other)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Id;
 
@@ -153,6 +244,49 @@ mod tests {
     }
 
     use Presence::{Gone, There, Untold};
+
+    proptest! {
+        /// Each side may know or show some of the traits; one is enough.
+        #[test]
+        fn what_is_there_is_never_said_to_be_gone(
+            sides in proptest::collection::vec((1_u8..16, 1_u8..16), 1..40),
+            turned in any::<bool>(),
+        ) {
+            let one = |place: usize, has: u8| {
+                let octet = u8::try_from(place).unwrap();
+                let some = |bit: u8, text: String| (has & bit > 0).then_some(text);
+                (
+                    some(BY_USER, format!("user{place}")),
+                    (has & BY_ADDRESS > 0).then(|| IpAddr::from([10, 0, 0, octet])),
+                    some(BY_MAC, format!("02:00:00:00:00:{octet:02X}")),
+                    some(BY_SESSION_ID, format!("8110{place:04x}")),
+                )
+            };
+            let meet = |(ours, theirs): &(u8, u8)| ours & theirs > 0;
+            let sides: Vec<_> = sides.into_iter().filter(meet).collect();
+            let mut ours = Vec::new();
+            let mut theirs = Vec::new();
+            for (place, (here, there)) in sides.iter().enumerate() {
+                let (user, address, mac, session_id) = one(place, *here);
+                let known = Wanted { user, address, mac, session_id };
+                ours.push(Believed { known, ..believed("", None, "", 5) });
+                let (user, address, mac, session_id) = one(place, *there);
+                let user = user.unwrap_or_else(|| format!("nobody{place}"));
+                theirs.push(Active {
+                    address,
+                    uptime: Some(Duration::from_mins(5)),
+                    ..active(Service::Ppp, &user, mac.as_deref(), session_id.as_deref())
+                });
+            }
+            if turned {
+                theirs.reverse();
+            }
+            let last = theirs.len().saturating_sub(1);
+            for (place, found) in compare(&ours, &theirs).into_iter().enumerate() {
+                prop_assert_eq!(found, There(if turned { last - place } else { place }));
+            }
+        }
+    }
 
     #[test]
     fn an_id_tells_sessions_of_one_user_apart() {

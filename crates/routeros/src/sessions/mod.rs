@@ -12,8 +12,8 @@ use crate::{
 mod compare;
 mod tables;
 
-use compare::same_user;
 pub use compare::{Believed, Presence, compare};
+use compare::{same_session, same_user};
 use tables::{TABLES, Table};
 
 /// What a session is of.
@@ -110,12 +110,6 @@ impl Wanted {
     fn has_more_than_the_session_id(&self) -> bool {
         self.user.is_some() || self.address.is_some() || self.mac.is_some()
     }
-}
-
-/// Acct-Session-Id is written `81100005`, and shown by some menus as `0x81100005`.
-fn same_session(theirs: &str, ours: &str) -> bool {
-    let bare = |text: &str| text.trim_start_matches("0x").to_ascii_lowercase();
-    bare(theirs) == bare(ours)
 }
 
 /// A MAC address in any usual form, as six octets with colons and capital letters.
