@@ -8,6 +8,7 @@ mod certificate;
 mod check;
 mod drift;
 mod enrol;
+mod known;
 mod list;
 mod monitor;
 mod plain;

@@ -9,7 +9,7 @@ use portreeve_aaa::{
 use portreeve_routeros::{Login, Router, Target, monitor};
 use serde::Serialize;
 
-use super::certificate;
+use super::{certificate, known::until_known};
 use crate::{
     cli::Context,
     commands::password,
@@ -18,13 +18,9 @@ use crate::{
     serving::control,
 };
 
-/// How often a log-in is tried: the server learns of a new NAS within a second, and RadSec takes
-/// the router a moment.
+/// How often a log-in is tried: RadSec takes the router a moment.
 const TRIES: u32 = 6;
 const BETWEEN: Duration = Duration::from_millis(1_500);
-
-/// What is changed takes effect in a running server by then.
-const RELOADED: Duration = Duration::from_millis(1_100);
 
 /// What is known of whether it works.
 #[derive(Debug, Serialize)]
@@ -76,8 +72,6 @@ pub(super) async fn prove(
                 why: why.to_owned(),
             });
         }
-        // So that the running server knows the router by now, and drops none of its requests.
-        tokio::time::sleep(RELOADED).await;
         return log_in(kept, context).await;
     }
     let tag = kept.wanted().tag;
@@ -114,9 +108,13 @@ async fn log_in(kept: &Kept, context: &mut Context<'_>) -> Result<Proof, Failure
     "made to test a router; to be removed".clone_into(&mut user.comment);
     let mut store = context.data.open()?;
     store.put_user(&user, Put::Create)?;
-    let tried = try_in(&kept.target, &Login::new(&name, secret.as_str())).await;
+    // It knows the router then, too, and drops none of its requests.
+    let tried = match until_known(&context.data).await {
+        Ok(()) => Ok(try_in(&kept.target, &Login::new(&name, secret.as_str())).await),
+        Err(failure) => Err(failure),
+    };
     store.remove_user(&name)?;
-    match tried {
+    match tried? {
         Ok(took) => Ok(Proof::LoggedIn {
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }),

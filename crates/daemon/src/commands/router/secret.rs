@@ -1,21 +1,16 @@
 //! The secret that a router and this server share over UDP: this server's end of it.
 
-use std::time::Duration;
-
 use portreeve_aaa::{
     definition::{PreviousSecret, Reach, SharedSecret},
     port::{Put, Store as _},
 };
 
+use super::known::until_known;
 use crate::{
     data::DataDir,
     failure::Failure,
-    routers::{Hidden, Kept, RouterError},
-    serving::control,
+    routers::{Hidden, Kept},
 };
-
-/// How long a running server may take to learn of a new secret.
-const LEARNS: Duration = Duration::from_secs(5);
 
 /// Has this server take the secrets of both, and tells it which of them is the present one.
 pub(super) async fn take(
@@ -67,22 +62,4 @@ pub(super) async fn settle(data: &DataDir, kept: &Kept) -> Result<bool, Failure>
 fn secret_of(kept: &Kept) -> Result<SharedSecret, Failure> {
     let text = kept.secret.as_ref().map_or("", Hidden::reveal);
     Ok(SharedSecret::new(text.as_bytes())?)
-}
-
-/// Waits until a running server decides by what is in the store now.
-async fn until_known(data: &DataDir) -> Result<(), Failure> {
-    let wanted = data.open()?.definitions()?.seq;
-    let deadline = tokio::time::Instant::now() + LEARNS;
-    while tokio::time::Instant::now() < deadline {
-        match control::ask(data) {
-            Ok(report) if report.definitions.seq < wanted => {}
-            // None runs, or it knows.
-            _ => return Ok(()),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Err(RouterError::Refused(
-        "the running server does not take over changes: portreeve status says why".to_owned(),
-    )
-    .into())
 }
