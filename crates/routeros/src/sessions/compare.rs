@@ -150,15 +150,16 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Those that have any trait in common with a session.
+    /// Those that have any trait in common with a session; where some have its id, only those.
     fn alike(&self, ours: &Traits<'_>) -> BTreeSet<usize> {
+        let id = ours.session_id.as_deref();
+        if let Some(found) = id.and_then(|it| self.session_ids.get(it)) {
+            return found.iter().copied().collect();
+        }
         let found = [
             ours.user.as_deref().and_then(|it| self.users.get(it)),
             ours.address.and_then(|it| self.addresses.get(&it)),
             ours.mac.as_deref().and_then(|it| self.macs.get(it)),
-            ours.session_id
-                .as_deref()
-                .and_then(|it| self.session_ids.get(it)),
         ];
         found.into_iter().flatten().flatten().copied().collect()
     }
