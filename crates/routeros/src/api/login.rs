@@ -6,11 +6,12 @@ use zeroize::Zeroizing;
 
 use super::{
     codec::{self, Decoder, Sentence},
-    reply::{Faults, Kind, Reply, without},
+    reply::{Faults, Kind, Reply},
 };
 use crate::{
     Error, Login, Record, Target,
     dial::{Stream, place},
+    secret::without,
     text,
 };
 
@@ -93,9 +94,8 @@ impl Greeting {
                 Kind::Done => return Err(refused(login, &faults)),
                 Kind::Trap => faults.add(&reply),
                 Kind::Fatal => {
-                    return Err(Error::Ended {
-                        reason: reply.message(),
-                    });
+                    let reason = without(&reply.message(), [login.password.reveal()]);
+                    return Err(Error::Ended { reason });
                 }
                 Kind::Record | Kind::Empty | Kind::Unknown => {}
             }
@@ -146,7 +146,7 @@ impl Greeting {
 fn refused(login: &Login, faults: &Faults) -> Error {
     let user = text::quotable(&login.user);
     let messages: Vec<&str> = faults.messages().collect();
-    let message = without(&messages.join("; "), &[login.password.reveal()]);
+    let message = without(&messages.join("; "), [login.password.reveal()]);
     if message.contains("radius timeout") {
         Error::NoRadiusAnswer { user, message }
     } else {

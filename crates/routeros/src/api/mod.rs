@@ -90,7 +90,9 @@ impl Client {
             })??;
         let (orders, received) = mpsc::unbounded_channel();
         let fate = Fate::default();
-        let driver = Driver::new(Tags::new(octets), received, patience);
+        let mut tags = Tags::new(octets);
+        tags.never_quote(login.password.reveal());
+        let driver = Driver::new(tags, received, patience);
         tokio::spawn(driver.run(greeting, Arc::clone(&fate)));
         Ok(Self {
             orders,

@@ -1,11 +1,9 @@
 //! What a sentence of a router means. No I/O.
 
-use crate::{Error, Record, secret::is_sensitive, text};
+use crate::{Error, Record, secret::without, text};
 
 /// The most complaints about one command that are kept. Routers make one or two.
 const MOST_TRAPS: usize = 8;
-/// Secrets shorter than this are left in a message: they would be found in any.
-const SHORTEST_HIDDEN: usize = 4;
 
 /// The first word of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +107,7 @@ impl Faults {
     /// router, it quotes all of them. None of `secrets` is quoted.
     pub fn into_error(mut self, command: &str, secrets: &[&str]) -> Error {
         for (_, message) in &mut self.0 {
-            *message = without(message, secrets);
+            *message = without(message, secrets.iter().copied());
         }
         let rank = |(category, message): &(Option<u8>, String)| {
             (
@@ -149,22 +147,6 @@ fn telling(error: &Error) -> u8 {
         Error::NoSuchCommand { .. } => 2,
         _ => 3,
     }
-}
-
-/// The values of a command's arguments that must not be shown.
-pub fn secrets_of(arguments: &[(String, String)]) -> Vec<&str> {
-    arguments
-        .iter()
-        .filter(|(name, value)| is_sensitive(name) && value.len() >= SHORTEST_HIDDEN)
-        .map(|(_, value)| value.as_str())
-        .collect()
-}
-
-/// A router's message without secrets that it repeats.
-pub(super) fn without(message: &str, secrets: &[&str]) -> String {
-    secrets.iter().fold(message.to_owned(), |message, secret| {
-        message.replace(*secret, "[redacted]")
-    })
 }
 
 #[cfg(test)]
@@ -252,7 +234,7 @@ mod tests {
     fn a_secret_that_the_router_repeats_is_not_quoted() {
         let arguments = [("secret".to_owned(), "pa55word".to_owned())];
         let error = faults(&[("1", "invalid value pa55word for argument secret")])
-            .into_error("/radius/add", &secrets_of(&arguments));
+            .into_error("/radius/add", &crate::secret::secrets_of(&arguments));
         assert_eq!(
             error.to_string(),
             "/radius/add: invalid value [redacted] for argument secret"

@@ -6,9 +6,12 @@ use zeroize::Zeroizing;
 
 use super::{
     codec::{self, Garbled},
-    reply::{Faults, Kind, Reply, secrets_of},
+    reply::{Faults, Kind, Reply},
 };
-use crate::{Answer, Command, Error, Query, Record};
+use crate::{
+    Answer, Command, Error, Query, Record,
+    secret::{Told, secrets_of, without},
+};
 
 /// The most commands that may be unanswered, the cancelled ones among them. RouterOS works on the
 /// commands of a session side by side, and each takes memory there.
@@ -70,6 +73,7 @@ pub struct Tags {
     outgoing: VecDeque<Zeroizing<Vec<u8>>>,
     own: u64,
     largest_answer: usize,
+    told: Told,
 }
 
 #[derive(Debug)]
@@ -96,7 +100,13 @@ impl Tags {
             outgoing: VecDeque::new(),
             own: 0,
             largest_answer,
+            told: Told::default(),
         }
+    }
+
+    /// Has a secret that the router was told otherwise left out of all that is quoted of it.
+    pub fn never_quote(&mut self, secret: &str) {
+        self.told.add(secret);
     }
 
     /// Begins a command under a tag that no open one has.
@@ -115,6 +125,7 @@ impl Tags {
             .map_err(|garbled| unsendable(command, garbled))?;
         self.outgoing.push_back(sentence);
         let secrets = secrets_of(command.arguments()).into_iter();
+        let secrets = secrets.inspect(|secret| self.told.add(secret));
         let open = Open {
             command: command.path().to_owned(),
             secrets: secrets
@@ -181,7 +192,9 @@ impl Tags {
         let reply = Reply::read(sentence)
             .ok_or_else(|| Error::Protocol("a sentence that is no reply".to_owned()))?;
         if reply.kind == Kind::Fatal {
-            let reason = reply.message();
+            let open = self.open.values().flat_map(|open| &open.secrets);
+            let secrets = open.map(|secret| secret.as_str()).chain(self.told.iter());
+            let reason = without(&reply.message(), secrets);
             return Ok(Some(Event::Fatal { reason }));
         }
         let Some(tag) = reply.tag else {
@@ -242,7 +255,8 @@ impl Tags {
             open.answer.done = done;
             Ok(open.answer)
         } else {
-            let secrets: Vec<&str> = open.secrets.iter().map(|text| text.as_str()).collect();
+            let secrets = open.secrets.iter().map(|text| text.as_str());
+            let secrets: Vec<&str> = secrets.chain(self.told.iter()).collect();
             Err(open.faults.into_error(&open.command, &secrets))
         };
         Event::Finished { tag, answer }
@@ -311,6 +325,23 @@ mod tests {
             );
         }
         all
+    }
+
+    #[test]
+    fn what_the_router_was_told_is_not_quoted_when_it_ends_the_session() {
+        let mut tags = Tags::default();
+        tags.never_quote("pa55word");
+        let add = Command::new("/radius/add").with("secret", "s3cret");
+        tags.begin(1, &add, Wanted::Whole).unwrap();
+        for round in 0..2 {
+            let fatal = sentence(&["!fatal", "s3cret and pa55word are wrong"]);
+            let Ok(Some(Event::Fatal { reason })) = tags.receive(&fatal) else {
+                panic!("no end");
+            };
+            assert_eq!(reason, "[redacted] and [redacted] are wrong", "{round}");
+            // Also when it has been answered.
+            tags.receive(&sentence(&["!done", ".tag=1"])).unwrap();
+        }
     }
 
     fn begun(wanted: Wanted) -> Tags {

@@ -6,7 +6,11 @@ use hyper::StatusCode;
 use serde_json::{Map, Value};
 
 use super::request::Meaning;
-use crate::{Answer, Command, Error, Record, Version, text};
+use crate::{
+    Answer, Command, Error, Record, Version,
+    secret::{secrets_of, without},
+    text,
+};
 
 /// What RouterOS gives a command over REST before it closes the session.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -143,7 +147,11 @@ fn document(reply: &Reply) -> Result<Value, ()> {
 }
 
 fn refusal(command: &Command, user: &str, status: StatusCode, said: &Map<String, Value>) -> Error {
-    let text_of = |name: &str| said.get(name).and_then(Value::as_str).map(text::quotable);
+    let secrets = secrets_of(command.arguments());
+    let text_of = |name: &str| {
+        let said = said.get(name).and_then(Value::as_str)?;
+        Some(text::quotable(&without(said, secrets.iter().copied())))
+    };
     let detail = text_of("detail").filter(|detail| !detail.is_empty());
     let message = detail
         .clone()
@@ -241,6 +249,15 @@ mod tests {
     fn json(path: &str, meaning: Meaning, status: u16, body: &str) -> Result<Answer, Error> {
         let reply = reply(status, "application/json", body);
         read(&Command::new(path), meaning, "admin", &reply)
+    }
+
+    #[test]
+    fn a_secret_that_the_router_repeats_is_not_quoted() {
+        let command = Command::new("/radius/add").with("secret", "pa55word");
+        let body = r#"{"error":400,"message":"Bad Request","detail":"bad pa55word"}"#;
+        let reply = reply(400, "application/json", body);
+        let refused = read(&command, Meaning::Other, "admin", &reply).unwrap_err();
+        assert_eq!(refused.to_string(), "/radius/add: bad [redacted]");
     }
 
     #[test]
