@@ -365,10 +365,11 @@ fn ctrl_c_leaves_the_terminal_and_both_ends_as_they_were() {
     );
     assert_eq!(stage.router.export(), before);
 
-    // In the middle of it all: every answer of the router takes a while.
-    stage.router.faults(&json!({ "slow": 30 }));
+    // In the middle of it all: every answer of the router takes a while. A test log-in is one
+    // answer.
     let password = format!("{PASSWORD}\r");
-    for place in ["fetching a backup", "1/", "testing"] {
+    for (place, slow) in [("fetching a backup", 30), ("1/", 30), ("testing", 300)] {
+        stage.router.faults(&json!({ "slow": slow }));
         let talk = [("Password of admin", &*password), (place, "\u{3}")];
         let stopped = home.at_a_terminal(&arguments, &talk);
         assert_eq!(stopped.code, 1, "{place}: {stopped:?}");

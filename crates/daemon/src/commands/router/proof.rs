@@ -7,6 +7,7 @@ use portreeve_aaa::{
     port::{Put, Store as _},
 };
 use portreeve_routeros::{Login, Router, Target, monitor};
+use portreeve_store::Sqlite;
 use serde::Serialize;
 
 use super::{certificate, known::until_known};
@@ -98,7 +99,21 @@ pub(super) async fn prove(
     })
 }
 
-/// Logs in to the router as a user made for this alone, who is gone afterwards.
+/// A user made for a test alone, who is gone when this is dropped: also where somebody presses
+/// Ctrl-C.
+struct Tester {
+    store: Sqlite,
+    name: String,
+}
+
+impl Drop for Tester {
+    fn drop(&mut self) {
+        // Where it cannot be removed, `user list` says what it is.
+        self.store.remove_user(&self.name).ok();
+    }
+}
+
+/// Logs in to the router as a user made for this alone.
 async fn log_in(kept: &Kept, context: &mut Context<'_>) -> Result<Proof, Failure> {
     let secret = password::generate()?;
     let name = format!("portreeve-test-{}", &password::generate()?[..8]);
@@ -106,15 +121,16 @@ async fn log_in(kept: &Kept, context: &mut Context<'_>) -> Result<Proof, Failure
     user.credential = Some(password::kept_clear(&secret)?);
     user.reply = vec!["Mikrotik-Group=read".to_owned()];
     "made to test a router; to be removed".clone_into(&mut user.comment);
-    let mut store = context.data.open()?;
-    store.put_user(&user, Put::Create)?;
-    // It knows the router then, too, and drops none of its requests.
-    let tried = match until_known(&context.data).await {
-        Ok(()) => Ok(try_in(&kept.target, &Login::new(&name, secret.as_str())).await),
-        Err(failure) => Err(failure),
+    let mut tester = Tester {
+        store: context.data.open()?,
+        name: name.clone(),
     };
-    store.remove_user(&name)?;
-    match tried? {
+    tester.store.put_user(&user, Put::Create)?;
+    // It knows the router then, too, and drops none of its requests.
+    until_known(&context.data).await?;
+    let tried = try_in(&kept.target, &Login::new(&name, secret.as_str())).await;
+    tester.store.remove_user(&name)?;
+    match tried {
         Ok(took) => Ok(Proof::LoggedIn {
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }),
